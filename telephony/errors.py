@@ -1,0 +1,67 @@
+"""Everything that can go wrong, as a small tree.
+
+TelephonyError
+├── BadInput            what the user gave us cannot be used: one clear line, exit status 2
+│   ├── BadSetting      an environment variable with an impossible value
+│   ├── BadAudio        a file or stream that is not audio we can read
+│   ├── BadScript       a conversation script with a mistake, with its line
+│   ├── BadAgent        an agent that cannot be loaded
+│   └── MissingModel    a model that is not here and could not be fetched
+├── LocalProtocolError  we broke a protocol: a defect of ours
+├── RemoteProtocolError a peer broke a protocol
+└── PeerRefused         a peer answered no: its status, and its own reason where it gave one
+"""
+
+from __future__ import annotations
+
+
+class TelephonyError(Exception):
+    """The root of every error of this package."""
+
+
+class BadInput(TelephonyError):
+    """Something the user gave cannot be used. The message is one line that says what to do."""
+
+
+class BadSetting(BadInput):
+    """A setting with an impossible value."""
+
+    def __init__(self, name: str, value: str, allowed: str) -> None:
+        super().__init__(f"{name}={value!r} cannot be used: {allowed}")
+        self.name = name
+        self.value = value
+        self.allowed = allowed
+
+
+class BadAudio(BadInput):
+    """A recording or stream that is not audio we can read."""
+
+
+class BadScript(BadInput):
+    """A script with a mistake; the message begins with file:line."""
+
+
+class BadAgent(BadInput):
+    """An agent that cannot be found or made."""
+
+
+class MissingModel(BadInput):
+    """A model file that is not on this machine and could not be fetched."""
+
+
+class LocalProtocolError(TelephonyError):
+    """We were about to break a protocol."""
+
+
+class RemoteProtocolError(TelephonyError):
+    """A peer broke a protocol."""
+
+
+class PeerRefused(TelephonyError):
+    """A peer refused us: `status` is its HTTP status (None: no connection), `reason` its own words."""
+
+    def __init__(self, peer: str, status: int | None, reason: str) -> None:
+        super().__init__(f"{peer} refused: {status if status is not None else 'no connection'} {reason}".rstrip())
+        self.peer = peer
+        self.status = status
+        self.reason = reason
