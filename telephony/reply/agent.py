@@ -1,0 +1,254 @@
+"""What an agent is: it is given a turn and yields what to say and do.
+
+    class Barista:                                   # AGENT=my.module:Barista
+        async def reply(self, turn, notes):
+            if "bye" in turn.text.lower():
+                yield "Thank you, goodbye."
+                yield HangUp()                       # carried out when the goodbye has been heard
+            else:
+                yield Note(order=turn.text)
+                yield f"So that's {turn.text}. Anything else?"
+
+An agent keeps nothing between turns. A reply may be a draft, made before the caller is known to have finished
+and thrown away if they go on; so it must have no effect of its own. What has to be remembered is yielded as a
+`Note`: it is adopted when the reply is released to be spoken, and given back as `notes` on the next turn.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, Protocol, TypeAlias, cast, runtime_checkable
+
+from ..errors import BadAgent
+
+ExpectKind: TypeAlias = Literal["yes_no", "digits", "spelling", "address", "choice", "open"]
+EXPECT_KINDS: tuple[ExpectKind, ...] = ("yes_no", "digits", "spelling", "address", "choice", "open")
+
+Notes: TypeAlias = Mapping[str, object]
+"""What the agent has noted so far in this call, merged, the newest of each name. Read only."""
+
+NO_NOTES: Notes = MappingProxyType({})
+
+
+# ---- what an agent may yield
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Words to speak. A plain string is the same as `Say(text)`."""
+
+    text: str
+    interruptible: bool = True
+    """False: spoken to its end whatever the caller says; what they said meanwhile is answered after it."""
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Note:
+    """Something to remember: `Note(order="latte")`. Adopted only when the reply is released to be spoken."""
+
+    values: Mapping[str, object]
+
+    def __init__(self, **values: object) -> None:
+        object.__setattr__(self, "values", MappingProxyType(values))
+
+    def __repr__(self) -> str:
+        return f"Note({', '.join(f'{name}={value!r}' for name, value in self.values.items())})"
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the call, once everything said so far has been heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Hand the caller to somebody else, once everything said so far has been heard."""
+
+    to: str
+    """A telephone number in E.164 form (+14155550132) or a SIP address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The caller asked for a moment: keep quiet until they speak again; the silence ladder rests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """What the question just asked waits for. It lasts until the caller's next turn has ended.
+
+    Listening adapts to it: more patience while digits, letters or an address are dictated; the keypad may
+    answer `digits`; a "yeah" is an answer and not a murmur of assent.
+    """
+
+    kind: ExpectKind
+    options: tuple[str, ...] = ()
+    """For `choice`: the answers offered. They are never mistaken for an echo of the agent's own voice."""
+    sensitive: bool = False
+    """True: the answer is kept out of the record, the tape and the logs."""
+
+
+Said: TypeAlias = str | Say | Note | HangUp | Transfer | Wait | Expect
+
+
+# ---- what an agent is given
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One turn of the conversation so far."""
+
+    who: Literal["caller", "agent"]
+    text: str
+    """What was said; for the agent, all that it meant to say."""
+    heard: str
+    """For the agent, the words that the caller can have heard; for the caller, the same as `text`."""
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallInfo:
+    """Which call this is."""
+
+    call_id: str
+    """Ours."""
+    call_sid: str = ""
+    """The carrier's."""
+    from_number: str = ""
+    to_number: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """The `<Parameter>`s of the stream, without the token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the caller said, and all that went before."""
+
+    text: str
+    """The caller's words; empty when they only pressed keys."""
+    index: int
+    """The number of this turn in the call, from 0; the greeting is not counted."""
+    history: tuple[Line, ...]
+    """The conversation before this turn, oldest first."""
+    digits: str | None
+    """The keys pressed in this turn, without the terminator; None: none."""
+    call: CallInfo
+
+
+class Agent(Protocol):
+    """Answers turns. Anything that has `reply` will do; an attribute `manners` is optional."""
+
+    def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        """Yield text as it comes, notes and actions.
+
+        Closing the iterator cancels the reply. An exception becomes a spoken re-ask. Anything that takes
+        time must be awaited: code that blocks the event loop stops the audio of every call, and is named in
+        the log.
+        """
+        ...
+
+
+# ---- what an agent does of its own accord
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceStep:
+    """One step of the ladder that is climbed while the caller stays silent."""
+
+    after_s: float
+    """Seconds of silence, counted from when the step before it (or the reply) had been heard."""
+    say: str
+    hang_up: bool = False
+    """True: end the call when `say` has been heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What to say when the caller has not asked anything. An agent's optional attribute `manners`."""
+
+    greeting: Say = Say("Hello, how can I help you?")
+    """The first words of a call. Empty text: the caller begins."""
+    silence: tuple[SilenceStep, ...] = (
+        SilenceStep(6.0, "Are you still there?"),
+        SilenceStep(8.0, "I'll let you go. Goodbye.", hang_up=True),
+    )
+    fillers: tuple[str, ...] = ("Let me see.", "One moment.")
+    """Said in turn when a reply is late."""
+    bridge: str = "I'm still working on that. Please stay on the line."
+    """Said when a reply is later still."""
+    reask: tuple[str, ...] = ("Sorry, something went wrong there. Could you say that again?",)
+    """Said in turn when a reply failed, was empty or never came."""
+    farewell: str = "We have to stop here. Thank you for calling, goodbye."
+    """Said before the line ends the call of its own accord: its greatest length, the server stopping."""
+    warning: str = "We have about a minute left."
+    """Said shortly before a call reaches its greatest length."""
+    acknowledge: tuple[str, ...] = ("Mm-hm.",)
+    """Said once in a caller's long monologue, at a pause."""
+
+
+@runtime_checkable
+class HasManners(Protocol):
+    """An agent that says what it does of its own accord."""
+
+    manners: Manners
+
+
+def manners_of(agent: Agent) -> Manners:
+    """The agent's own manners, or the ordinary ones."""
+    return agent.manners if isinstance(agent, HasManners) else Manners()
+
+
+# ---- finding an agent by name
+
+
+def load_agent(spec: str, settings: object) -> Agent:
+    """The agent that AGENT names: `scripted:PATH` or `package.module:Name`; a class is made into an object.
+
+    `settings` gives the values of `${NAME}` in a script (see `script_file.variable`). Raises BadAgent with
+    the reason, or BadScript (`file:line: what is wrong`) for a script with a mistake.
+    """
+    if spec.startswith("scripted:") or spec == "scripted":
+        from .script_file import load_script  # script_file needs the types above
+        from .scripted import ScriptedAgent
+
+        return ScriptedAgent(load_script(spec.partition(":")[2], settings))
+    module_name, colon, name = spec.partition(":")
+    if not (module_name and colon and name):
+        raise BadAgent(f"AGENT={spec!r} cannot be used: write scripted:PATH or package.module:Name")
+    found = _import(spec, module_name, name)
+    agent = _make(spec, found) if inspect.isclass(found) else found
+    if not callable(getattr(agent, "reply", None)):
+        raise BadAgent(f"AGENT={spec!r} cannot be used: {name} has no method reply(turn, notes)")
+    return cast(Agent, agent)
+
+
+def _import(spec: str, module_name: str, name: str) -> object:
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)  # a console script's path lacks the user's own directory; `python -m` has it
+    try:
+        found: object = importlib.import_module(module_name)
+    except Exception as error:  # a user's module may raise anything; the line must name it
+        raise BadAgent(
+            f"AGENT={spec!r} cannot be used: importing {module_name} failed: {type(error).__name__}: {error}"
+        ) from error
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise BadAgent(f"AGENT={spec!r} cannot be used: {module_name} has no {name}")
+        found = getattr(found, part)
+    return found
+
+
+def _make(spec: str, cls: type[object]) -> object:
+    try:
+        return cls()
+    except Exception as error:  # as above
+        raise BadAgent(
+            f"AGENT={spec!r} cannot be used: {cls.__name__}() failed: {type(error).__name__}: {error}"
+        ) from error

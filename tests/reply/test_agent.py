@@ -1,0 +1,93 @@
+"""An agent is anything with `reply`; it is found by name, and a name that cannot be used is explained."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from telephony.errors import BadAgent
+from telephony.reply import CallInfo, HangUp, Manners, Note, Notes, Said, Say, Turn
+from telephony.reply.agent import NO_NOTES, load_agent, manners_of
+
+# As in the README: nothing but the import line is added.
+BARISTA = '''
+from collections.abc import AsyncIterator
+from telephony.reply import HangUp, Note, Notes, Said, Turn
+
+class Barista:                                   # AGENT=my.module:Barista
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        """Yield text as it comes, notes, and actions."""
+        if "bye" in turn.text.lower():
+            yield "Thank you, goodbye."
+            yield HangUp()                       # carried out when the goodbye has been heard
+        else:
+            yield Note(order=turn.text)
+            yield f"So that's {turn.text}. Anything else?"
+'''
+
+
+def turn(text: str) -> Turn:
+    return Turn(text, 0, (), None, CallInfo("c1"))
+
+
+async def said(iterator: AsyncIterator[Said]) -> list[Said]:
+    return [one async for one in iterator]
+
+
+@pytest.fixture
+def module_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p])
+    return tmp_path
+
+
+async def test_the_barista_of_the_readme_runs_unchanged(module_dir: Path) -> None:
+    (module_dir / "shop_barista.py").write_text(BARISTA)
+    agent = load_agent("shop_barista:Barista", {})
+    first, second = await said(agent.reply(turn("a small latte"), NO_NOTES))
+    assert isinstance(first, Note) and dict(first.values) == {"order": "a small latte"}
+    assert second == "So that's a small latte. Anything else?"
+    assert await said(agent.reply(turn("Bye!"), NO_NOTES)) == ["Thank you, goodbye.", HangUp()]
+    assert manners_of(agent) == Manners()
+
+
+def test_an_agent_may_bring_its_own_manners() -> None:
+    class Polite:
+        manners = Manners(greeting=Say("Good evening."))
+
+        async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+            yield "Yes."
+
+    assert manners_of(Polite()).greeting.text == "Good evening."
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ("nonsense", "write scripted:PATH or package.module:Name"),
+        (":Name", "write scripted:PATH or package.module:Name"),
+        ("no_such_module_at_all:Name", "importing no_such_module_at_all failed: ModuleNotFoundError"),
+        ("bad_agents:Missing", "bad_agents has no Missing"),
+        ("bad_agents:NoReply", "has no method reply"),
+        ("bad_agents:NeedsArguments", "NeedsArguments() failed: TypeError"),
+        ("broken_agents:Any", "importing broken_agents failed: ZeroDivisionError"),
+    ],
+)
+def test_an_agent_that_cannot_be_used_is_explained_in_one_line(
+    module_dir: Path, spec: str, reason: str
+) -> None:
+    (module_dir / "bad_agents.py").write_text(
+        "class NoReply: pass\nclass NeedsArguments:\n    def __init__(self, x): pass\n"
+    )
+    (module_dir / "broken_agents.py").write_text("1 / 0\n")
+    with pytest.raises(BadAgent) as caught:
+        load_agent(spec, {})
+    assert reason in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_notes_show_what_they_hold_and_are_equal_by_value() -> None:
+    assert Note(size="small") == Note(size="small") != Note(size="large")
+    assert repr(Note(size="small")) == "Note(size='small')"
