@@ -1,0 +1,300 @@
+"""Every setting, once: its name, what it may be, its default and its meaning.
+
+The table is the `Settings` class itself: each field carries its kind, default and help, and `SETTINGS` lists
+them for the README, `.env.example` and `telephony doctor`. Values are text, as an environment has them; an
+empty value means the default. What cannot be right is refused here, before anything starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from telephony.errors import BadSetting
+from telephony.secret import Secret, mask
+from telephony.values import (
+    Kind,
+    choice,
+    host_is_loopback,
+    number,
+    path,
+    public_url,
+    secret,
+    secrets,
+    speech_url,
+    text,
+    texts,
+    whole,
+)
+
+__all__ = ["NAMES", "SETTINGS", "Binding", "Secret", "Setting", "Settings", "SpeechPeer", "binding"]
+
+CLOUD_URL = "wss://api.deepgram.com"
+CLOUD_DOMAIN = "deepgram.com"
+LOCAL = "local"
+EAGER_THRESHOLD_WHEN_ON = 0.5  # what EAGER means without FLUX_EAGER_EOT_THRESHOLD
+MULAW_RATE = 8000  # G.711 knows no other
+
+BargeIn = Literal["patient", "immediate", "off"]
+Eager = Literal["voice", "text", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table. `default` is text, as it would stand in the environment; "" is unset."""
+
+    name: str
+    kind: Kind
+    default: str
+    help: str
+
+    @property
+    def secret(self) -> bool:
+        return self.kind.secret
+
+
+def _setting(kind: Kind, default: str, help: str) -> Any:
+    """A field of `Settings`. Any, as `dataclasses.field` says it: the annotation is the type."""
+    return field(metadata={"kind": kind, "default": default, "help": help})
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPeer:
+    """Where speech is heard and made: what `DEEPGRAM_URL=auto` came to."""
+
+    url: str
+    """`local`, or the server's `ws://` or `wss://` address without a path."""
+    api_key: Secret
+    """Never empty, since the SDK refuses an empty one; the local engine takes any."""
+    why: str
+    """For the first log line: which one, and why."""
+
+    @property
+    def local(self) -> bool:
+        """Our own engine, which we start."""
+        return self.url == LOCAL
+
+    @property
+    def cloud(self) -> bool:
+        """Deepgram's own service, where work costs money."""
+        host = urlsplit(self.url).hostname or ""
+        return host == CLOUD_DOMAIN or host.endswith("." + CLOUD_DOMAIN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, checked. Make one with `Settings.load`."""
+
+    deepgram_api_key: Secret | None = _setting(secret(), "", "key of the speech service")
+    deepgram_url: str = _setting(
+        speech_url(),
+        "auto",
+        "speech: `auto` (the cloud when a key is set, else `local`), `local` (the engine in this package), or"
+        " any compatible server, `ws://host:port`",
+    )
+    flux_model: str = _setting(
+        choice("flux-general-en", "flux-general-multi"), "flux-general-en", "listening model"
+    )
+    flux_eot_threshold: float = _setting(
+        number(0.5, 1.0),
+        "0.7",
+        "confidence at which a caller's turn has ended; 1.0 leaves it to the time-out",
+    )
+    flux_eager_eot_threshold: float | None = _setting(
+        number(0.3, 0.9, optional=True),
+        "",
+        "confidence at which a reply is drafted ahead, at most FLUX_EOT_THRESHOLD; 0.5 when `EAGER` is on",
+    )
+    flux_eot_timeout_ms: int = _setting(
+        whole(500, 60_000), "5000", "milliseconds of silence that end a turn whatever the confidence"
+    )
+    flux_keyterms: tuple[str, ...] = _setting(
+        texts(100), "", "words to listen for, comma separated: names, products"
+    )
+    flux_language_hints: tuple[str, ...] = _setting(
+        texts(), "", "language codes, comma separated; `flux-general-multi` only"
+    )
+    flux_encoding: str = _setting(
+        choice("linear16", "mulaw"),
+        "linear16",
+        "audio sent to listening; `mulaw` passes the caller's bytes on as they are",
+    )
+    flux_sample_rate: int = _setting(
+        whole(8000, 16_000, only=(8000, 16_000)), "16000", "in Hz; 8000 with `mulaw`"
+    )
+    voice: str = _setting(
+        text(),
+        "flux-haley-en",
+        "speaking model, `flux-...` or `aura-2-...`; the local engine answers to any of them with a voice of"
+        " its own",
+    )
+    agent: str = _setting(text(), "scripted:coffee", "who answers: `scripted:PATH` or `package.module:Name`")
+    human_number: str = _setting(text(), "", "number that a script's `${HUMAN_NUMBER}` transfers to")
+    twilio_auth_token: tuple[Secret, ...] = _setting(
+        secrets(),
+        "",
+        "checks that webhooks come from Twilio; several, comma separated, while changing over (the first"
+        " signs). Without it the server stays on this machine",
+    )
+    public_url: str = _setting(public_url(), "", "`https://host` as Twilio sees this server")
+    stream_secret: tuple[Secret, ...] = _setting(
+        secrets(),
+        "",
+        "signs the one-time tokens of media streams; comma separated, the first signs. Unset: made from"
+        " TWILIO_AUTH_TOKEN, or random on this machine",
+    )
+    api_keys: tuple[Secret, ...] = _setting(
+        secrets(), "", "who may read `/api`, comma separated; unset: this machine only"
+    )
+    barge_in: BargeIn = _setting(
+        choice("patient", "immediate", "off"),
+        "patient",
+        "a caller who speaks over the agent: `patient` falls silent at once and goes on if it was no more"
+        " than an mm-hm, `immediate` always gives way, `off` never",
+    )
+    eager: Eager = _setting(
+        choice("voice", "text", "off", optional=True),
+        "",
+        "replies drafted before the turn has surely ended: `voice` (unset: with the local engine), `text`,"
+        " `off` (unset: on the cloud, for its cost)",
+    )
+    data_dir: Path = _setting(path(), "calls", "folder where calls are kept")
+    max_calls: int = _setting(whole(1, 10_000), "50", "calls at a time; more hear that the line is busy")
+    max_call_seconds: int = _setting(whole(10, 86_400), "3600", "longest call")
+    drain_seconds: int = _setting(
+        whole(0, 3600), "25", "how long running calls may go on after a request to stop"
+    )
+    port: int = _setting(whole(0, 65_535), "8080", "port of the server; 0 takes a free one")
+    log_level: str = _setting(choice("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "least important log line")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str], dotenv: Path | None = None) -> Settings:
+        """Settings from `environ`, and under it from the file `dotenv` if it is there.
+
+        Raises BadSetting, naming the setting, its value (never a secret's) and what is allowed.
+        """
+        given = _given(environ, dotenv)
+        values: dict[str, Any] = {s.name.lower(): _parse(s, given.get(s.name, "")) for s in SETTINGS}
+        return _checked(cls(**values), given)
+
+    def deepgram(self) -> SpeechPeer:
+        """Which speech is used: resolves `auto`."""
+        key = self.deepgram_api_key or Secret("local")
+        if self.deepgram_url != "auto":
+            return SpeechPeer(self.deepgram_url, key, "DEEPGRAM_URL says so")
+        if self.deepgram_api_key:
+            return SpeechPeer(CLOUD_URL, key, "DEEPGRAM_API_KEY is set")
+        return SpeechPeer(LOCAL, key, "no DEEPGRAM_API_KEY is set")
+
+    def secret_values(self) -> tuple[str, ...]:
+        """Everything that no log and no error may show."""
+        held = (getattr(self, s.name.lower()) for s in SETTINGS if s.secret)
+        flat = (one for value in held if value for one in (value if isinstance(value, tuple) else (value,)))
+        return tuple(one.reveal() for one in flat)
+
+
+def _table() -> tuple[Setting, ...]:
+    return tuple(
+        Setting(f.name.upper(), f.metadata["kind"], f.metadata["default"], f.metadata["help"])
+        for f in fields(Settings)
+    )
+
+
+SETTINGS: tuple[Setting, ...] = _table()
+NAMES = frozenset(s.name for s in SETTINGS)
+
+
+def _given(environ: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:
+    """What the user set, stripped; an empty value in the environment hides the file's."""
+    filed: Mapping[str, str | None] = {}
+    if dotenv is not None and dotenv.is_file():
+        try:
+            filed = dotenv_values(dotenv, interpolate=False)
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSetting(str(dotenv), "", f"the file cannot be read: {error}") from error
+    both = {**filed, **environ}
+    return {name: value.strip() for name in NAMES if (value := both.get(name)) and value.strip()}
+
+
+def _parse(setting: Setting, given: str) -> object:
+    try:
+        return setting.kind.parse(given or setting.default)
+    except ValueError as error:
+        shown = mask(given) if setting.secret else given
+        raise BadSetting(setting.name, shown, f"allowed is {error}") from error
+
+
+def _checked(settings: Settings, given: Mapping[str, str]) -> Settings:
+    """The checks that need more than one setting, and the defaults that follow from others."""
+    for check in (_mulaw_rate, _language_hints, _eager, _public):
+        settings = check(settings, given)
+    return settings
+
+
+def _mulaw_rate(settings: Settings, given: Mapping[str, str]) -> Settings:
+    if settings.flux_encoding != "mulaw" or settings.flux_sample_rate == MULAW_RATE:
+        return settings
+    if "FLUX_SAMPLE_RATE" in given:
+        raise BadSetting("FLUX_SAMPLE_RATE", given["FLUX_SAMPLE_RATE"], "allowed is 8000 with mulaw")
+    return replace(settings, flux_sample_rate=MULAW_RATE)
+
+
+def _language_hints(settings: Settings, given: Mapping[str, str]) -> Settings:
+    if settings.flux_language_hints and settings.flux_model != "flux-general-multi":
+        allowed = "hints need FLUX_MODEL=flux-general-multi"
+        raise BadSetting("FLUX_LANGUAGE_HINTS", given["FLUX_LANGUAGE_HINTS"], allowed)
+    return settings
+
+
+def _eager(settings: Settings, given: Mapping[str, str]) -> Settings:
+    """EAGER's default depends on who listens; being on, it needs a threshold.
+
+    The service refuses an eager threshold above the final one, its default of 0.7 included.
+    """
+    if not settings.eager:
+        settings = replace(settings, eager="off" if settings.deepgram().cloud else "voice")
+    if settings.flux_eager_eot_threshold is None and settings.eager != "off":
+        settings = replace(settings, flux_eager_eot_threshold=EAGER_THRESHOLD_WHEN_ON)
+    eager, final = settings.flux_eager_eot_threshold, settings.flux_eot_threshold
+    if eager is not None and eager > final:
+        allowed = f"allowed is at most FLUX_EOT_THRESHOLD, {final:g}"
+        raise BadSetting("FLUX_EAGER_EOT_THRESHOLD", f"{eager:g}", allowed)
+    return settings
+
+
+def _public(settings: Settings, given: Mapping[str, str]) -> Settings:
+    """Nobody can call in from outside unless we can tell that it is Twilio."""
+    if settings.public_url and not settings.twilio_auth_token:
+        raise BadSetting(
+            "PUBLIC_URL", given["PUBLIC_URL"], "it needs TWILIO_AUTH_TOKEN, to tell Twilio from others"
+        )
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Where the server listens, and a line to log if that is less than one might expect."""
+
+    host: str
+    note: str = ""
+
+
+def binding(settings: Settings, host: str | None = None) -> Binding:
+    """The address to listen on: this machine only, unless webhooks can be verified.
+
+    A verified webhook needs both the token that signs and the URL that was signed. Raises BadSetting for a
+    public `host` without them.
+    """
+    verified = bool(settings.twilio_auth_token and settings.public_url)
+    if verified:
+        return Binding(host or "0.0.0.0")
+    missing = "PUBLIC_URL" if settings.twilio_auth_token else "TWILIO_AUTH_TOKEN and PUBLIC_URL"
+    if host is not None and not host_is_loopback(host):
+        raise BadSetting("--host", host, f"a public address needs {missing}; 127.0.0.1 does not")
+    note = "listening on this machine only: PUBLIC_URL is not set" if settings.twilio_auth_token else ""
+    return Binding(host or "127.0.0.1", note)

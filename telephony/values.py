@@ -1,0 +1,194 @@
+"""Kinds of values a setting may have: each reads text, and says what is allowed by raising ValueError."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from telephony.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`parse` turns text ("" where nothing is set) into a value, or raises ValueError(what is allowed)."""
+
+    parse: Callable[[str], Any]
+    allowed: str
+    secret: bool = False
+
+
+def text() -> Kind:
+    """Any one line."""
+    allowed = "text on one line, without control characters"
+
+    def parse(value: str) -> str:
+        if not value.isprintable():
+            raise ValueError(allowed)
+        return value
+
+    return Kind(parse, allowed)
+
+
+def texts(most: int = 20) -> Kind:
+    """Comma separated texts."""
+    allowed = f"at most {most} texts, comma separated"
+
+    def parse(value: str) -> tuple[str, ...]:
+        found = _split(value)
+        if len(found) > most or not value.isprintable():
+            raise ValueError(allowed)
+        return found
+
+    return Kind(parse, allowed)
+
+
+def choice(*names: str, optional: bool = False) -> Kind:
+    """One of `names`, in any case; "" if optional and unset."""
+    allowed = ", ".join(names[:-1]) + " or " + names[-1]
+    known = {name.lower(): name for name in names}
+
+    def parse(value: str) -> str:
+        if optional and not value:
+            return ""
+        try:
+            return known[value.lower()]
+        except KeyError:
+            raise ValueError(allowed) from None
+
+    return Kind(parse, allowed)
+
+
+def number(least: float, most: float, *, optional: bool = False) -> Kind:
+    """A decimal number in a range; None if optional and unset."""
+    allowed = f"a number from {least:g} to {most:g}"
+
+    def parse(value: str) -> float | None:
+        if optional and not value:
+            return None
+        try:
+            found = float(value)
+        except ValueError:
+            raise ValueError(allowed) from None
+        if not math.isfinite(found) or not least <= found <= most:
+            raise ValueError(allowed)
+        return found
+
+    return Kind(parse, allowed)
+
+
+def whole(least: int, most: int, *, only: tuple[int, ...] = ()) -> Kind:
+    """A whole number in a range, or one of `only`."""
+    allowed = " or ".join(map(str, only)) or f"a whole number from {least} to {most}"
+
+    def parse(value: str) -> int:
+        if not (value.isascii() and value.isdigit() and len(value) < 12):
+            raise ValueError(allowed)
+        found = int(value)
+        if not least <= found <= most or (only and found not in only):
+            raise ValueError(allowed)
+        return found
+
+    return Kind(parse, allowed)
+
+
+def path() -> Kind:
+    """A path; `~` is the home folder."""
+
+    def parse(value: str) -> Path:
+        return Path(value).expanduser()
+
+    return Kind(parse, "a path")
+
+
+SECRET_ALLOWED = "printable ASCII without spaces"
+
+
+def _one_secret(value: str) -> Secret:
+    # They travel in HTTP headers: anything else would fail later and further away.
+    if not (value.isascii() and value.isprintable() and " " not in value):
+        raise ValueError(SECRET_ALLOWED)
+    return Secret(value)
+
+
+def secret() -> Kind:
+    """One secret; None if unset."""
+
+    def parse(value: str) -> Secret | None:
+        return _one_secret(value) if value else None
+
+    return Kind(parse, SECRET_ALLOWED, secret=True)
+
+
+def secrets() -> Kind:
+    """Comma separated secrets."""
+
+    def parse(value: str) -> tuple[Secret, ...]:
+        return tuple(_one_secret(one) for one in _split(value))
+
+    return Kind(parse, SECRET_ALLOWED + ", comma separated", secret=True)
+
+
+def speech_url() -> Kind:
+    """`auto`, `local`, or where a server is. http(s) is taken as ws(s); an SDK needs the bare address."""
+    allowed = "auto, local, or ws://host:port (wss:// for one that is encrypted), without a path"
+
+    def parse(value: str) -> str:
+        if value.lower() in ("auto", "local"):
+            return value.lower()
+        url = value.rstrip("/")
+        for plain, socket in (("http://", "ws://"), ("https://", "wss://")):
+            if url.lower().startswith(plain):
+                url = socket + url[len(plain) :]
+        if _address_fault(url, ("ws", "wss")):
+            raise ValueError(allowed)
+        return url
+
+    return Kind(parse, allowed)
+
+
+def public_url() -> Kind:
+    """`https://host`; plain http only for this machine, where a carrier stand-in calls."""
+    allowed = "https://host as Twilio sees it, without a query"
+
+    def parse(value: str) -> str:
+        if not value:
+            return ""
+        url = value.rstrip("/")
+        if _address_fault(url, ("https", "http"), with_path=True):
+            raise ValueError(allowed)
+        parts = urlsplit(url)
+        if parts.scheme == "http" and not host_is_loopback(parts.hostname or ""):
+            raise ValueError(allowed)
+        return url
+
+    return Kind(parse, allowed)
+
+
+def host_is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`. A name other than localhost may lead anywhere."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _address_fault(url: str, schemes: tuple[str, ...], *, with_path: bool = False) -> bool:
+    try:
+        parts = urlsplit(url)
+        port_is_good = parts.port != 0  # reading it raises for a bad one
+    except ValueError:
+        return True
+    extra = parts.query or parts.fragment or parts.username or (parts.path and not with_path)
+    plain = url.isascii() and url.isprintable() and " " not in url
+    return bool(parts.scheme not in schemes or not parts.hostname or extra or not plain or not port_is_good)
+
+
+def _split(value: str) -> tuple[str, ...]:
+    return tuple(one for part in value.split(",") if (one := part.strip()))
