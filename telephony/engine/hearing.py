@@ -28,7 +28,7 @@ What the session may rely on:
   silence_s >= eot_timeout_ms / 1000` (time-out). The careful decode is started in time for the lowest
   threshold of the options, so `final` is there, or follows within a few blocks on a loaded machine.
 * Hence EndOfTurn's text equals the Eager's before it, without any care on the session's side.
-* `confidence` never reaches 1.0 (eot_threshold 1.0 suppresses the model's end); between turns it says nothing.
+* `confidence` never reaches 1.0 (eot_threshold 1.0 suppresses it); between turns it means nothing.
 """
 
 from __future__ import annotations
