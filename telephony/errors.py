@@ -9,6 +9,8 @@ TelephonyError
 │   └── MissingModel    a model that is not here and could not be fetched
 ├── LocalProtocolError  we broke a protocol: a defect of ours
 ├── RemoteProtocolError a peer broke a protocol
+│   └── FluxProtocolError   a text that no client of Flux may send
+├── VoiceFailed         a local voice could not speak a text
 └── PeerRefused         a peer answered no: its status, and its own reason where it gave one
 """
 
@@ -55,6 +57,14 @@ class LocalProtocolError(TelephonyError):
 
 class RemoteProtocolError(TelephonyError):
     """A peer broke a protocol."""
+
+
+class FluxProtocolError(RemoteProtocolError):
+    """A client sent a text that Flux cannot parse: it is answered with Error and a close."""
+
+
+class VoiceFailed(TelephonyError):
+    """A local voice could not speak: its process died, took too long, or has too much to do."""
 
 
 class PeerRefused(TelephonyError):
