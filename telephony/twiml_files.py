@@ -31,7 +31,7 @@ def render(template: str, parameters: Mapping[str, str] | None = None, /, **valu
     """The TwiML of twiml/<template>.xml with its placeholders filled in.
 
     `parameters` are added to the <Stream> as <Parameter>s. An attribute whose only placeholder is None is
-    left out. Raises LocalProtocolError for a placeholder without a value and for a parameter that is too long.
+    left out. Raises LocalProtocolError for a placeholder without a value and a parameter that is too long.
     """
     root = copy.deepcopy(_template(template))
     for element in root.iter():

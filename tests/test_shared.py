@@ -1,0 +1,143 @@
+"""What processes share is true for all of them, ends when it should, and outlives a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from telephony.shared import SharedFailure, SqliteShared
+
+
+class Clock:
+    """Unix seconds that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def pair(tmp_path: Path, clock: Clock) -> AsyncIterator[tuple[SqliteShared, SqliteShared]]:
+    """Two openings of one file, as two server processes have."""
+    stores = (SqliteShared(tmp_path / "d/shared.db", clock), SqliteShared(tmp_path / "d/shared.db", clock))
+    yield stores
+    for store in stores:
+        await store.close()
+
+
+Pair = tuple[SqliteShared, SqliteShared]
+
+
+async def test_exactly_one_claims_a_key(pair: Pair) -> None:
+    """A hundred times, two at once: one wins."""
+    for round_number in range(100):
+        key = f"nonce:{round_number}"
+        assert sorted(await asyncio.gather(*(store.claim(key, 60) for store in pair))) == [False, True]
+
+
+async def test_a_claim_ends_when_its_time_is_up(pair: Pair, clock: Clock) -> None:
+    """Not before, and then it can be claimed anew."""
+    assert await pair[0].claim("k", 60)
+    clock.now += 59
+    assert not await pair[1].claim("k", 60)
+    clock.now += 1
+    assert await pair[1].claim("k", 60)
+
+
+async def test_what_one_puts_another_gets_until_it_expires(pair: Pair, clock: Clock) -> None:
+    """The last one put counts."""
+    assert await pair[0].get("CA1") is None
+    await pair[0].put("CA1", {"a": [1, "é"]}, 60)
+    await pair[1].put("CA1", {"a": [2, "é"]}, 60)
+    assert await pair[0].get("CA1") == {"a": [2, "é"]}
+    clock.now += 60
+    assert await pair[0].get("CA1") is None
+
+
+async def test_seats_are_never_oversold(pair: Pair, clock: Clock) -> None:
+    """Forty at once for ten seats: ten sit. Leaving or not renewing in time frees one; renewing keeps it."""
+    asked = await asyncio.gather(*(pair[n % 2].sit("calls", f"CA{n}", 10, 30) for n in range(40)))
+    assert asked.count(True) == 10 == await pair[1].seated("calls")
+    holders = [f"CA{n}" for n, sat in enumerate(asked) if sat]
+    await pair[0].leave("calls", holders[0])
+    await pair[0].leave("calls", "nobody")
+    assert await pair[1].sit("calls", "late", 10, 30)
+    clock.now += 20
+    assert await pair[1].sit("calls", "late", 10, 30), "renewed although all are taken"
+    clock.now += 15
+    assert await pair[0].seated("calls") == 1
+
+
+async def test_a_cap_holds_within_its_window_and_over_a_restart(tmp_path: Path, clock: Clock) -> None:
+    """Of five hundred at once no more than the cap pass; a process started anew still counts them."""
+    first = SqliteShared(tmp_path / "shared.db", clock)
+    passed = await asyncio.gather(*(first.count("dial", 7, 60) for _ in range(500)))
+    await first.close()
+    assert passed.count(True) == 7
+    second = SqliteShared(tmp_path / "shared.db", clock)
+    assert not await second.count("dial", 7, 60)
+    assert await second.count("other", 7, 60)
+    clock.now += 61
+    assert await second.count("dial", 7, 60)
+    await second.close()
+
+
+async def test_what_expired_is_deleted(pair: Pair, clock: Clock) -> None:
+    """The file does not grow with the calls of yesterday."""
+    for n in range(50):
+        await pair[0].claim(f"k{n}", 1)
+        await pair[0].put(f"k{n}", {}, 1)
+    clock.now += 100
+    await pair[0].seated("x")
+
+    def rows() -> int:
+        import sqlite3
+
+        with sqlite3.connect(pair[0]._path) as db:
+            counts = db.execute(
+                "SELECT (SELECT count(*) FROM claims) + (SELECT count(*) FROM items)"
+            ).fetchone()
+        db.close()
+        return int(counts[0])
+
+    assert await asyncio.to_thread(rows) == 0
+
+
+async def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    """One error of ours, naming the file."""
+    (tmp_path / "shared.db").mkdir()
+    store = SqliteShared(tmp_path / "shared.db")
+    with pytest.raises(SharedFailure, match="shared.db"):
+        await store.claim("k", 1)
+    await store.close()
+
+
+CLAIMER = """
+import asyncio, sys
+from pathlib import Path
+from telephony.shared import SqliteShared
+async def main():
+    store = SqliteShared(Path(sys.argv[1]))
+    print(sum([await store.claim(f"n{i}", 60) for i in range(100)]))
+    await store.close()
+asyncio.run(main())
+"""
+
+
+def test_exactly_one_of_two_processes_wins_a_hundred_times(tmp_path: Path) -> None:
+    """Two real processes claim the same hundred keys at the same time: a hundred wins together."""
+    command = [sys.executable, "-c", CLAIMER, str(tmp_path / "shared.db")]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert sum(int(process.communicate(timeout=30)[0]) for process in both) == 100
