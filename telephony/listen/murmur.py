@@ -1,0 +1,95 @@
+"""What a caller's few words mean while we are speaking: an interruption, a murmur, or our own echo. PURE."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+_WORD = re.compile(r"[a-z0-9]+(?:['’-][a-z0-9]+)*")
+
+_MURMURS = frozenset(
+    "uh-huh uhhuh mm-hmm mmhmm mm-hm mhm mhmm mm mmm hm hmm hmmm mhh uh um ah aha oh ooh yeah yep yup yes ya "
+    "okay ok kay right sure alright cool nice great good gotcha wow really true exactly absolutely fine "
+    "huh er".split()
+)
+"""Words that, alone, acknowledge and ask for nothing."""
+
+_MURMUR_PHRASES = (
+    ("uh", "huh"), ("mm", "hmm"), ("mm", "hm"), ("m", "hm"), ("i", "see"), ("got", "it"), ("all", "right"),
+    ("of", "course"), ("makes", "sense"), ("that", "makes", "sense"), ("go", "on"), ("i", "know"),
+    ("sounds", "good"), ("very", "good"), ("that's", "right"), ("you", "know"), ("oh", "i", "see"),
+)  # fmt: skip
+"""Runs of words that acknowledge. "You know" is how a recognizer writes many a grunt (facts of speech.md)."""
+
+_CLOSERS = frozenset("bye goodbye bye-bye thanks thank you cheers see ya later good night day have a".split())
+"""Words that answer a goodbye and need no answer of their own."""
+
+MURMUR_MOST_WORDS = 4
+"""More words than this are no murmur, whatever they are."""
+
+
+def spoken_words(text: str) -> list[str]:
+    """The words of a text, lower case, without punctuation."""
+    return _WORD.findall(text.lower().replace("’", "'"))
+
+
+def is_murmur(text: str) -> bool:
+    """Whether `text` is a short acknowledgement: "uh-huh", "okay, right", "I see"."""
+    words = spoken_words(text)
+    if not words or len(words) > MURMUR_MOST_WORDS:
+        return False
+    at = 0
+    while at < len(words):
+        if words[at] in _MURMURS:
+            at += 1
+            continue
+        run = next((r for r in _MURMUR_PHRASES if tuple(words[at : at + len(r)]) == r), None)
+        if run is None:
+            return False
+        at += len(run)
+    return True
+
+
+def is_farewell(text: str) -> bool:
+    """Whether `text` only answers a goodbye: "thanks, bye"."""
+    words = spoken_words(text)
+    return bool(words) and all(w in _CLOSERS or w in _MURMURS for w in words)
+
+
+def is_echo(text: str, said: Sequence[str], options: Iterable[str] = ()) -> bool:
+    """Whether the caller's words are our own, come back over a loudspeaker.
+
+    `said`: our words that were in the air while the turn was heard. Words that answer what was offered
+    (`options`) are never an echo, and one or two words prove too little. A recognizer mishears an echo, so
+    one word in four may differ.
+    """
+    words = spoken_words(text)
+    if len(words) < 3:
+        return False
+    offered = {w for option in options for w in spoken_words(option)}
+    if offered and all(w in offered for w in words):
+        return False
+    ours = [w for line in said for w in spoken_words(line)]
+    return _common_run(words, ours) >= 0.75 * len(words)
+
+
+def _common_run(words: list[str], ours: list[str]) -> int:
+    """How many of `words` are found in `ours`, in order (a longest common subsequence within a window)."""
+    best = 0
+    width = len(words) + len(words) // 2
+    for begin in range(len(ours)):
+        if ours[begin] not in words:
+            continue
+        best = max(best, _subsequence(words, ours[begin : begin + width]))
+    return best
+
+
+def _subsequence(a: list[str], b: list[str]) -> int:
+    row = [0] * (len(b) + 1)
+    for x in a:
+        diagonal = 0
+        for j, y in enumerate(b, 1):
+            above = row[j]
+            row[j] = diagonal + 1 if x == y else max(row[j], row[j - 1])
+            diagonal = above
+    return row[-1]
