@@ -1,4 +1,4 @@
-"""No test sees the settings of the machine it runs on: no cloud key can make one slow, costly or different."""
+"""No test sees the settings of the machine it runs on: a cloud key would make one slow, costly, different."""
 
 from __future__ import annotations
 

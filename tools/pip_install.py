@@ -1,6 +1,6 @@
 """Runs `pip install` with the given arguments and says in one line each what it is at.
 
-pip alone is either silent or prints pages. Where it fails, its last lines are printed; the exit status is pip's.
+pip alone is either silent or prints pages. Where it fails its last lines are printed; the status is pip's.
 """
 
 from __future__ import annotations
