@@ -1,0 +1,119 @@
+"""One level for whatever voice speaks, and a limiter. Pure: reads no clock, does no I/O."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+TARGET_DBFS = -20.0
+"""Level of active speech, with room for a voice's peaks below the end of mu-law."""
+CEILING = 30_000.0
+"""The limiter's peak, -0.8 dBFS: below mu-law's own clip point of 32,124."""
+MAX_GAIN_DB = 18.0
+MIN_GAIN_DB = -18.0
+BLOCK_S = 0.005
+"""Level and gain are decided once a block; also all the delay there is."""
+GATE_DBFS = -50.0
+"""Quieter blocks are never speech."""
+GATE_BELOW_DB = 16.0
+"""Blocks this far below the speech level are pauses (ITU-T P.56 uses 15.9)."""
+MEMORY_BLOCKS = 600
+"""3 s of speech: the level follows a voice, not its syllables."""
+TRUST_BLOCKS = 12
+"""60 ms of imagined speech at the first block's level steady the very first estimates."""
+RISE_DB_S = 24.0
+FALL_DB_S = 60.0
+RECOVER_DB_S = 60.0
+"""After the limiter let go."""
+
+
+class Leveler:
+    """Brings speech to one active level, and keeps peaks below clipping.
+
+    The gain is a straight line within each 5 ms block and joins the next one's, so it never steps; the
+    limiter knows the next block before it gives out this one, so it never clips the beginning of a word.
+    What comes out does not depend on how the input was cut. One leveler serves one voice: it keeps what it
+    learnt over flush().
+    """
+
+    def __init__(self, rate: int) -> None:
+        self.delay_s = BLOCK_S
+        self._block = max(1, round(rate * BLOCK_S))
+        self._ramp = np.arange(1, self._block + 1) / self._block
+        self._level = 0.0  # mean square of active speech; 0: none heard yet
+        self._heard = 0
+        self._wanted = 1.0  # gain the level asks for, reached at RISE and FALL
+        self._gain = 1.0  # gain at the last block border, limiter included
+        self._rest = b""
+
+    def feed(self, linear16: bytes) -> bytes:
+        """Take linear16, return what is decided: all but the last 5 to 10 ms."""
+        data = self._rest + linear16
+        # The last whole block stays: the gain at its end depends on the block after it.
+        whole = len(data) // (2 * self._block)
+        if whole < 2:
+            self._rest = data
+            return b""
+        blocks = (
+            np.frombuffer(data, np.int16, whole * self._block).reshape(whole, self._block).astype(np.int64)
+        )
+        self._rest = data[2 * self._block * (whole - 1) :]
+        return self._apply(blocks).tobytes()
+
+    def flush(self) -> bytes:
+        """The end of a phrase: what is still held. What was learnt of the voice stays."""
+        rest, self._rest = self._rest, b""
+        samples = len(rest) // 2
+        if not samples:
+            return b""
+        pad = -samples % self._block + self._block
+        padded = np.frombuffer(rest[: 2 * samples] + bytes(2 * pad), np.int16).reshape(-1, self._block)
+        return self._apply(padded.astype(np.int64)).tobytes()[: 2 * samples]
+
+    def _apply(self, blocks: npt.NDArray[np.int64]) -> npt.NDArray[np.int16]:
+        """Level all blocks but the last, which is only looked at."""
+        peaks = np.abs(blocks).max(axis=1)
+        powers = (blocks * blocks).sum(axis=1) / self._block  # whole numbers: exact in any order
+        borders = [self._gain]
+        for power, peak, next_peak in zip(powers.tolist(), peaks.tolist(), peaks[1:].tolist(), strict=False):
+            self._learn(power)
+            self._gain = self._next_gain(min(_cap(peak), _cap(next_peak)))
+            borders.append(self._gain)
+        start, end = np.array(borders[:-1]), np.array(borders[1:])
+        gains = start[:, None] + (end - start)[:, None] * self._ramp
+        made = np.rint(blocks[:-1] * gains)
+        # The first block of all has no block before it that could have lowered the gain: clip what is left.
+        levelled: npt.NDArray[np.int16] = np.clip(made, -CEILING, CEILING).astype(np.int16).ravel()
+        return levelled
+
+    def _learn(self, power: float) -> None:
+        if power < _GATE_POWER or power < self._level * _GATE_RATIO:
+            return
+        if not self._heard:
+            self._level, self._heard = power, TRUST_BLOCKS
+        self._heard = min(self._heard + 1, MEMORY_BLOCKS)
+        self._level += (power - self._level) / self._heard
+
+    def _next_gain(self, cap: float) -> float:
+        if self._level:
+            aim = min(max((_TARGET_POWER / self._level) ** 0.5, _MIN_GAIN), _MAX_GAIN)
+            self._wanted = min(max(aim, self._wanted / _FALL), self._wanted * _RISE)
+        return min(self._wanted, self._gain * _RECOVER, cap)
+
+
+def _db(decibels: float) -> float:
+    return float(10.0 ** (decibels / 20))
+
+
+def _cap(peak: int) -> float:
+    return CEILING / peak if peak > CEILING / _MAX_GAIN else _MAX_GAIN
+
+
+_MAX_GAIN = _db(MAX_GAIN_DB)
+_MIN_GAIN = _db(MIN_GAIN_DB)
+_RISE = _db(RISE_DB_S * BLOCK_S)
+_FALL = _db(FALL_DB_S * BLOCK_S)
+_RECOVER = _db(RECOVER_DB_S * BLOCK_S)
+_TARGET_POWER = (32768 * _db(TARGET_DBFS)) ** 2
+_GATE_POWER = (32768 * _db(GATE_DBFS)) ** 2
+_GATE_RATIO = _db(-GATE_BELOW_DB) ** 2
