@@ -49,6 +49,12 @@ class Shared(Protocol):
     async def get(self, key: str) -> dict[str, Any] | None:
         """What was put under the key, if it has not expired."""
 
+    async def keep(self, key: str, value: Mapping[str, Any], ttl_s: float) -> dict[str, Any]:
+        """Put, unless something is there already; what is there now, either way."""
+
+    async def take(self, key: str) -> dict[str, Any] | None:
+        """Get and forget: only one of several takers gets it."""
+
     async def sit(self, name: str, holder: str, limit: int, ttl_s: float) -> bool:
         """Take one of `limit` seats, or renew the holder's own. False: all are taken."""
 
@@ -97,15 +103,27 @@ class SqliteShared:
         await self._run(work)
 
     async def get(self, key: str) -> dict[str, Any] | None:
-        def work(db: sqlite3.Connection, now: float) -> str | None:
-            row = db.execute("SELECT value FROM items WHERE key = ? AND expires > ?", (key, now)).fetchone()
-            return None if row is None else str(row[0])
+        return _object(await self._run(lambda db, now: _item(db, key, now)))
 
-        text = await self._run(work)
-        if text is None:
-            return None
-        value: dict[str, Any] = json.loads(text)
-        return value
+    async def keep(self, key: str, value: Mapping[str, Any], ttl_s: float) -> dict[str, Any]:
+        text = json.dumps(value)
+
+        def work(db: sqlite3.Connection, now: float) -> str:
+            there = _item(db, key, now)
+            if there is None:
+                db.execute("INSERT OR REPLACE INTO items VALUES (?, ?, ?)", (key, text, now + ttl_s))
+            return there or text
+
+        kept: dict[str, Any] = json.loads(await self._run(work))
+        return kept
+
+    async def take(self, key: str) -> dict[str, Any] | None:
+        def work(db: sqlite3.Connection, now: float) -> str | None:
+            there = _item(db, key, now)
+            db.execute("DELETE FROM items WHERE key = ?", (key,))
+            return there
+
+        return _object(await self._run(work))
 
     async def sit(self, name: str, holder: str, limit: int, ttl_s: float) -> bool:
         def work(db: sqlite3.Connection, now: float) -> bool:
@@ -189,6 +207,16 @@ def _set_up(db: sqlite3.Connection) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
+
+
+def _item(db: sqlite3.Connection, key: str, now: float) -> str | None:
+    row = db.execute("SELECT value FROM items WHERE key = ? AND expires > ?", (key, now)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _object(text: str | None) -> dict[str, Any] | None:
+    value: dict[str, Any] | None = None if text is None else json.loads(text)
+    return value
 
 
 def _seats(db: sqlite3.Connection, name: str, now: float) -> int:

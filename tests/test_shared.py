@@ -66,6 +66,20 @@ async def test_what_one_puts_another_gets_until_it_expires(pair: Pair, clock: Cl
     assert await pair[0].get("CA1") is None
 
 
+async def test_the_first_to_keep_something_settles_it(pair: Pair) -> None:
+    """Everybody gets the first one's, also those who came at the same time."""
+    kept = await asyncio.gather(*(pair[n % 2].keep("answer", {"by": n}, 60) for n in range(20)))
+    assert all(value == kept[0] for value in kept)
+
+
+async def test_only_one_takes_what_was_put(pair: Pair) -> None:
+    """And afterwards it is gone."""
+    await pair[0].put("next", {"do": "hang_up"}, 60)
+    taken = await asyncio.gather(*(pair[n % 2].take("next") for n in range(20)))
+    assert [value for value in taken if value is not None] == [{"do": "hang_up"}]
+    assert await pair[0].get("next") is None
+
+
 async def test_seats_are_never_oversold(pair: Pair, clock: Clock) -> None:
     """Forty at once for ten seats: ten sit. Leaving or not renewing in time frees one; renewing keeps it."""
     asked = await asyncio.gather(*(pair[n % 2].sit("calls", f"CA{n}", 10, 30) for n in range(40)))

@@ -13,6 +13,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 HEADER = "X-Twilio-Signature"
@@ -90,21 +91,29 @@ def body_hash_matches(raw_path_qs: str, body: bytes) -> bool:
     return hmac.compare_digest(hashlib.sha256(body).hexdigest(), named[0].lower())
 
 
-def _origin(public_url: str, schemes: Mapping[str, str]) -> tuple[str, str, int | None]:
-    """Scheme, host (userinfo dropped, as Twilio does) and port of PUBLIC_URL."""
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    scheme: str
+    host: str
+    """Without userinfo, as Twilio drops it, and without the port."""
+    port: int | None
+    path: str
+    """What a proxy in front of us takes off the path, or nothing."""
+
+
+def _origin(public_url: str, schemes: Mapping[str, str]) -> _Origin:
     parts = urlsplit(public_url)
     host = parts.netloc.rpartition("@")[2]
     if parts.port is not None:
         host = host.removesuffix(f":{parts.port}")
-    return schemes[parts.scheme.lower()], host, parts.port
+    return _Origin(schemes[parts.scheme.lower()], host, parts.port, parts.path.rstrip("/"))
 
 
-def _with_ports(origin: tuple[str, str, int | None], raw_path_qs: str) -> tuple[str, ...]:
+def _with_ports(origin: _Origin, raw_path_qs: str) -> tuple[str, ...]:
     """The URL without a port, and with the one that PUBLIC_URL or the scheme implies.
 
     Twilio drops the port over HTTPS and keeps it over HTTP; its documentation of the handshake says neither.
     """
-    scheme, host, port = origin
-    plain = f"{scheme}://{host}{raw_path_qs}"
-    ported = f"{scheme}://{host}:{port or DEFAULT_PORTS[scheme]}{raw_path_qs}"
-    return (plain, ported)
+    scheme, rest = origin.scheme, origin.path + raw_path_qs
+    port = origin.port or DEFAULT_PORTS[scheme]
+    return (f"{scheme}://{origin.host}{rest}", f"{scheme}://{origin.host}:{port}{rest}")

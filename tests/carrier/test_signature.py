@@ -56,6 +56,7 @@ WEBHOOK_FORMS = [
     ("https://line.example.com:8443", "https://line.example.com/twilio/voice"),
     ("https://line.example.com:8443", "https://line.example.com:8443/twilio/voice"),
     ("http://line.example.com:8080", "http://line.example.com:8080/twilio/voice"),
+    ("https://line.example.com/base/", "https://line.example.com/base/twilio/voice"),
     ("https://user:secret@line.example.com:8443", "https://line.example.com/twilio/voice"),
 ]
 

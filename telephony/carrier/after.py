@@ -1,0 +1,106 @@
+"""How a call goes on when its media socket has closed: what /twilio/after answers. PURE.
+
+Twilio asks for this whenever the stream ends while the call is up: because we closed the socket on purpose,
+having left word of what is to follow (a Next), because a transfer came back, or because something broke, and
+then the same conversation is resumed on a new stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+RESUMES = 3  # within RESUME_WINDOW_S: more is a loop, and the caller would hear nothing else
+RESUME_WINDOW_S = 60.0
+OVER = frozenset(
+    {"completed", "busy", "failed", "no-answer", "canceled"}
+)  # CallStatus of a call that is over
+TRANSFER_RING_S = 25  # for how long the person called may let it ring
+
+
+class Then(StrEnum):
+    """What is to follow the media socket."""
+
+    HANG_UP = "hang_up"
+    SAY = "say"
+    TRANSFER = "transfer"
+    DIGITS = "digits"
+    HOLD = "hold"
+    RESUME = "resume"
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Word left, under the CallSid, before a media socket is closed on purpose."""
+
+    then: Then
+    text: str = ""
+    """SAY: the last sentence, HOLD: what is said before the music."""
+    to: str = ""
+    """TRANSFER: a number or a `sip:` address. DIGITS: the keys to press, `w` being half a second's pause."""
+    caller_id: str = ""
+    """TRANSFER: the number to show; empty lets Twilio choose."""
+    music_url: str = ""
+    """HOLD: what is played; loops until REST brings the caller back, or `loops` is up."""
+    loops: int = 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the shared store."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Next:
+        """What as_dict gave."""
+        return cls(**{**value, "then": Then(value["then"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A template of twiml/ and its values. `connects`: it opens a stream and needs a token."""
+
+    template: str
+    values: Mapping[str, str | int | None] = field(default_factory=dict)
+    connects: bool = False
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """What the new stream is told."""
+    ends: bool = False
+    """The call is over with this answer."""
+
+
+HUNG_UP = Answer("hangup", ends=True)
+ENDED = Answer("ended", ends=True)
+
+
+def answer_after(word: Next | None, form: Mapping[str, str]) -> Answer:
+    """The answer to a request to /twilio/after, from the word that was left and the request's fields."""
+    if form.get("CallStatus") in OVER:
+        return ENDED
+    if word is None:
+        return _unplanned(form)
+    if word.then is Then.HANG_UP:
+        return HUNG_UP
+    if word.then is Then.SAY:
+        return Answer("goodbye", {"text": word.text}, ends=True)
+    if word.then is Then.TRANSFER:
+        template = "transfer_sip" if word.to.lower().startswith(("sip:", "sips:")) else "transfer"
+        values = {"to": word.to, "caller_id": word.caller_id or None, "timeout_s": TRANSFER_RING_S}
+        return Answer(template, values)
+    if word.then is Then.DIGITS:
+        return Answer("digits", {"digits": word.to}, connects=True, parameters={"resumed": "digits"})
+    if word.then is Then.HOLD:
+        return Answer("hold", {"text": word.text, "music_url": word.music_url, "loops": word.loops})
+    return _resume("asked")
+
+
+def _unplanned(form: Mapping[str, str]) -> Answer:
+    """Nothing was left to do: a transfer has come back, a hold is over, or the socket broke."""
+    dialled = form.get("DialCallStatus")
+    if dialled == "completed":
+        return HUNG_UP  # they have talked
+    return _resume(f"transfer {dialled}" if dialled else "socket lost")
+
+
+def _resume(why: str) -> Answer:
+    return Answer("answer", connects=True, parameters={"resumed": why})
