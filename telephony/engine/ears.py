@@ -1,0 +1,48 @@
+"""Where the hearing of a stream comes from: one seam, behind it a worker process, or loudness alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from telephony.engine.hearing import Block, HearingOptions
+
+
+class EarLost(Exception):
+    """The hearing of a stream broke down: the stream cannot go on, a new one can be opened."""
+
+
+class Ear(Protocol):
+    """The hearing of one stream (engine/hearing.py says what each method promises)."""
+
+    def hear(self, linear16: bytes) -> AsyncIterator[Block]:
+        """Audio at 8000 Hz; a block for each 80 ms completed."""
+        ...
+
+    async def flush(self) -> Block | None:
+        """All that is known of the open turn; None outside a turn."""
+        ...
+
+    def end_turn(self) -> None:
+        """The turn is over."""
+        ...
+
+    def configure(self, options: HearingOptions) -> None:
+        """New options, from the next block on."""
+        ...
+
+    def close(self) -> None:
+        """The stream is over."""
+        ...
+
+
+class Ears(Protocol):
+    """Gives out the hearings of one process."""
+
+    async def open(self, options: HearingOptions) -> Ear:
+        """The hearing of a new stream. Raises EarLost where none can be had now."""
+        ...
+
+    async def close(self) -> None:
+        """Ends all of them."""
+        ...
