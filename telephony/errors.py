@@ -11,6 +11,7 @@ TelephonyError
 ├── RemoteProtocolError a peer broke a protocol
 │   └── FluxProtocolError   a text that no client of Flux may send
 ├── VoiceFailed         a local voice could not speak a text
+├── SocketLost          a connection could not be made or is over
 └── PeerRefused         a peer answered no: its status, and its own reason where it gave one
 """
 
@@ -65,6 +66,10 @@ class FluxProtocolError(RemoteProtocolError):
 
 class VoiceFailed(TelephonyError):
     """A local voice could not speak: its process died, took too long, or has too much to do."""
+
+
+class SocketLost(TelephonyError):
+    """A connection could not be made, or is over; the message says how."""
 
 
 class PeerRefused(TelephonyError):

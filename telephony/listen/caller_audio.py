@@ -1,8 +1,8 @@
 """Twilio's media frames -> 80 ms chunks for Flux, on a clock kept true to Twilio's timestamps. PURE.
 
 Flux's clock is the audio it was given. So what the carrier never received is filled with silence, what
-arrives twice or too late is left out, and a stalled line is filled while a turn is open: without audio nothing,
-not even Flux's own time-out, would end the turn.
+arrives twice or too late is left out, and a stalled line is filled while a turn is open: without audio
+nothing, not even Flux's own time-out, would end the turn.
 
 This is the hot path, 50 frames a second for each call: four are grouped before one decode and one resample.
 """
