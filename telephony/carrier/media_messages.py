@@ -1,0 +1,83 @@
+"""What a media stream carries, in either direction, as data. Pure. Source: Twilio, "WebSocket messages"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+ENCODING = "audio/x-mulaw"
+RATE = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The socket speaks Twilio's protocol; `start` follows at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The stream's first message: whose call this is."""
+
+    stream_sid: str
+    account_sid: str
+    call_sid: str
+    tracks: tuple[str, ...]
+    parameters: Mapping[str, str]
+    """The TwiML's `<Parameter>`s."""
+    encoding: str = ENCODING
+    sample_rate: int = RATE
+    channels: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Sound from the caller, usually 20 ms."""
+
+    chunk: int
+    """Counts media messages from 1."""
+    timestamp_ms: int
+    """When it was said, in ms since the stream began. A jump is sound that Twilio never got."""
+    payload: bytes
+    """mu-law, 8,000 a second."""
+    track: str = "inbound"
+
+
+@dataclass(frozen=True, slots=True)
+class Dtmf:
+    """The caller pressed a key."""
+
+    digit: str
+    """One of 0-9 * # A-D."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkPlayed:
+    """A mark came back: what was queued before it was heard, or a `clear` removed it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Twilio ends the stream: the caller hung up, or the call goes on elsewhere."""
+
+    call_sid: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaOut:
+    """Sound for the caller, mu-law."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MarkOut:
+    """To be sent back once what was queued before it has been heard."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Throw away what is queued, and send back all outstanding marks."""
