@@ -1,0 +1,453 @@
+"""One call: a TaskGroup around one Conversation. It reads, hands in, and carries out what comes out.
+
+Everything that happens is put into the inbox, stamped with its moment; the conversation decides; performing
+a command never waits. The vital tasks are the carrier's reader and writer, listening and the voice. Replies
+run beside them: when one fails the caller is asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from telephony import events as ev
+from telephony.carrier.after import Next, Then
+from telephony.carrier.media_stream import Dtmf, Fatal, MarkPlayed, Media, ServerStream, Started, Stopped
+from telephony.carrier.outbox import CarrierOutbox
+from telephony.conversation import Conversation, Phase
+from telephony.listen.caller_audio import CallerAudio
+from telephony.listen.deepgram import ListenDown, ListenEvent, ListenUp
+from telephony.listen.flux import Configure, ConfigureFailure, ConfigureSuccess, ForceEndTurn, TurnInfo
+from telephony.reply.agent import Expect as ExpectAnswer
+from telephony.reply.agent import HangUp, Note, Said, Say, Transfer, Wait
+from telephony.reply.runner import run_reply
+from telephony.services import Services
+from telephony.speak.deepgram import PhraseAudio, PhraseDone, PhraseFailed, VoiceDown, VoiceEvent
+from telephony.speak.playback import Mark, Pacer, SpokenStore
+
+log = logging.getLogger(__name__)
+
+CLOCK_EVERY_MS = 1000
+GAP_MS = 60
+"""A skip of more than two frames is told to the conversation."""
+NO_MEDIA_S = 15.0
+"""A stream without a frame for so long is dead, whatever its socket says (livekit/sip's figure)."""
+TAPE_EVERY_S = 1.0
+CLOSE_S = 2.0
+FORGIVEN = "the socket was lost"
+
+
+async def answer(
+    socket: web.WebSocketResponse, stream: ServerStream, started: Started, services: Services
+) -> None:
+    """Hold the call whose stream has just begun; returns when its socket is done with."""
+    resumed = None
+    if "resumed" in started.parameters:
+        resumed = await services.line.saved_conversation(started.call_sid)
+    call = Call(socket, stream, started, services)
+    services.calls[call.call_id] = call
+    try:
+        await call.hold(resumed)
+    finally:
+        del services.calls[call.call_id]
+
+
+class Call:
+    """The shell around one conversation."""
+
+    def __init__(
+        self, socket: web.WebSocketResponse, stream: ServerStream, started: Started, services: Services
+    ) -> None:
+        self.call_id = uuid.uuid4().hex[:16]
+        self.started = started
+        self._socket = socket
+        self._stream = stream
+        self._services = services
+        self._loop = asyncio.get_running_loop()
+        self._t0 = self._loop.time()
+        self._conversation = Conversation(services.manners, services.policy)
+        self._outbox = CarrierOutbox(socket)
+        options = services.flux_options
+        self._audio = CallerAudio(options.encoding or "linear16", options.sample_rate or 16000)
+        self._listening = services.flux.open(options, self._heard)
+        self._voice = services.voice.open(self._voiced)
+        self._store = SpokenStore()
+        self._pacer = Pacer()
+        self._phrase_texts: dict[tuple[int, int], str] = {}
+        self._phrase_ends: dict[int, list[int]] = {}
+        self._kept_audio: dict[tuple[int, int], bytearray] = {}
+        self._replies: dict[int, asyncio.Task[None]] = {}
+        self._inbox: deque[ev.Event] = deque()
+        self._draining = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._tape = services.store.open_tape(
+            self.call_id, started.call_sid, services.manners, services.policy
+        )
+        self._last_clock_ms = -CLOCK_EVERY_MS
+        self._last_ms: int | None = None
+        self._last_media = 0.0
+        self._next_flush = TAPE_EVERY_S
+        self._after: Next | None = None
+        self._over = asyncio.Event()
+        self._performers: dict[type, Callable[[Any], None]] = {
+            ev.ClearAudio: self._clear_audio,
+            ev.Play: self._play,
+            ev.StopPlaying: lambda c: self._pacer.stop(self._now(), cleared=True),
+            ev.StartReply: self._start_reply,
+            ev.Speak: self._speak,
+            ev.ReleaseReply: lambda c: self._voice.release(c.reply),
+            ev.CancelReply: self._cancel_reply,
+            ev.DropAudio: lambda c: self._drop(c.reply),
+            ev.SetThresholds: self._set_thresholds,
+            ev.EndTurn: lambda c: self._listening.send(ForceEndTurn()),
+            ev.ReopenListening: lambda c: self._listening.reopen(c.reason),
+            ev.EndCall: self._end_call,
+            ev.TransferCall: self._transfer,
+            ev.Decided: lambda c: None,
+        }
+
+    # ---- life
+
+    async def hold(self, resumed: dict[str, Any] | None) -> None:
+        """Run the call to its end."""
+        log.info("call %s: begins as %s", self.started.call_sid, self.call_id)
+        key = self._services.wheel.add(self._tick)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._listening.run()),
+                    group.create_task(self._voice.run()),
+                    group.create_task(self._outbox.run()),
+                    group.create_task(self._read()),
+                ]
+                self._put(self._started_event(resumed))
+                await self._over.wait()
+                await self._close()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            self._services.wheel.remove(key)
+            self._stop_timer()
+            for task in self._replies.values():
+                task.cancel()
+            self._tape.flush()
+            await self._services.store.save(self.call_id, self.record())
+            log.info(
+                "call %s: over after %.1f s, ended by %s, %d turns",
+                self.started.call_sid,
+                self._now(),
+                self._conversation.ended_by,
+                len(self._conversation.account.records),
+            )
+
+    def _started_event(self, resumed: dict[str, Any] | None) -> ev.CallStarted:
+        parameters = {k: v for k, v in self.started.parameters.items() if k != "token"}
+        return ev.CallStarted(
+            self.call_id,
+            self.started.call_sid,
+            self.started.stream_sid,
+            parameters.get("from", ""),
+            parameters.get("to", ""),
+            parameters,
+            resumed,
+        )
+
+    async def _close(self) -> None:
+        """Leave word how the call goes on, then let the socket and the speech connections go."""
+        line, sid = self._services.line, self.started.call_sid
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                if self._after is None or self._after.then is not Then.HANG_UP:
+                    await line.save_conversation(sid, self._conversation.state_to_resume())
+                if self._after is not None:
+                    await line.leave_word(sid, self._after)
+        self._listening.close()
+        self._voice.close()
+        if not self._socket.closed:
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                async with asyncio.timeout(CLOSE_S):
+                    await self._socket.close()
+
+    def say_goodbye(self) -> None:
+        """Have the call end politely."""
+        farewell = self._services.manners.farewell
+        self._put(ev.OperatorSaid(farewell, hang_up=True, reason="the server stops"))
+
+    def record(self) -> dict[str, Any]:
+        """The call so far, as JSON: what GET /api/calls/{id} gives."""
+        conversation = self._conversation
+        faults = self._stream.counters.faults
+        return {
+            "call_id": self.call_id,
+            "call_sid": self.started.call_sid,
+            "live": conversation.phase is not Phase.OVER,
+            "ended_by": conversation.ended_by or None,
+            "duration_s": round(self._now(), 3),
+            "turns": conversation.account.turns_json(conversation.ledger.line_delay_s()),
+            "media": {
+                "frames": self._audio.counts.frames,
+                "gaps": self._audio.counts.gaps,
+                "filled_samples": self._audio.counts.filled,
+                "dropped_samples": self._audio.counts.dropped,
+                "faults": dict(faults),
+            },
+        }
+
+    # ---- the inbox
+
+    def _now(self) -> float:
+        return self._loop.time() - self._t0
+
+    def _put(self, event: ev.Event) -> None:
+        """Put an event in, and carry out what the conversation decides; events that arise meanwhile follow."""
+        self._inbox.append(event)
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            while self._inbox:
+                self._take(self._inbox.popleft())
+        finally:
+            self._draining = False
+        self._arm_timer()
+
+    def _take(self, event: ev.Event) -> None:
+        now = self._now()
+        commands = self._conversation.receive(event, now)
+        self._tape.note(now, event, commands)
+        for command in commands:
+            self._performers[type(command)](command)
+        if self._conversation.phase is Phase.OVER:
+            self._over.set()
+
+    def _arm_timer(self) -> None:
+        deadline = self._conversation.next_deadline()
+        if deadline is None:
+            self._stop_timer()
+            return
+        at = self._t0 + deadline
+        if self._timer is not None:
+            if self._timer.when() == at:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(at, self._timer_fired)
+
+    def _timer_fired(self) -> None:
+        self._timer = None
+        self._put(ev.TimerFired())
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # ---- the carrier
+
+    async def _read(self) -> None:
+        """Read the carrier's messages until the stream or its socket ends."""
+        reason = FORGIVEN
+        while True:
+            message = await self._socket.receive()
+            if message.type is not WSMsgType.TEXT and message.type is not WSMsgType.BINARY:
+                break
+            event = self._stream.receive(message.data)
+            if type(event) is Media:
+                self._media(event)
+            elif isinstance(event, MarkPlayed):
+                self._put(ev.MarkPlayed(event.name))
+            elif isinstance(event, Dtmf):
+                self._put(ev.DtmfPressed(event.digit))
+            elif isinstance(event, Stopped):
+                reason = "caller"
+                break
+            elif isinstance(event, Fatal):
+                log.warning("call %s: the stream was ended: %s", self.started.call_sid, event.reason)
+                reason = "error"
+                with contextlib.suppress(ConnectionError, TimeoutError):
+                    async with asyncio.timeout(CLOSE_S):
+                        await self._socket.close(code=event.code, message=event.reason.encode()[:120])
+                break
+        self._put(ev.CallStopped(reason))
+
+    def _media(self, media: Media) -> None:
+        """One frame of the caller: the hot path, 50 a second."""
+        now = self._loop.time()
+        self._last_media = now
+        stamp = media.timestamp_ms
+        for chunk in self._audio.receive(stamp, media.payload, now):
+            self._listening.send_audio(chunk)
+        last, self._last_ms = self._last_ms, stamp
+        gap = 0 if last is None else stamp - last
+        if gap > GAP_MS:
+            self._last_clock_ms = stamp
+            self._put(ev.CallerClock(stamp, gap - 20))
+        elif stamp - self._last_clock_ms >= CLOCK_EVERY_MS:
+            self._last_clock_ms = stamp
+            self._put(ev.CallerClock(stamp))
+
+    def _tick(self, now: float) -> None:
+        """The wheel's turn: write what is due, and see to what the clock alone can tell."""
+        self._write_due(now - self._t0)
+        for chunk in self._audio.stalled(now, self._conversation.turn_open):
+            self._listening.send_audio(chunk)
+        if now - self._t0 >= self._next_flush:
+            self._next_flush = now - self._t0 + TAPE_EVERY_S
+            self._tape.flush()
+            if now - max(self._last_media, self._t0) > NO_MEDIA_S or self._outbox.stuck:
+                self._put(ev.CallStopped("error"))
+
+    def _write_due(self, now: float) -> None:
+        for due in self._pacer.due(now):
+            if isinstance(due, Mark):
+                self._outbox.put(self._stream.encode_mark(due.name), media=False)
+                self._put(ev.MarkSent(due.name, due.reply, due.sample))
+            else:
+                audio = self._store.read(due.reply, due.start, due.end)
+                self._outbox.put(self._stream.encode_media(audio), media=True)
+                self._put(ev.Sent(due.reply, due.start, due.end))
+
+    def _clear_audio(self, command: ev.ClearAudio) -> None:
+        self._outbox.clear(self._stream.encode_clear())
+
+    def _play(self, command: ev.Play) -> None:
+        ends = self._phrase_ends.get(command.reply, [])
+        self._pacer.play(
+            command.reply, command.start, command.stretch, self._store.available(command.reply), ends
+        )
+        self._write_due(self._now())
+
+    def _end_call(self, command: ev.EndCall) -> None:
+        self._after = Next(Then.HANG_UP)
+        if command.reason.startswith("the voice"):
+            self._after = Next(Then.SAY, text=self._services.policy.apology)
+
+    def _transfer(self, command: ev.TransferCall) -> None:
+        self._after = Next(Then.TRANSFER, to=command.to)
+
+    # ---- listening
+
+    def _heard(self, event: ListenEvent) -> None:
+        if isinstance(event, TurnInfo):
+            self._put(ev.TurnHeard(event))
+        elif isinstance(event, ListenUp):
+            self._put(ev.ListenUp(event.connection, event.offset_s))
+        elif isinstance(event, ListenDown):
+            self._put(ev.ListenDown(event.reason, event.status, event.dg_error, event.retry))
+        elif isinstance(event, ConfigureSuccess):
+            self._put(ev.Configured())
+        elif isinstance(event, ConfigureFailure):
+            log.warning("call %s: Configure was refused: %s", self.started.call_sid, event.code)
+            self._put(ev.Configured(f"{event.code} {event.description}"))
+
+    def _set_thresholds(self, command: ev.SetThresholds) -> None:
+        self._listening.send(
+            Configure(
+                eot_threshold=command.eot_threshold,
+                eager_eot_threshold=command.eager_eot_threshold,
+                eot_timeout_ms=command.eot_timeout_ms,
+            )
+        )
+
+    # ---- the agent
+
+    def _start_reply(self, command: ev.StartReply) -> None:
+        number = command.reply
+        task = self._loop.create_task(
+            run_reply(
+                self._services.agent,
+                number,
+                command.turn,
+                command.notes,
+                lambda said: self._said(number, said),
+            )
+        )
+        self._replies[number] = task
+        task.add_done_callback(lambda _: self._replies.pop(number, None))
+
+    def _said(self, reply: int, said: Said | Exception | None) -> None:
+        """What the agent yielded; None: it is done; an exception: it failed."""
+        if isinstance(said, str):
+            self._put(ev.ReplyText(reply, said))
+        elif isinstance(said, Say):
+            self._put(ev.ReplyText(reply, said.text, said.interruptible))
+        elif isinstance(said, Note):
+            self._put(ev.ReplyNote(reply, said))
+        elif isinstance(said, HangUp | Transfer | Wait | ExpectAnswer):
+            self._put(ev.ReplyAction(reply, said))
+        elif said is None:
+            self._put(ev.ReplyEnded(reply))
+        else:
+            self._put(ev.ReplyEnded(reply, f"the agent failed: {type(said).__name__}"))
+
+    def _cancel_reply(self, command: ev.CancelReply) -> None:
+        task = self._replies.pop(command.reply, None)
+        if task is not None:
+            task.cancel()
+        self._voice.cancel(command.reply, command.heard_ms)
+        self._drop(command.reply)
+
+    def _drop(self, reply: int) -> None:
+        self._store.drop(reply)
+        self._phrase_ends.pop(reply, None)
+        for key in [key for key in self._phrase_texts if key[0] == reply]:
+            self._phrase_texts.pop(key)
+            self._kept_audio.pop(key, None)
+
+    # ---- the voice
+
+    def _speak(self, command: ev.Speak) -> None:
+        self._phrase_texts[command.reply, command.phrase] = command.text
+        known = self._services.phrases.get(command.text)
+        if known is None:
+            self._voice.speak(command.reply, command.phrase, command.text, draft=command.draft)
+            return
+        self._more_audio(command.reply, command.phrase, known.ulaw)
+        self._phrase_spoken(command.reply, command.phrase, known.words, "")
+
+    def _voiced(self, event: VoiceEvent) -> None:
+        if isinstance(event, PhraseAudio):
+            key = (event.reply, event.phrase)
+            if key in self._phrase_texts:
+                self._kept_audio.setdefault(key, bytearray()).extend(event.ulaw)
+                self._more_audio(event.reply, event.phrase, event.ulaw)
+        elif isinstance(event, PhraseDone):
+            self._phrase_done(event)
+        elif isinstance(event, PhraseFailed):
+            self._phrase_spoken(event.reply, event.phrase, (), event.reason)
+        elif isinstance(event, VoiceDown):
+            log.warning(
+                "call %s: the voice is down: %s %s", self.started.call_sid, event.status, event.reason
+            )
+            self._put(ev.VoiceDown(event.reason, event.status))
+
+    def _phrase_done(self, event: PhraseDone) -> None:
+        key = (event.reply, event.phrase)
+        text, audio = self._phrase_texts.get(key), self._kept_audio.pop(key, None)
+        if text is not None and audio is not None:
+            self._services.phrases.put(text, bytes(audio), event.words)
+            self._phrase_spoken(event.reply, event.phrase, event.words, "")
+        elif text is not None:
+            self._phrase_spoken(event.reply, event.phrase, (), "the voice gave no audio")
+
+    def _more_audio(self, reply: int, phrase: int, ulaw: bytes) -> None:
+        available = self._store.append(reply, ulaw)
+        self._pacer.extend(reply, available)
+        self._put(ev.ReplyAudio(reply, phrase, len(ulaw)))
+        if self._pacer.reply == reply:
+            self._write_due(self._now())
+
+    def _phrase_spoken(self, reply: int, phrase: int, words: tuple[ev.WordTime, ...], problem: str) -> None:
+        end = self._store.available(reply)
+        if end:
+            self._phrase_ends.setdefault(reply, []).append(end)
+            self._pacer.phrase_end(reply, end)
+        self._put(ev.PhraseSpoken(reply, phrase, words, problem))
+        if self._pacer.reply == reply:
+            self._write_due(self._now())

@@ -1,0 +1,326 @@
+"""What can happen in a call, and what the conversation can decide to do about it. PURE.
+
+Events go into the call's one inbox, in order, each with the moment `now` (seconds since the call
+began, monotonic). Commands come out of `Conversation.receive`. Together they are the call's tape.
+Samples are counted at the phone's rate, 8000 a second: one sample is one byte of mu-law.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from telephony.listen.flux import TurnInfo
+from telephony.reply.agent import Expect as ExpectAnswer
+from telephony.reply.agent import HangUp, Note, Transfer, Turn, Wait
+
+PHONE_RATE = 8000
+"""Samples a second on the telephone line."""
+
+# --- events -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """The media stream began."""
+
+    call_id: str
+    call_sid: str
+    stream_sid: str
+    from_number: str = ""
+    to_number: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    resumed: Mapping[str, Any] | None = None
+    """What `Conversation.state_to_resume` gave when an earlier stream of this call ended, if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerClock:
+    """Twilio's timestamp of the newest media frame: at most once a second, and after each gap."""
+
+    stream_ms: int
+    gap_ms: int = 0
+    """Time without media before this frame, beyond the usual 20 ms; 0 when there was no gap."""
+
+
+@dataclass(frozen=True, slots=True)
+class DtmfPressed:
+    """A key of the caller's phone. In a sensitive step the tape holds `digit="*"`."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkPlayed:
+    """A mark came back: what was queued before it has been played, or was cleared."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallStopped:
+    """The carrier ended the stream, or its socket is gone."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListenUp:
+    """A listening connection is ready; its audio second 0 is `offset_s` of the caller's stream clock."""
+
+    connection: int
+    offset_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ListenDown:
+    """A listening connection was lost or refused. `retry`: a new one is on its way."""
+
+    reason: str
+    status: int | None = None
+    dg_error: str | None = None
+    retry: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TurnHeard:
+    """One of Flux's TurnInfo messages, as it came."""
+
+    info: TurnInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The answer to a Configure; `problem` is empty when it took effect."""
+
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyText:
+    """Words that the agent wants to say. `interruptible=False`: to be finished whatever the caller says."""
+
+    reply: int
+    text: str
+    interruptible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyNote:
+    """Something the agent wants remembered once this reply is released."""
+
+    reply: int
+    note: Note
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAction:
+    """Something the agent wants done once its words have been heard."""
+
+    reply: int
+    action: HangUp | Transfer | Wait | ExpectAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnded:
+    """The agent has nothing to add to this reply. `problem` says what went wrong, if anything."""
+
+    reply: int
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WordTime:
+    """Where a spoken word lies in its phrase's audio, in samples from the phrase's start."""
+
+    text: str
+    start: int
+    end: int
+    estimated: bool = True
+    """True: spread over the audio by an estimate. False: the voice itself said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAudio:
+    """More audio of a phrase lies in the call's store."""
+
+    reply: int
+    phrase: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseSpoken:
+    """A phrase's audio is complete. `problem` says why it is short or missing, if so."""
+
+    reply: int
+    phrase: int
+    words: tuple[WordTime, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceDown:
+    """The voice cannot be reached, or refused us."""
+
+    reason: str
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Audio of a reply went to the carrier, samples [start, end) of it."""
+
+    reply: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarkSent:
+    """A mark went out behind sample `sample` of a reply."""
+
+    name: str
+    reply: int
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """The deadline that `Conversation.next_deadline` named has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSaid:
+    """Somebody in charge (the server draining, the API) asks for something: `say` it, `hang_up` after it."""
+
+    say: str = ""
+    hang_up: bool = False
+    transfer: str = ""
+    reason: str = ""
+
+
+Event: TypeAlias = (
+    CallStarted | CallerClock | DtmfPressed | MarkPlayed | CallStopped | ListenUp | ListenDown | TurnHeard
+    | Configured | ReplyText | ReplyNote | ReplyAction | ReplyEnded | ReplyAudio | PhraseSpoken | VoiceDown
+    | Sent | MarkSent | TimerFired | OperatorSaid
+)  # fmt: skip
+
+# --- commands -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ClearAudio:
+    """Empty the carrier's buffer, now. Goes before everything else."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Feed a reply's audio to the line from sample `start` on. The pacer begins stretch `stretch`."""
+
+    reply: int
+    start: int
+    stretch: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlaying:
+    """Feed nothing more until the next Play."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartReply:
+    """Ask the agent for an answer. A draft is made but not spoken until it is released."""
+
+    reply: int
+    turn: Turn
+    notes: Mapping[str, Any]
+    draft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Have a phrase of a reply spoken into the store."""
+
+    reply: int
+    phrase: int
+    text: str
+    draft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseReply:
+    """A draft has become the answer."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReply:
+    """Give a reply up: its agent, its voice, its audio. `heard_ms`: how much of it was heard."""
+
+    reply: int
+    heard_ms: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropAudio:
+    """A reply was heard to its end: its audio is not needed any more."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetThresholds:
+    """Re-configure Flux for what is being asked; None leaves a value as it is."""
+
+    eot_threshold: float | None
+    eager_eot_threshold: float | None
+    eot_timeout_ms: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndTurn:
+    """Make Flux end the caller's turn (ForceEndTurn)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenListening:
+    """The listening socket is dead: abort it and open another."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """Hang up."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferCall:
+    """Hand the caller over to a number."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Nothing to perform: a decision and its reason, for the tape."""
+
+    what: str
+    reason: str
+
+
+Command: TypeAlias = (
+    ClearAudio | Play | StopPlaying | StartReply | Speak | ReleaseReply | CancelReply | DropAudio
+    | SetThresholds | EndTurn | ReopenListening | EndCall | TransferCall | Decided
+)  # fmt: skip

@@ -1,0 +1,62 @@
+"""The limits and choices that a conversation is held by. PURE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How the line behaves; times in seconds unless the name says otherwise."""
+
+    barge_in: Literal["patient", "immediate", "off"] = "patient"
+    eager: Literal["off", "text", "voice"] = "off"
+    eot_threshold: float = 0.7
+    eager_eot_threshold: float | None = None
+    eot_timeout_ms: int = 5000
+    max_call_s: float = 1800.0
+    """A call's greatest length; a warning is spoken before it."""
+    warning_s: float = 60.0
+    """How long before the greatest length the warning comes."""
+    filler_s: float = 1.2
+    """No reply audio this long after the end of a turn: a filler is spoken."""
+    bridge_s: float = 2.5
+    """Still none: a bridging sentence."""
+    give_up_s: float = 10.0
+    """Still none: the reply is given up and we ask again."""
+    hold_s: float = 1.5
+    """A StartOfTurn that no word follows for this long is released."""
+    quiet_s: float = 0.2
+    """The caller's silence before a held reply goes on."""
+    early_quiet_s: float = 0.4
+    """A murmur followed by this much silence needs no EndOfTurn for us to go on."""
+    wait_s: float = 60.0
+    """How long "hold on a second" is waited for without a word."""
+    monologue_s: float = 45.0
+    """A turn this long is acknowledged once, at a pause."""
+    monologue_pause_s: float = 0.3
+    silent_listener_s: float = 2.5
+    """Listening lost and not back for this long: we say so, rather than leave dead air."""
+    dtmf_gap_s: float = 3.0
+    """Keys this far apart are one entry; a longer pause ends it."""
+    single_key_s: float = 1.5
+    """The same where no digits were asked for: one key is an entry."""
+    apology: str = "I'm sorry, I can't hear you properly. Please call again a little later. Goodbye."
+    """Said when listening is refused or cannot be had."""
+
+
+GOODBYE_S = 20.0
+"""A goodbye that was not heard this long after it was decided on: the call ends all the same."""
+VOICE_FAILURES = 3
+"""Phrases in a row that no voice could speak: we have no voice, and hang up."""
+FORCED_END_S = 1.0
+"""After ForceEndTurn, an EndOfTurn comes within this, or the socket is dead."""
+
+QUESTION_THRESHOLDS: dict[str, tuple[float, int]] = {
+    "digits": (0.85, 7000),
+    "spelling": (0.85, 7000),
+    "address": (0.85, 8000),
+    "yes_no": (0.6, 4000),
+}
+"""What Flux is configured to while a question waits for its answer: eot threshold, timeout in ms."""

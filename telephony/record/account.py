@@ -1,0 +1,96 @@
+"""What is written down of a call as it goes: its turns, its history, its decisions. PURE.
+
+What was heard of a reply is asked of the ledger, and of nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from telephony.floor import Kind, Reply, Stage
+from telephony.record.turns import AgentPart, CallerPart, StreamClock, TurnRecord, turn_json
+from telephony.reply.agent import Line
+from telephony.speak.playback import Ledger
+
+HISTORY_LINES = 200
+"""Lines of history that are kept: an hour's call has about as many. A bound, not a feature."""
+RECORDS = 2000
+"""Turns that are kept: a call of four hours has fewer."""
+
+
+class Account:
+    """The call's own memory."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.records: list[TurnRecord] = []
+        self.history: list[Line] = []
+        self.clock = StreamClock()
+        self._ledger = ledger
+
+    def add_line(self, line: Line) -> None:
+        self.history.append(line)
+        del self.history[:-HISTORY_LINES]
+
+    def take_back(self, caller_text: str) -> None:
+        """The newest line of the caller with this text will be answered together with what follows it."""
+        for at in range(len(self.history) - 1, -1, -1):
+            if self.history[at].who == "caller" and self.history[at].text == caller_text:
+                del self.history[at]
+                return
+
+    def caller_turn(self, caller: CallerPart) -> TurnRecord:
+        record = TurnRecord(len(self.records), caller=caller)
+        if len(self.records) < RECORDS:
+            self.records.append(record)
+        return record
+
+    def agent_part(self, reply: Reply) -> AgentPart | None:
+        """Where a reply is written down; None while it is a draft."""
+        if reply.stage is Stage.DRAFT:
+            return None
+        if reply.record is None:
+            reply.record = TurnRecord(len(self.records))
+            if len(self.records) < RECORDS:
+                self.records.append(reply.record)
+        if reply.record.agent is None:
+            reply.record.agent = AgentPart(kind=reply.kind.value)
+        return reply.record.agent
+
+    def text_came(self, reply: Reply, now: float) -> None:
+        if reply.first_text_at is None:
+            reply.first_text_at = now
+
+    def sound_came(self, reply: Reply, now: float) -> None:
+        if reply.first_sound_at is None:
+            reply.first_sound_at = now
+
+    def sent(self, reply: Reply, now: float) -> None:
+        part = self.agent_part(reply)
+        if part is not None and part.first_sent_at is None:
+            part.first_sent_at = now
+            part.first_text_at = reply.first_text_at
+            part.first_sound_at = reply.first_sound_at
+
+    def settle(self, reply: Reply, now: float, *, interrupted: bool) -> None:
+        """A reply is over: history and record learn what was heard of it."""
+        if reply.stage is Stage.DRAFT:
+            return
+        text = reply.text.strip()
+        heard = self._ledger.heard_text(reply.number, now) if interrupted else text
+        if reply.kind is not Kind.FILLER and heard:
+            self.add_line(Line("agent", text, heard, interrupted))
+        part = self.agent_part(reply)
+        if part is not None:
+            part.text, part.heard = text, heard
+            part.interrupted = interrupted and self._ledger.first_sent_at(reply.number) is not None
+            if part.first_sent_at is not None:
+                part.last_audio_at = min(now, self._ledger.play_end())
+        self._ledger.forget(reply.number)
+
+    def decided(self, what: str, reason: str, now: float) -> None:
+        if self.records:
+            self.records[-1].decisions.append({"at_s": now, "what": what, "reason": reason})
+
+    def turns_json(self, line_s: float) -> list[dict[str, Any]]:
+        """The call's turns so far, in the contract's JSON."""
+        return [turn_json(t, self.clock, line_s) for t in self.records if t.caller or t.agent]

@@ -1,0 +1,129 @@
+"""The tape of a call: every event of its inbox and the commands that came out, one JSON object a line.
+
+`{"at": 1.234, "event": {...}, "commands": [{...}]}`. The first line says how to run it again:
+`{"tape": 1, "manners": {...}, "policy": {...}}`. Objects carry their type's name under `"_"`. No audio.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import orjson
+
+from telephony import events as ev
+from telephony.conversation import Conversation
+from telephony.errors import BadInput
+from telephony.listen.flux_messages import TurnInfo, Word
+from telephony.policy import Policy
+from telephony.reply import agent
+
+VERSION = 1
+TYPES: Mapping[str, type] = {
+    cls.__name__: cls
+    for cls in (
+        *typing.get_args(ev.Event), *typing.get_args(ev.Command), ev.WordTime, TurnInfo, Policy,
+        agent.CallInfo, agent.Expect, agent.HangUp, agent.Line, agent.Manners, agent.Say, agent.SilenceStep,
+        agent.Transfer, agent.Turn, agent.Wait,
+    )
+}  # fmt: skip
+
+
+def header(manners: agent.Manners, policy: Policy) -> bytes:
+    """A tape's first line."""
+    return _dumps({"tape": VERSION, "manners": manners, "policy": policy})
+
+
+def entry(at: float, event: ev.Event, commands: list[ev.Command]) -> bytes:
+    """One line of a tape."""
+    return _dumps({"at": round(at, 6), "event": event, "commands": commands})
+
+
+def _dumps(value: object) -> bytes:
+    return orjson.dumps(
+        value, _plain, orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
+    )
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, agent.Note):
+        return {"_": "Note", "values": dict(value.values)}
+    if is_dataclass(value):
+        name = type(value).__name__
+        return {"_": name, **{f.name: getattr(value, f.name) for f in fields(value)}}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, tuple):
+        return list(value)
+    return repr(value)
+
+
+class TapeEntry(typing.NamedTuple):
+    """One line of a tape, read back."""
+
+    at: float
+    event: ev.Event
+    commands: list[ev.Command]
+
+
+def read(lines: Iterable[bytes | str]) -> tuple[agent.Manners, Policy, Iterator[TapeEntry]]:
+    """A tape, read back. Raises BadInput for what is not one."""
+    rows = iter(lines)
+    try:
+        first = orjson.loads(next(rows, b""))
+        if not isinstance(first, dict) or first.get("tape") != VERSION:
+            raise BadInput("this is not a call's tape, or one of another version")
+        manners, policy = _revive(first["manners"]), _revive(first["policy"])
+    except orjson.JSONDecodeError as error:
+        raise BadInput("this is not a call's tape: its first line is no JSON") from error
+    return manners, policy, (_entry(row) for row in rows)
+
+
+def _entry(row: bytes | str) -> TapeEntry:
+    value = orjson.loads(row)
+    return TapeEntry(value["at"], _revive(value["event"]), [_revive(c) for c in value["commands"]])
+
+
+def _revive(value: Any) -> Any:
+    """The object that a line's JSON stands for."""
+    if isinstance(value, dict) and "_" in value:
+        if value["_"] == "Note":
+            return agent.Note(**value["values"])
+        cls = TYPES[value["_"]]
+        hints = _hints(cls)
+        return cls(**{k: hints[k](_revive(v)) for k, v in value.items() if k in hints})
+    if isinstance(value, dict):
+        return {k: _revive(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_revive(v) for v in value]
+    return value
+
+
+_cache: dict[type, dict[str, Callable[[Any], Any]]] = {}
+
+
+def _hints(cls: type) -> dict[str, Callable[[Any], Any]]:
+    """For each field, what turns JSON's lists back into the tuples they were."""
+    if cls not in _cache:
+        hints = typing.get_type_hints(cls)
+        _cache[cls] = {f.name: _shape(hints[f.name]) for f in fields(cls)}
+    return _cache[cls]
+
+
+def _shape(hint: Any) -> Callable[[Any], Any]:
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        hint = next((a for a in typing.get_args(hint) if typing.get_origin(a) is tuple), hint)
+    if typing.get_origin(hint) is not tuple:
+        return lambda value: value
+    if typing.get_args(hint)[0] is Word:
+        return lambda value: None if value is None else tuple([Word(*w) for w in value])
+    return lambda value: None if value is None else tuple(value)
+
+
+def run_again(manners: agent.Manners, policy: Policy, entries: Iterable[TapeEntry]) -> list[list[ev.Command]]:
+    """The commands that the conversation gives for these events now."""
+    conversation = Conversation(manners, policy)
+    return [conversation.receive(entry.event, entry.at) for entry in entries]

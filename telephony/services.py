@@ -1,0 +1,135 @@
+"""What the calls of one process share: the speech clients, the pacing wheel, the agent, the records."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from telephony.config import Settings, SpeechPeer
+from telephony.line import Line
+from telephony.listen.deepgram import FluxClient
+from telephony.listen.flux import FluxOptions
+from telephony.policy import Policy
+from telephony.record.store import RecordStore
+from telephony.reply.agent import Agent, Manners, load_agent, manners_of
+from telephony.speak.deepgram import VoiceClient
+from telephony.speak.phrase_memory import PhraseMemory
+from telephony.speak.prepare import prepare_phrases, standing_lines
+from telephony.speak.wheel import PacingWheel
+
+if TYPE_CHECKING:
+    from telephony.call import Call
+
+log = logging.getLogger(__name__)
+
+GREETING_READY_S = 15.0
+"""How long the start of the server waits for the greeting's audio; after that it is made in the call."""
+
+
+@dataclass(slots=True)
+class Services:
+    """One process's share of everything that calls need."""
+
+    settings: Settings
+    line: Line
+    flux: FluxClient
+    flux_options: FluxOptions
+    voice: VoiceClient
+    agent: Agent
+    manners: Manners
+    policy: Policy
+    store: RecordStore
+    wheel: PacingWheel = field(default_factory=PacingWheel)
+    phrases: PhraseMemory = field(default_factory=PhraseMemory)
+    calls: dict[str, Call] = field(default_factory=dict)
+    """The calls of now, by our id."""
+
+    def snapshot(self, call_id: str) -> dict[str, Any] | None:
+        """A running call by our id or its CallSid, as JSON."""
+        call = self.calls.get(call_id) or next(
+            (c for c in self.calls.values() if c.started.call_sid == call_id), None
+        )
+        return None if call is None else call.record()
+
+    async def load(self, call_id: str) -> dict[str, Any] | None:
+        """A finished call."""
+        return await self.store.load(call_id)
+
+    def say_goodbye(self) -> None:
+        """Have every running call say goodbye and hang up: the server stops."""
+        for call in list(self.calls.values()):
+            call.say_goodbye()
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, speech: SpeechPeer, line: Line) -> AsyncIterator[Services]:
+    """Services for one process, closed at the end. Raises BadAgent, BadScript, BadSetting."""
+    agent = load_agent(settings.agent, settings)
+    key = speech.api_key.reveal()
+    services = Services(
+        settings,
+        line,
+        FluxClient(speech.url, key),
+        _flux_options(settings),
+        VoiceClient(speech.url, key, settings.voice),
+        agent,
+        manners_of(agent),
+        policy_of(settings),
+        RecordStore(settings.data_dir),
+    )
+    preparing = asyncio.create_task(
+        prepare_phrases(services.voice, services.phrases, standing_lines(services.manners))
+    )
+    try:
+        await _greeting_ready(services, preparing)
+        yield services
+    finally:
+        preparing.cancel()
+        await asyncio.gather(preparing, return_exceptions=True)
+        await services.flux.close()
+        await services.voice.close()
+        await asyncio.to_thread(services.store.close)
+
+
+async def _greeting_ready(services: Services, preparing: asyncio.Task[None]) -> None:
+    """Wait until the greeting can be heard at once; a voice that fails now may yet work in the call."""
+    from telephony.speak.prepare import phrases_of
+
+    wanted = phrases_of(services.manners.greeting.text)
+    try:
+        async with asyncio.timeout(GREETING_READY_S):
+            while not preparing.done() and not all(services.phrases.get(p) for p in wanted):
+                await asyncio.wait((preparing,), timeout=0.02)
+    except TimeoutError:
+        log.warning(
+            "the greeting is not ready after %g s: the first caller may wait for it", GREETING_READY_S
+        )
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The conversation's limits, out of the settings."""
+    return Policy(
+        barge_in=settings.barge_in,
+        eager=settings.eager,
+        eot_threshold=settings.flux_eot_threshold,
+        eager_eot_threshold=settings.flux_eager_eot_threshold,
+        eot_timeout_ms=settings.flux_eot_timeout_ms,
+        max_call_s=settings.max_call_seconds,
+    )
+
+
+def _flux_options(settings: Settings) -> FluxOptions:
+    return FluxOptions(
+        model=settings.flux_model,
+        encoding=settings.flux_encoding,
+        sample_rate=settings.flux_sample_rate,
+        eot_threshold=settings.flux_eot_threshold,
+        eager_eot_threshold=settings.flux_eager_eot_threshold,
+        eot_timeout_ms=settings.flux_eot_timeout_ms,
+        keyterms=settings.flux_keyterms,
+        language_hints=settings.flux_language_hints,
+    )

@@ -1,0 +1,66 @@
+"""Has the line's standing sentences spoken beforehand, so that they are heard at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from telephony.events import WordTime
+from telephony.reply.agent import Manners
+from telephony.speak.deepgram import PhraseAudio, PhraseDone, PhraseFailed, VoiceClient, VoiceDown, VoiceEvent
+from telephony.speak.phrase_memory import PhraseMemory
+from telephony.speak.phrases import Phraser
+
+log = logging.getLogger(__name__)
+
+PHRASE_DEADLINE_S = 10.0
+
+
+def phrases_of(text: str) -> list[str]:
+    """The phrases that a whole line is spoken in."""
+    phraser = Phraser()
+    return [*phraser.feed(text), *phraser.finish()]
+
+
+def standing_lines(manners: Manners) -> list[str]:
+    """What the line says of its own accord, the most urgent first."""
+    lines = [manners.greeting.text, *manners.reask, *manners.fillers, manners.bridge]
+    lines += [step.say for step in manners.silence]
+    lines += [manners.farewell, manners.warning, *manners.acknowledge]
+    return [line for line in lines if line]
+
+
+async def prepare_phrases(client: VoiceClient, memory: PhraseMemory, lines: list[str]) -> None:
+    """Speak `lines` into `memory`, one phrase after another. A phrase that fails is left out."""
+    wanted = list(dict.fromkeys(p for line in lines for p in phrases_of(line)))
+    results: asyncio.Queue[VoiceEvent] = asyncio.Queue()
+    voice = client.open(results.put_nowait)
+    running = asyncio.create_task(voice.run())
+    try:
+        for number, text in enumerate(wanted):
+            voice.speak(0, number, text)
+            spoken = await _one(results, number)
+            if spoken is None:
+                log.warning("a standing phrase could not be spoken beforehand")
+                continue
+            memory.put(text, *spoken)
+    finally:
+        voice.close()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def _one(results: asyncio.Queue[VoiceEvent], number: int) -> tuple[bytes, tuple[WordTime, ...]] | None:
+    audio = bytearray()
+    try:
+        async with asyncio.timeout(PHRASE_DEADLINE_S):
+            while True:
+                event = await results.get()
+                if isinstance(event, PhraseAudio) and event.phrase == number:
+                    audio += event.ulaw
+                elif isinstance(event, PhraseDone) and event.phrase == number:
+                    return bytes(audio), event.words
+                elif isinstance(event, PhraseFailed | VoiceDown):
+                    return None
+    except TimeoutError:
+        return None
