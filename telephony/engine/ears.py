@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from telephony.engine.hearing import Block, HearingOptions
+from telephony.engine.heard import Block, HearingOptions
 
 
 class EarLost(Exception):

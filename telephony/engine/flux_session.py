@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum, auto
 
-from telephony.engine.hearing import Block, HeardWord, HearingOptions
+from telephony.engine.heard import Block, HeardWord, HearingOptions
 from telephony.errors import LocalProtocolError
 from telephony.listen.flux import (
     EAGER_END_OF_TURN,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import audioop
 from collections.abc import AsyncIterator
 
-from telephony.engine.hearing import BLOCK_S, Block, HeardWord, HearingOptions
+from telephony.engine.heard import BLOCK_S, Block, HeardWord, HearingOptions
 
 UNKNOWN_WORD = "(speech)"
 """Stands for whatever was said: the wire wants a text in every turn."""

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telephony.engine.flux_session import FluxSession, Phase
-from telephony.engine.hearing import BLOCK_S, Block, HeardWord
+from telephony.engine.heard import BLOCK_S, Block, HeardWord
 from telephony.listen.flux import (
     Checker,
     CloseStream,

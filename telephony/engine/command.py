@@ -1,0 +1,51 @@
+"""`telephony engine`: the local speech engine alone, for any Deepgram client."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+
+from telephony.config import Settings
+from telephony.engine import models
+from telephony.engine.serving import EngineOptions, serve
+
+DEFAULT_PORT = 9090
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own arguments."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="port, 0 for any free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--limit", type=int, help="streams listened to at once (default: 2 for each core)", metavar="N"
+    )
+    parser.add_argument("--fetch", action="store_true", help="fetch the models, and do nothing else")
+    parser.add_argument("--no-fetch", action="store_true", help="never fetch models: do with what is here")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Serves until Ctrl-C or SIGTERM."""
+    if args.fetch:
+        return models.main([])
+    os.environ["LOG_LEVEL"] = settings.log_level  # the hearing worker's, too
+    asyncio.run(_serve(EngineOptions(args.host, args.port, args.limit, not args.no_fetch)))
+    return 0
+
+
+async def _serve(options: EngineOptions) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve(options, stop, _announce)
+
+
+def _announce(url: str) -> None:
+    http = url.replace("ws", "http", 1)
+    print(f"listening at {url}/v2/listen, speaking at {url}/v2/speak and {http}/v1/speak", flush=True)
+    print(f"with our own server: DEEPGRAM_URL={url} telephony serve", file=sys.stderr)

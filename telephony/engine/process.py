@@ -1,0 +1,160 @@
+"""The engine as a child process: started with the server, gone with it, however the server goes.
+
+The child holds the read end of a pipe whose other end only its parent has. When the parent dies, by kill -9
+too, the pipe closes and the child ends. `python -m telephony.engine.process` is the child's side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from urllib.parse import urlsplit
+
+from telephony import logs
+from telephony.config import Settings
+from telephony.engine.serving import EngineOptions, serve
+from telephony.errors import BadInput, TelephonyError
+
+log = logging.getLogger(__name__)
+
+READY = "engine ready at "
+"""What the child prints, with its URL behind it, when speech can be heard."""
+STOP_S = 6.0
+"""Time for a child to end in order; then it is killed."""
+RESTART_S = 1.0
+
+
+class EngineFailed(TelephonyError):
+    """The local engine did not start. Its own lines on stderr say why."""
+
+
+class EngineProcess:
+    """A running engine. Should it crash, another one takes its place, at the same URL."""
+
+    def __init__(self, url: str, child: asyncio.subprocess.Process, arguments: tuple[str, ...]) -> None:
+        self.url = url
+        """`ws://127.0.0.1:PORT`"""
+        self._child = child
+        self._arguments = arguments
+        self._stopping = False
+        self._watch = asyncio.create_task(self._keep_running())
+
+    @classmethod
+    async def start(
+        cls,
+        settings: Settings | None = None,
+        *,
+        fetch: bool = True,
+        port: int = 0,
+        listen_limit: int | None = None,
+    ) -> EngineProcess:
+        """Starts an engine and returns when it can hear. Raises EngineFailed."""
+        level = settings.log_level if settings else "WARNING"
+        arguments = ("--log-level", level, *(() if fetch else ("--no-fetch",)))
+        if listen_limit is not None:
+            arguments += ("--limit", str(listen_limit))
+        child, url = await _spawn(port, arguments)
+        return cls(url, child, arguments)
+
+    @property
+    def pid(self) -> int:
+        """The process number of the running child."""
+        return self._child.pid
+
+    async def stop(self) -> None:
+        """Ends the engine; returns when it is gone."""
+        self._stopping = True
+        self._watch.cancel()
+        await asyncio.gather(self._watch, return_exceptions=True)
+        await _end(self._child)
+
+    async def _keep_running(self) -> None:
+        port = urlsplit(self.url).port or 0
+        while True:
+            # The pipe is read to its end so that the child can always write.
+            assert self._child.stdout is not None
+            while await self._child.stdout.read(4096):
+                pass
+            status = await self._child.wait()
+            log.error("the local engine ended with status %s: starting it again", status)
+            await asyncio.sleep(RESTART_S)
+            with contextlib.suppress(EngineFailed):
+                self._child, self.url = await _spawn(port, self._arguments)
+
+
+async def _spawn(port: int, arguments: tuple[str, ...]) -> tuple[asyncio.subprocess.Process, str]:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "telephony.engine.process", "--port", str(port), *arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert child.stdout is not None
+        while line := (await child.stdout.readline()).decode():
+            if line.startswith(READY):
+                return child, line.removeprefix(READY).strip()
+    except asyncio.CancelledError:
+        await _end(child)
+        raise
+    raise EngineFailed(f"the local engine did not start (exit status {await child.wait()})")
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    if child.stdin is not None:
+        child.stdin.close()
+    try:
+        async with asyncio.timeout(STOP_S):
+            await child.wait()
+    except TimeoutError:
+        child.kill()
+        await child.wait()
+
+
+async def _parent_gone(stop: asyncio.Event) -> None:
+    """Sets `stop` when the pipe from the parent is closed."""
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while await reader.read(1024):
+        pass
+    stop.set()
+
+
+async def _child(options: EngineOptions) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    # Ctrl-C reaches the whole terminal group: the parent decides, and needs us to the end of its calls.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    watch = asyncio.create_task(_parent_gone(stop))
+    try:
+        await serve(options, stop, lambda url: print(f"{READY}{url}", flush=True))
+    finally:
+        watch.cancel()
+
+
+def _main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m telephony.engine.process")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--limit", type=int, default=None)
+    parser.add_argument("--log-level", default="INFO")
+    parser.add_argument("--no-fetch", action="store_true")
+    args = parser.parse_args()
+    logs.set_up(args.log_level)
+    os.environ["LOG_LEVEL"] = args.log_level  # the hearing worker's, too
+    try:
+        asyncio.run(_child(EngineOptions(port=args.port, listen_limit=args.limit, fetch=not args.no_fetch)))
+    except BadInput as error:
+        log.error("%s", error)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

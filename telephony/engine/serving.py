@@ -1,0 +1,101 @@
+"""Runs the engine until it is told to stop: models, voices, port."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from telephony.engine import models
+from telephony.engine.server import HANDSHAKE_S, Engine, default_limit, make_app
+from telephony.engine.worker_ears import WorkerEars
+from telephony.errors import BadInput, MissingModel
+
+log = logging.getLogger(__name__)
+
+STOP_S = 3.0
+"""Time that open requests get when the engine stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How to run the engine."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0: any free one."""
+    listen_limit: int | None = None
+    """Streams listened to at once; None: what the machine carries."""
+    fetch: bool = True
+    """Fetch models that are missing before anything starts."""
+
+
+async def serve(options: EngineOptions, stop: asyncio.Event, announce: Callable[[str], None]) -> None:
+    """Serves until `stop` is set. `announce` is called once, with the URL, when speech can be heard.
+
+    Raises BadInput where the port cannot be had.
+    """
+    if options.fetch:
+        await _fetch(stop)
+    ears = WorkerEars()
+    limit = default_limit() if options.listen_limit is None else options.listen_limit
+    runner = web.AppRunner(
+        make_app(Engine(ears, listen_limit=limit)),
+        access_log=None,
+        keepalive_timeout=HANDSHAKE_S,
+        shutdown_timeout=STOP_S,
+    )
+    await runner.setup()
+    try:
+        port = await _listen(runner, options)
+        ears.start()
+        await _first(ears.ready(), stop.wait())
+        if not stop.is_set():
+            announce(f"ws://{_named(options.host)}:{port}")
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+async def _fetch(stop: asyncio.Event) -> None:
+    """Fetches what is missing. Failing is no reason to stop: the engine says what it does without."""
+    absent = models.missing()
+    if not absent:
+        return
+    log.info("fetching %s: once, into %s", ", ".join(absent), models.cache_dir())
+    work = asyncio.create_task(asyncio.to_thread(models.fetch, absent, log.info))
+    try:
+        await work
+    except MissingModel as error:
+        log.warning("%s", error)
+
+
+async def _listen(runner: web.AppRunner, options: EngineOptions) -> int:
+    try:
+        await web.TCPSite(runner, options.host, options.port).start()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise BadInput(f"port {options.port} is in use: choose another one with --port") from error
+        raise BadInput(f"{options.host}:{options.port} cannot be listened on: {error.strerror}") from error
+    return int(runner.addresses[0][1])
+
+
+def _named(host: str) -> str:
+    """A host as a client on this machine writes it."""
+    if host in ("0.0.0.0", "::"):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+async def _first(*awaitables: object) -> None:
+    """Waits for whichever comes first, and gives up the others."""
+    tasks = [asyncio.ensure_future(one) for one in awaitables]  # type: ignore[call-overload]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,126 @@
+"""The engine as a process: ready, stopped, restarted, and never left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+
+from telephony.engine.process import READY, EngineFailed, EngineProcess
+from telephony.listen.flux import Checker, Connected
+from tests.engine.engine_client import QUERY, FluxClient
+
+PARENT = """
+import asyncio
+from telephony.engine.process import EngineProcess
+
+async def main():
+    engine = await EngineProcess.start(fetch=False)
+    print(engine.pid, engine.url, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+@asynccontextmanager
+async def client(url: str) -> AsyncIterator[FluxClient]:
+    async with ClientSession() as session, session.ws_connect(f"{url}/v2/listen?{QUERY}") as ws:
+        yield FluxClient(ws, Checker())
+
+
+async def gone(pid: int) -> None:
+    """Returns when a process is no more (a zombie counts as gone)."""
+    while True:
+        if state(pid) in ("", "Z"):
+            return
+        await asyncio.sleep(0.02)
+
+
+def state(pid: int) -> str:
+    """The kernel's letter for it; empty when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return ""
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+async def test_it_is_ready_when_started_and_gone_when_stopped() -> None:
+    engine = await EngineProcess.start(fetch=False)
+    try:
+        async with client(engine.url) as flux:
+            assert isinstance(await flux.next(), Connected)
+    finally:
+        await engine.stop()
+    await gone(engine.pid)
+
+
+async def test_it_ends_with_a_parent_that_is_killed() -> None:
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PARENT, stdout=asyncio.subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    pid = int((await parent.stdout.readline()).split()[0])
+    below = children(pid)
+    parent.kill()
+    await parent.wait()
+    for process in (pid, *below):
+        await asyncio.wait_for(gone(process), 10)
+
+
+async def test_an_engine_that_dies_is_back_at_the_same_url() -> None:
+    engine = await EngineProcess.start(fetch=False)
+    try:
+        url, first = engine.url, engine.pid
+        os.kill(first, signal.SIGKILL)
+        await asyncio.wait_for(gone(first), 5)
+        await asyncio.wait_for(back(url), 20)
+    finally:
+        await engine.stop()
+
+
+async def back(url: str) -> None:
+    """Returns when something answers there."""
+    async with ClientSession() as session:
+        while True:
+            try:
+                async with session.get(url.replace("ws", "http", 1) + "/healthz") as response:
+                    assert response.status == 200
+                    return
+            except OSError:
+                await asyncio.sleep(0.05)
+
+
+async def test_sigterm_ends_it_in_order() -> None:
+    engine = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "telephony.engine.process", "--no-fetch"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert engine.stdout is not None
+    line = (await engine.stdout.readline()).decode()
+    async with client(line.removeprefix(READY).strip()) as flux:
+        assert isinstance(await flux.next(), Connected)
+        engine.terminate()
+        assert await flux.rest() == []
+        assert flux.close_code == 1001
+    assert await asyncio.wait_for(engine.wait(), 10) == 0
+
+
+async def test_a_port_in_use_is_one_clear_line(capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        with pytest.raises(EngineFailed, match="exit status 2"):
+            await EngineProcess.start(fetch=False, port=taken.getsockname()[1])
+    assert "is in use: choose another one with --port" in capfd.readouterr().err
