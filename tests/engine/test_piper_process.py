@@ -1,0 +1,137 @@
+"""The piper process: framing, crashes, deadlines, and what cancelling leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from telephony.engine import models, piper_process
+from telephony.engine.piper_process import PiperProcess
+from telephony.errors import VoiceFailed
+
+# A stand-in at the process boundary: speaks piper's stderr protocol, one sample per character of the text.
+STAND_IN = """
+import os, sys, time, wave
+folder = sys.argv[-1]
+for number, line in enumerate(sys.stdin):
+    line = line.strip()
+    if "crash" in line and not (line == "crash once" and os.path.exists("crashed")):
+        open("crashed", "w").close()
+        sys.exit("Segmentation fault, say")
+    if "hang" in line:
+        time.sleep(60)
+    print(f"DEBUG:piper.voice:text={line}, phonemes=[['h', 'i'], ['y', 'o']]", file=sys.stderr)
+    path = os.path.join(folder, f"{number}.wav")
+    with wave.open(path, "wb") as file:
+        file.setnchannels(1), file.setsampwidth(2), file.setframerate(22050)
+        file.writeframes(b"\\1\\0" * len(line))
+    print("INFO:__main__:Wrote", path, file=sys.stderr, flush=True)
+"""
+
+
+@pytest.fixture
+async def piper(tmp_path: Path) -> AsyncIterator[PiperProcess]:
+    program = tmp_path / "stand_in.py"
+    program.write_text(STAND_IN)
+    process = PiperProcess(tmp_path, command=[sys.executable, str(program)], deadline_s=2.0)
+    yield process
+    await process.close()
+
+
+async def test_each_text_gets_its_own_audio(piper: PiperProcess) -> None:
+    """Many at once: each render returns the audio of its own text, and the process is started once."""
+    texts = ["a" * length for length in range(1, 30)]
+    utterances = await asyncio.gather(*(piper.render(text) for text in texts))
+    assert [len(utterance.linear16) // 2 for utterance in utterances] == list(range(1, 30))
+    assert utterances[0].rate == 22050
+    assert utterances[0].phonemes == "hi yo"
+    assert piper.restarts == 0
+
+
+async def test_a_cancelled_clause_does_not_shift_the_next_ones(piper: PiperProcess) -> None:
+    """Cancelling while the process works throws that audio away and nothing else."""
+    await piper.render("warm")
+    cancelled = asyncio.ensure_future(piper.render("given up"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    utterance = await piper.render("next")
+    assert len(utterance.linear16) // 2 == len("next")
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+
+
+async def test_a_crash_is_repaired(piper: PiperProcess) -> None:
+    """A process that dies is started again and the clause is spoken."""
+    utterance = await piper.render("crash once")
+    assert len(utterance.linear16) // 2 == len("crash once")
+    assert piper.restarts == 1
+
+
+async def test_a_clause_that_always_crashes_fails_alone(piper: PiperProcess) -> None:
+    """It is tried twice; the error has the process's last words; the next clause is spoken."""
+    with pytest.raises(VoiceFailed, match="Segmentation fault, say"):
+        await piper.render("crash always")
+    assert await piper.render("after")
+
+
+async def test_a_hanging_process_is_killed_at_the_deadline(tmp_path: Path) -> None:
+    """A render never takes longer than its deadline, and the next one works."""
+    program = tmp_path / "stand_in.py"
+    program.write_text(STAND_IN)
+    piper = PiperProcess(tmp_path, command=[sys.executable, str(program)], deadline_s=0.5)
+    try:
+        with pytest.raises(VoiceFailed, match=r"within 0\.5 s"):
+            await piper.render("hang")
+        assert await piper.render("after")
+    finally:
+        await piper.close()
+
+
+async def test_too_many_waiting_are_refused(piper: PiperProcess) -> None:
+    """The line before the process is bounded."""
+    results = await asyncio.gather(
+        *(piper.render(f"text {n}") for n in range(piper_process.MAX_WAITING + 5)), return_exceptions=True
+    )
+    assert sum(isinstance(result, VoiceFailed) for result in results) == 5
+
+
+async def test_text_without_letters_is_refused(piper: PiperProcess) -> None:
+    """Piper would write an empty WAV file and die of it."""
+    with pytest.raises(VoiceFailed, match="nothing to say"):
+        await piper.render("... !")
+
+
+async def test_close_leaves_nothing(piper: PiperProcess) -> None:
+    """No process and no folder is left."""
+    await piper.render("hello")
+    folder, process = piper._folder, piper._process
+    assert folder and process and not list(folder.glob("*.wav"))
+    await piper.close()
+    assert not folder.exists()
+    assert process.returncode is not None
+
+
+async def test_piper_itself_speaks() -> None:
+    """The real program with the real voice: audio, rate, phonemes word by word."""
+    folder = models.path("joe")
+    if folder is None or not piper_process.available():
+        pytest.skip("piper or the joe voice is not on this machine")
+    piper = PiperProcess(folder / "en_US-joe-medium.onnx")
+    try:
+        utterance = await piper.render("So that is a small latte.")
+    finally:
+        await piper.close()
+    assert utterance.rate == 22050
+    assert 0.8 < len(utterance.linear16) / 44100 < 2.5
+    assert len(utterance.phonemes.split()) == 6
+
+
+def test_piper_is_never_imported() -> None:
+    """Looking piper up does not load it into this process."""
+    piper_process.available()
+    assert "piper" not in sys.modules
