@@ -1,0 +1,168 @@
+"""What a caller's words contain: plain text to match, yes and no, digits, letters, words that were misheard.
+
+A recogniser's capitals and punctuation carry no meaning here, and it mishears now and then; what is done
+about that is kept to what cannot turn one answer into another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'"})
+_NOT_A_WORD = re.compile(r"[^\w' ]+|_")
+
+
+def plain(text: str) -> str:
+    """Lower case, no punctuation but apostrophes inside words, single spaces."""
+    words = _NOT_A_WORD.sub(" ", text.lower().translate(_APOSTROPHES)).split()
+    return " ".join(bare for word in words if (bare := word.strip("'")))
+
+
+# ---- yes and no
+
+_SMALL_TALK = r"(?:please|thanks|thank you|sir|madam|um+|uh+|er+|well|oh|just|i|it is|that is|actually|so)"
+_YES = (
+    r"(?:yes|yeah|yep|yup|yea|yah|ya|sure|ok|okay|of course|certainly|absolutely|definitely|correct|exactly"
+    r"|right|alright|all right|that's (?:right|correct|fine|good)|sounds good|go ahead|i do|i would|i am"
+    r"|it is|please do|why not|mm+ ?hm+|uh huh|aye|affirmative|you bet)"
+)
+_NO = (
+    r"(?:no|nope|nah|nay|not (?:really|today|now|yet|at all|this time)|no more|nothing(?: else| more)?|none"
+    r"|that's (?:all|it|everything|wrong|not right|enough)|that is (?:all|it)|that'?(?: wi)?ll be (?:all|it)"
+    r"|i'?m (?:good|fine|done|okay|all set)|all set|(?:i )?don't think so|i don't|i'm not|negative|uh uh)"
+)
+_YES_ONLY = re.compile(rf"(?:{_SMALL_TALK} )*{_YES}(?: (?:{_YES}|{_SMALL_TALK}))*")
+_NO_ONLY = re.compile(rf"(?:{_SMALL_TALK} )*{_NO}(?: (?:{_NO}|{_SMALL_TALK}|for now))*")
+_YES_FIRST = re.compile(rf"(?:{_SMALL_TALK} )*{_YES}\b")
+_NO_FIRST = re.compile(rf"(?:{_SMALL_TALK} )*{_NO}\b")
+# One word alone after a yes/no question, as recognisers write it down when they miss a sound.
+_MISHEARD_YES = frozenset({"yas", "yes'm", "yess", "yeh", "yeas", "jes", "guess", "yesh", "ja", "yet"})
+_MISHEARD_NO = frozenset({"know", "nop", "note", "noap", "noo", "knope", "nopes", "hope", "nome", "non"})
+
+
+def yes_or_no(text: str, expected: bool) -> bool | None:
+    """True for a yes, False for a no, None when the (plain) text is neither or more than that."""
+    if _NO_ONLY.fullmatch(text) or (expected and text in _MISHEARD_NO):
+        return False
+    if _YES_ONLY.fullmatch(text) or (expected and text in _MISHEARD_YES):
+        return True
+    return None
+
+
+def leading_yes_or_no(text: str) -> bool | None:
+    """As `yes_or_no`, for an answer that goes on: "no I changed my mind"."""
+    if _NO_FIRST.match(text):
+        return False
+    return True if _YES_FIRST.match(text) else None
+
+
+NO_PREFERENCE = re.compile(
+    r"\b(?:any|whatever|whichever|don't (?:mind|care)|doesn't matter|either|no preference|regular|normal)\b"
+)
+
+
+# ---- digits
+
+_ONES = "zero one two three four five six seven eight nine".split()
+_DIGITS = {word: str(value) for value, word in enumerate(_ONES)} | {"oh": "0", "o": "0", "nought": "0"}
+_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_NUMBERS = {word: 10 + value for value, word in enumerate(_TEENS)} | {
+    word: 20 + 10 * value for value, word in enumerate(_TENS)
+}
+_TIMES = {"double": 2, "triple": 3}
+
+
+def digits(text: str) -> str:
+    """The digits dictated in (plain) `text`, as one string: "four one five", "double five", "ninety two".
+
+    Words between them are passed over.
+    """
+    out: list[str] = []
+    times = 1
+    tens = False  # "ninety two" is 92 and "ninety twelve" is 9012
+    for word in text.split():
+        if word in _TIMES:
+            times = _TIMES[word]
+            continue
+        one = word if word.isdecimal() else _DIGITS.get(word)
+        if one is not None and tens and len(one) == 1 and one != "0":
+            out[-1] = out[-1][:-1] + one
+        elif one is not None:
+            out.append(one * times)
+        elif word in _NUMBERS:
+            out.append(str(_NUMBERS[word]))
+        elif word == "hundred" and out:
+            out.append("00")
+        tens = word in _TENS
+        times = 1
+    return "".join(out)
+
+
+# ---- letters
+
+_LETTERS = {letter: letter for letter in "abcdefghijklmnopqrstuvwxyz"}
+_NAMES_OF_LETTERS = {
+    word: word[0]
+    for word in (
+        "alpha bravo charlie delta echo foxtrot golf hotel india juliet juliett kilo lima mike november oscar"
+        " papa quebec romeo sierra tango uniform victor whiskey xray yankee zulu"
+        " bee dee eff gee jay kay em en pee ess tee zee zed vee"
+    ).split()
+} | {"see": "c", "sea": "c", "are": "r", "you": "u", "why": "y", "tea": "t", "oh": "o", "eye": "i"}
+_NAMES_OF_LETTERS |= {"el": "l", "em": "m", "en": "n", "eff": "f", "ess": "s", "ex": "x", "aitch": "h"}
+_NAMES_OF_LETTERS |= {"queue": "q", "cue": "q", "be": "b", "ar": "r"}
+_AS_IN = re.compile(r"\b(\w) (?:as in|like|for) \w+")
+
+
+def letters(text: str) -> str:
+    """The longest run of letters spelled in (plain) `text`: "T I L L E Y", "t as in tango", "double l"."""
+    best = run = ""
+    sure = 0  # letters said as letters: "are you" alone is no spelling
+    times = 1
+    for word in [*_AS_IN.sub(r"\1", text.replace("x ray", "xray")).split(), ""]:
+        letter = _LETTERS.get(word) or _NAMES_OF_LETTERS.get(word)
+        if word in _TIMES and run:
+            times = _TIMES[word]
+        elif letter:
+            sure += word in _LETTERS or len(word) > 3
+            run, times = run + letter * times, 1
+        else:
+            if sure >= 2 and len(run) > len(best):
+                best = run
+            run, sure, times = "", 0, 1
+    return best
+
+
+# ---- words misheard
+
+_LEFT_ALONE = frozenset({"late", "later", "latter", "smell", "largely", "sugary", "american", "americans"})
+_SHORTEST = 5  # letters: below it one changed letter is too often another word
+
+
+def corrected(text: str, vocabulary: Iterable[str]) -> str:
+    """The (plain) text with words that nearly are a word of the vocabulary replaced by it ("expresso")."""
+    known = sorted({word for word in vocabulary if len(word) >= _SHORTEST})
+    return " ".join(_nearest(word, known) for word in text.split())
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    if len(word) < _SHORTEST - 1 or word in known or word in _LEFT_ALONE:
+        return word
+    for candidate in known:
+        allowed = 2 if len(candidate) >= 8 else 1
+        if word[0] == candidate[0] and abs(len(word) - len(candidate)) <= allowed:
+            if _distance(word, candidate) <= allowed:
+                return candidate
+    return word
+
+
+def _distance(one: str, other: str) -> int:
+    """How many letters to add, drop or change to make one word the other."""
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        diagonal, row[0] = row[0], i
+        for j, b in enumerate(other, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (a != b))
+    return row[-1]

@@ -1,0 +1,224 @@
+"""A conversation script as data, and what can be made of its slots and templates. Nothing here reads a file.
+
+Text in a script may hold `{slot}` (filled in), `{slot?}` (left out when unknown) and `[with {slot}]` (the
+whole bracket is left out when a slot in it is unknown).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal, TypeAlias
+
+from .agent import Expect, Manners
+from .heard import digits, letters
+
+Values: TypeAlias = Mapping[str, str]
+SlotKind: TypeAlias = Literal["words", "digits", "spelling", "text"]
+SLOT_KINDS: tuple[SlotKind, ...] = ("words", "digits", "spelling", "text")
+
+MADE_UP = ("item", "items", "count", "summary")
+"""What a template may name besides slots: what was just ordered, all that was, how many, and the summary."""
+
+_FIELD = re.compile(r"\{(\w+)(\??)\}")
+_BRACKET = re.compile(r"\[([^\[\]]*)\]")
+_MARK = "\x00"  # stands before a filled-in value until its article is right
+
+
+class Do(Enum):
+    """What a step does besides speaking."""
+
+    REPEAT = "repeat"  # say the last thing again
+    WAIT = "wait"  # keep quiet until the caller speaks
+    TRANSFER = "transfer"  # hand the caller to a person
+    HANG_UP = "hang_up"  # end the call when this has been heard
+    CHANGE = "change"  # what the caller named replaces that part of the last item
+    FORGET = "forget"  # drop what was ordered so far
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Something to listen for."""
+
+    name: str
+    kind: SlotKind = "words"
+    forms: Mapping[str, str] = field(default_factory=dict)
+    """For words: each way to say it, and what it means."""
+    least: int = 1
+    """For digits and spelling: fewest characters that count."""
+    most: int = 64
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What may be answered, without the other ways to say it."""
+        return tuple(dict.fromkeys(self.forms.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One thing a caller may say."""
+
+    regex: re.Pattern[str]
+    slots: tuple[str, ...] = ()
+    """The slots that it must contain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question for a slot that is still missing."""
+
+    slot: str
+    say: str
+    expect: Expect
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is said and done."""
+
+    say: tuple[str, ...] = ()
+    """Several: taken in turn."""
+    interruptible: bool = True
+    expect: Expect | None = None
+    do: Do | None = None
+    to: str = ""
+    """For a transfer: whom to; empty when nobody can be reached."""
+    otherwise: str = ""
+    """What is said when `say` comes out empty, or when a transfer can reach nobody."""
+    then: str | None = None
+    """Go on as if this intent had been matched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a caller may want, and the answer to it."""
+
+    name: str
+    step: Step
+    match: tuple[Pattern, ...] = ()
+    keys: tuple[str, ...] = ()
+    """Keypad digits that mean the same."""
+    asks: tuple[Ask, ...] = ()
+    item: str = ""
+    """Template of what is added to the order; empty: nothing is."""
+    brief: str = ""
+    """The same in few words, for the confirmation."""
+    on_yes: Step | None = None
+    on_no: Step | None = None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The slots without which there is no answer."""
+        made = dict.fromkeys(name for text in (self.item, *self.step.say) for name in required(text))
+        return tuple(name for name in made if name not in MADE_UP)
+
+
+SPELLED_OUT = 2  # items: a longer list is tiring to hear
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How the order is said at the end."""
+
+    say: str = "That's {items}."
+    many: str = "That's {count} items."
+    """For more than `at_most` items."""
+    at_most: int = SPELLED_OUT
+    empty: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A whole script."""
+
+    name: str
+    manners: Manners
+    slots: Mapping[str, Slot]
+    intents: Mapping[str, Intent]
+    """In the script's order, which is the order of preference."""
+    fallback: tuple[str, ...]
+    summary: Summary = Summary()
+
+    def by_action(self, do: Do) -> Intent | None:
+        """The first intent that does this."""
+        return next((intent for intent in self.intents.values() if intent.step.do is do), None)
+
+
+def fields_of(template: str) -> tuple[str, ...]:
+    """All names that a template mentions."""
+    return tuple(name for name, _ in _FIELD.findall(template))
+
+
+def required(template: str) -> tuple[str, ...]:
+    """The names that must be known before a template can be spoken."""
+    return tuple(name for name, optional in _FIELD.findall(_BRACKET.sub("", template)) if not optional)
+
+
+def fill(template: str, values: Values, capital: bool = True) -> str:
+    """The template with its values; what is unknown is left out.
+
+    "a" becomes "an" where the value asks for it; sentences begin with a capital unless `capital` is False.
+    """
+
+    def bracket(match: re.Match[str]) -> str:
+        inside = match.group(1)
+        return inside if all(values.get(name) for name in fields_of(inside)) else ""
+
+    def value(match: re.Match[str]) -> str:
+        found = values.get(match.group(1), "")
+        return _MARK + found if found else ""
+
+    text = " ".join(_FIELD.sub(value, _BRACKET.sub(bracket, template)).split())
+    text = re.sub(rf"\b([Aa])n? {_MARK}+(?=[aeiouAEIOU])", r"\1n ", text)
+    text = re.sub(rf"\b([Aa])n? {_MARK}+", r"\1 ", text).replace(_MARK, "")
+    text = re.sub(r"\s+([.,;:!?])", r"\1", text).strip()
+    if not capital:
+        return text
+    return re.sub(r"(^|[.!?]\s+)([a-z])", lambda m: m.group(1) + m.group(2).upper(), text)
+
+
+def listed(parts: Sequence[str]) -> str:
+    """ "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
+
+
+def spoken(slot: Slot, value: str) -> str:
+    """A value as it is said aloud: digits in groups, letters one by one."""
+    if slot.kind == "digits":
+        head = [value[at : at + 3] for at in range(0, max(len(value) - 4, 0), 3)] if len(value) > 5 else []
+        done = sum(map(len, head))
+        return ", ".join(" ".join(group) for group in [*head, value[done:]] if group)
+    return " ".join(value.upper()) if slot.kind == "spelling" else value
+
+
+def find_slots(text: str, slots: Mapping[str, Slot]) -> dict[str, str]:
+    """The slots that (plain) `text` contains. Longer forms come first: "medium roast" is no size."""
+    found: dict[str, str] = {}
+    free = f" {text} "
+    forms = [(form, meaning, slot.name) for slot in slots.values() for form, meaning in slot.forms.items()]
+    at: dict[str, int] = {}
+    for form, meaning, name in sorted(forms, key=lambda each: -len(each[0])):
+        for match in re.finditer(rf"(?<= ){re.escape(form)}(?:e?s)?(?= )", free):
+            if name not in found or match.start() < at[name]:
+                found[name], at[name] = meaning, match.start()
+            free = free[: match.start()] + "\x01" * len(match.group()) + free[match.end() :]
+    for slot in slots.values():
+        value = dictated(text, slot)
+        if value:
+            found[slot.name] = value
+    return found
+
+
+def dictated(text: str, slot: Slot, alone: bool = False) -> str:
+    """Digits or letters for this slot in (plain) `text`; empty when there are too few or too many.
+
+    `alone`: the caller was asked for it, so that a single word may be a spelling run together.
+    """
+    value = ""
+    if slot.kind == "digits":
+        value = digits(text)
+    elif slot.kind == "spelling":
+        value = letters(text) or (text if alone and text.isalpha() else "")
+    return value if slot.least <= len(value) <= slot.most else ""
