@@ -51,7 +51,7 @@ COMMANDS = (
     Command("serve", "telephony.serve", "answer calls: the server"),
     Command("call", "telephony.carrier.call_command", "a pretend carrier places a call", quiet=True),
     Command("engine", "telephony.engine.command", "the local speech engine alone"),
-    Command("transcribe", "telephony.transcribe", "live transcription with turn events", quiet=True),
+    Command("transcribe", "telephony.transcribe.command", "live transcription with turn events", quiet=True),
     Command("doctor", "telephony.doctor", "check the set-up, and say what to do", quiet=True),
 )
 

@@ -135,7 +135,10 @@ def secrets() -> Kind:
 
 def speech_url() -> Kind:
     """`auto`, `local`, or where a server is. http(s) is taken as ws(s); an SDK needs the bare address."""
-    allowed = "auto, local, or ws://host:port (wss:// for one that is encrypted), without a path"
+    allowed = (
+        "auto, local, or ws://host:port (wss:// for one that is encrypted), without a path:"
+        " /v2/listen is added, and /v1 has no Flux"
+    )
 
     def parse(value: str) -> str:
         if value.lower() in ("auto", "local"):
