@@ -1,0 +1,156 @@
+"""What Twilio asks about a call by HTTP, and our answers in TwiML.
+
+A webhook opens nothing but what can be closed again, answers in milliseconds, and changes nothing when it
+comes a second time: Twilio repeats requests whose answer got lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from aiohttp import web
+
+from telephony.carrier.after import ENDED, OVER, RESUME_WINDOW_S, RESUMES, Answer, answer_after
+from telephony.carrier.incoming import verified_form
+from telephony.line import LINE, Form
+from telephony.twiml_files import clip_parameter, render
+
+log = logging.getLogger(__name__)
+
+LANGUAGE = "en-US"
+SORRY = "We are sorry, something went wrong on our side. Please call again in a moment."
+STOPPING_PAUSE_S = 1
+CALL_SID = re.compile(r"[A-Za-z0-9_-]{2,64}")  # Twilio: CA and 32 hex digits; stand-ins may be freer
+ANSWER_TTL_S = 30.0  # Twilio's own patience is 15 s, after which it asks nobody again
+
+FALLBACK = Answer("fallback", {"text": SORRY}, ends=True)
+GIVE_UP = Answer("goodbye", {"text": SORRY}, ends=True)
+BUSY = Answer("busy", ends=True)
+
+
+async def voice(request: web.Request) -> web.Response:
+    """POST /twilio/voice: a call comes in, or one that we dialled was picked up."""
+    form = await verified_form(request)
+    call_sid = _call_sid(form)
+    line = request.app[LINE]
+    if form.get("CallStatus") in OVER or await line.is_ended(call_sid):
+        return _twiml(request, call_sid, ENDED)
+    kept = await line.shared.get(f"answer:{call_sid}")
+    if kept is None and line.draining:
+        return _turned_away(request, call_sid)
+    if kept is None and not await line.seats.expect(call_sid):
+        line.refused("full")
+        log.info("call %s: refused, all %d lines are busy", call_sid, line.settings.max_calls)
+        return _twiml(request, call_sid, BUSY)
+    if kept is None:
+        answer = Answer("answer", connects=True, parameters=_about(form))
+        kept = await line.shared.keep(
+            f"answer:{call_sid}", {"twiml": _render(request, call_sid, answer)}, ANSWER_TTL_S
+        )
+        log.info("call %s: answered", call_sid)
+    return _response(str(kept["twiml"]))
+
+
+async def after(request: web.Request) -> web.Response:
+    """POST /twilio/after: the media socket has closed, a transfer came back, or a hold is over."""
+    form = await verified_form(request)
+    call_sid = _call_sid(form)
+    line = request.app[LINE]
+    if await line.is_ended(call_sid):
+        return _twiml(request, call_sid, ENDED)
+    word = await line.take_word(call_sid)
+    answer = answer_after(word, form)
+    if word is None and answer.connects:
+        if not await line.shared.count(f"resume:{call_sid}", RESUMES, RESUME_WINDOW_S):
+            log.warning("call %s: given up, it was resumed %d times within a minute", call_sid, RESUMES)
+            answer = GIVE_UP
+    log.info("call %s: goes on with %s", call_sid, word.then if word else answer.template)
+    if answer.ends:
+        await line.call_ended(call_sid)
+    elif answer.connects:
+        await line.seats.expect(call_sid, returning=True)
+    return _twiml(request, call_sid, answer, _about(form))
+
+
+async def status(request: web.Request) -> web.Response:
+    """POST /twilio/status: the call's state has changed. It ends the call for us when it is over."""
+    form = await verified_form(request)
+    call_sid = _call_sid(form)
+    state = form.get("CallStatus", "")
+    log.info("call %s: %s, %s s", call_sid, state, form.get("CallDuration", "?"))
+    if state in OVER:
+        await request.app[LINE].call_ended(call_sid)
+    return web.Response(status=204)
+
+
+async def stream_status(request: web.Request) -> web.Response:
+    """POST /twilio/stream-status: Twilio's view of the media stream, which knows why it failed."""
+    form = await verified_form(request)
+    error = form.get("StreamError", "")
+    level = logging.WARNING if error else logging.INFO
+    log.log(level, "call %s: %s %s", _call_sid(form), form.get("StreamEvent", "?"), error[:300])
+    return web.Response(status=204)
+
+
+async def fallback(request: web.Request) -> web.Response:
+    """POST /twilio/fallback: the voice URL failed. The caller hears a sentence, not an error announcement."""
+    form = await verified_form(request)
+    call_sid = _call_sid(form)
+    log.error(
+        "call %s: Twilio could not use our answer: error %s at %s",
+        call_sid,
+        form.get("ErrorCode", "?"),
+        form.get("ErrorUrl", "?").partition("?")[0],
+    )
+    await request.app[LINE].call_ended(call_sid)
+    return _twiml(request, call_sid, FALLBACK)
+
+
+def sorry(request: web.Request) -> web.Response:
+    """The answer to a voice webhook that we failed to make: a sentence rather than Twilio's announcement."""
+    return _twiml(request, "", FALLBACK)
+
+
+def _turned_away(request: web.Request, call_sid: str) -> web.Response:
+    """This process is stopping. Another one behind the same public address may take the call."""
+    line = request.app[LINE]
+    line.refused("draining")
+    if not line.settings.public_url:
+        return _twiml(request, call_sid, BUSY)
+    url = line.base_url(request) + "/twilio/voice"
+    return _twiml(request, call_sid, Answer("wait", {"seconds": STOPPING_PAUSE_S, "url": url}))
+
+
+def _call_sid(form: Form) -> str:
+    call_sid = form.get("CallSid", "")
+    if CALL_SID.fullmatch(call_sid) is None:
+        raise web.HTTPBadRequest(text="no CallSid\n")
+    return call_sid
+
+
+def _about(form: Form) -> dict[str, str]:
+    """What the stream is told of the call: `start` itself knows neither number."""
+    told = {"from": "From", "to": "To", "direction": "Direction", "caller_name": "CallerName"}
+    return {name: clip_parameter(name, form[key]) for name, key in told.items() if form.get(key)}
+
+
+def _render(request: web.Request, call_sid: str, answer: Answer, more: Form | None = None) -> str:
+    line = request.app[LINE]
+    base = line.base_url(request)
+    values: dict[str, str | int | None] = {"language": LANGUAGE, "after_url": f"{base}/twilio/after"}
+    parameters: dict[str, str] = {}
+    if answer.connects:
+        values["stream_url"] = "ws" + base.removeprefix("http") + "/twilio/media"
+        values["stream_status_url"] = f"{base}/twilio/stream-status"
+        values["token"] = line.issue_token(call_sid)
+        parameters = {**(more or {}), **answer.parameters}
+    return render(answer.template, parameters, **{**values, **answer.values})
+
+
+def _twiml(request: web.Request, call_sid: str, answer: Answer, more: Form | None = None) -> web.Response:
+    return _response(_render(request, call_sid, answer, more))
+
+
+def _response(text: str) -> web.Response:
+    return web.Response(text=text, content_type="text/xml", charset="utf-8")

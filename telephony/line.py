@@ -1,0 +1,140 @@
+"""What the web side of a phone line works with: one Line per server process, reached by its AppKey."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aiohttp import web
+
+from telephony.carrier import token
+from telephony.carrier.after import Next
+from telephony.config import Settings
+from telephony.seats import Seats
+from telephony.shared import Shared
+
+if TYPE_CHECKING:
+    from telephony.carrier.media_stream import ServerStream, Started
+
+ENDED_TTL_S = 600.0  # for how long a late request about a call that is over is recognised
+CONVERSATION_TTL_S = 3600.0  # a caller may come back from a long transfer
+RANDOM_KEY_TTL_S = 30 * 86_400.0
+NEXT_TTL_S = 60.0  # Twilio asks for what follows within a second of the socket's close
+
+
+class CallRecords(Protocol):
+    """What /api/calls shows: the calls of now and before. Read only."""
+
+    def snapshot(self, call_id: str) -> dict[str, Any] | None:
+        """A running call by our id or its CallSid."""
+
+    async def load(self, call_id: str) -> dict[str, Any] | None:
+        """A finished one."""
+
+
+class AnswerCall(Protocol):
+    """What answers a call whose stream has been let in; returns when its socket is done with."""
+
+    def __call__(
+        self, socket: web.WebSocketResponse, stream: ServerStream, started: Started, /
+    ) -> Awaitable[None]: ...
+
+
+@dataclass(slots=True)
+class Line:
+    """One phone line in one process."""
+
+    settings: Settings
+    shared: Shared
+    seats: Seats
+    answer: AnswerCall
+    keys: list[bytes]
+    """Sign the stream tokens; the first one signs, all verify."""
+    clock: Callable[[], float] = time.time
+    """Unix seconds."""
+    draining: bool = False
+    """Set by SIGTERM: running calls go on, new ones are turned away."""
+    unauthenticated: int = 0
+    """Media sockets that are open and have not shown a token yet."""
+    sockets: set[web.WebSocketResponse] = field(default_factory=set)
+    """The media sockets of running calls."""
+    say_goodbye: Callable[[], None] = lambda: None
+    """Has every running call say goodbye and hang up: the server stops."""
+    counters: dict[str, int] = field(default_factory=dict)
+    """Refusals by reason, since the start."""
+
+    def base_url(self, request: web.BaseRequest) -> str:
+        """Our address as Twilio sees it: PUBLIC_URL, else the local address this request came in on.
+
+        Never the Host header, which anybody can set.
+        """
+        if self.settings.public_url:
+            return self.settings.public_url
+        name = request.transport.get_extra_info("sockname") if request.transport else None
+        host, port = (name[0], name[1]) if name else ("127.0.0.1", self.settings.port)
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def auth_tokens(self) -> list[str]:
+        """What Twilio's signatures are checked with; none on a server that stays on this machine."""
+        return [secret.reveal() for secret in self.settings.twilio_auth_token]
+
+    def issue_token(self, call_sid: str) -> str:
+        """A one-time token for one media stream of this call."""
+        return token.issue(self.keys[0], call_sid, secrets.token_urlsafe(16), self.clock())
+
+    async def admit_stream(self, text: str, call_sid: str) -> None:
+        """Check a stream's token and use it up. Raises BadToken, or SharedFailure."""
+        now = self.clock()
+        ticket = token.check(self.keys, text, call_sid, now)
+        if not await self.shared.claim(f"token:{ticket.nonce}", ticket.remaining_s(now) + 1):
+            raise token.BadToken("the stream token was used before")
+
+    async def leave_word(self, call_sid: str, word: Next) -> None:
+        """Say how the call goes on. To be awaited before its media socket is closed: Twilio asks at once."""
+        await self.shared.put(f"next:{call_sid}", word.as_dict(), NEXT_TTL_S)
+
+    async def take_word(self, call_sid: str) -> Next | None:
+        """What leave_word left, once."""
+        left = await self.shared.take(f"next:{call_sid}")
+        return None if left is None else Next.from_dict(left)
+
+    async def save_conversation(self, call_sid: str, state: Mapping[str, Any]) -> None:
+        """Keep what a new stream of this call would need to go on where this one stopped."""
+        await self.shared.put(f"conversation:{call_sid}", state, CONVERSATION_TTL_S)
+
+    async def saved_conversation(self, call_sid: str) -> dict[str, Any] | None:
+        """What save_conversation kept last."""
+        return await self.shared.get(f"conversation:{call_sid}")
+
+    async def call_ended(self, call_sid: str) -> None:
+        """The call is over: nothing can resume it."""
+        await self.shared.put(f"ended:{call_sid}", {}, ENDED_TTL_S)
+
+    async def is_ended(self, call_sid: str) -> bool:
+        """Whether this call is known to be over."""
+        return await self.shared.get(f"ended:{call_sid}") is not None
+
+    def refused(self, reason: str) -> None:
+        """Count a refusal."""
+        self.counters[reason] = self.counters.get(reason, 0) + 1
+
+
+async def make_line(settings: Settings, shared: Shared) -> Line:
+    """A line on which nobody answers yet. Raises SharedFailure when the store cannot be used."""
+    stream_secrets = [secret.reveal() for secret in settings.stream_secret]
+    auth_tokens = [secret.reveal() for secret in settings.twilio_auth_token]
+    # On loopback, where there may be neither, the key is random, and the same for all on one DATA_DIR.
+    random_key = await shared.keep("stream key", {"hex": secrets.token_hex(32)}, RANDOM_KEY_TTL_S)
+    keys = token.derive_keys(stream_secrets, auth_tokens, bytes.fromhex(random_key["hex"]))
+    return Line(settings, shared, Seats(shared, settings.max_calls), nobody, keys)
+
+
+async def nobody(socket: web.WebSocketResponse, stream: ServerStream, started: Started) -> None:
+    """Answers a call by hanging up."""
+
+
+LINE: web.AppKey[Line] = web.AppKey("line", Line)
+Form = Mapping[str, str]

@@ -1,0 +1,44 @@
+"""Puts a phone line together: the shared store, the speech engine where it is ours, and what answers calls."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+from aiohttp import web
+
+from telephony import call
+from telephony.carrier.media_stream import ServerStream, Started
+from telephony.config import Settings, SpeechPeer
+from telephony.engine.process import EngineProcess
+from telephony.line import AnswerCall, CallRecords, Line, make_line
+from telephony.services import Services, open_services
+from telephony.shared import SqliteShared
+
+
+async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, CallRecords]:
+    """A line that can take calls. What was opened is closed by the stack."""
+    shared = SqliteShared(settings.data_dir / "shared.db")
+    stack.push_async_callback(shared.close)
+    line = await make_line(settings, shared)  # a folder that cannot be written to is found out now
+    services = await stack.enter_async_context(open_services(settings, await _speech(settings, stack), line))
+    line.answer = _answer_with(services)
+    line.say_goodbye = services.say_goodbye
+    return line, services
+
+
+async def _speech(settings: Settings, stack: AsyncExitStack) -> SpeechPeer:
+    """Where speech is; the local engine is started first, and stopped at the end."""
+    speech = settings.deepgram()
+    if not speech.local:
+        return speech
+    engine = await EngineProcess.start(settings)
+    stack.push_async_callback(engine.stop)
+    return replace(speech, url=engine.url)
+
+
+def _answer_with(services: Services) -> AnswerCall:
+    async def answer(socket: web.WebSocketResponse, stream: ServerStream, started: Started) -> None:
+        await call.answer(socket, stream, started, services)
+
+    return answer

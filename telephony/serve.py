@@ -1,0 +1,167 @@
+"""`telephony serve`: the server's life, from the port to the last call.
+
+aiohttp's own runner closes the listening socket at SIGTERM and cuts the websockets a little later, which
+would lose both the calls that are running and the one being answered. So the signals are ours: the server
+goes on listening while it drains.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from aiohttp import web
+
+from telephony.app import make_app
+from telephony.config import Settings, binding
+from telephony.errors import BadInput
+from telephony.line import Line
+from telephony.values import host_is_loopback
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_S = 15.0  # also ends a connection whose request never comes; upgraded sockets are not affected
+BACKLOG = 1024
+GOODBYE_S = 5.0  # of the drain time, for the last sentence
+POLL_S = 0.1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `telephony serve`."""
+    parser.add_argument(
+        "--host", help="address to listen on (default: this machine only, unless PUBLIC_URL is set)"
+    )
+    parser.add_argument("--port", type=int, help="port to listen on, 0 for a free one (default: PORT, 8080)")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT. Raises BadInput for what cannot be served."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(serve(settings, args.host, args.port))
+
+
+async def serve(settings: Settings, host: str | None = None, port: int | None = None) -> int:
+    """Run the server until a signal says stop; the exit status. A second signal ends the process at once."""
+    stop = _stop_signal()
+    bound = binding(settings, host)
+    listening = listen(bound.host, settings.port if port is None else port)
+    speech = settings.deepgram()
+    log.info("speech: %s, because %s", "the local engine" if speech.local else speech.url, speech.why)
+    if bound.note:
+        log.info("%s", bound.note)
+    from telephony.opening import open_line  # here, because it loads the speech SDK
+
+    async with AsyncExitStack() as stack:
+        opening = asyncio.create_task(open_line(settings, stack))
+        if not await _before(stop, opening):
+            return 0
+        line, records = opening.result()
+        runner = web.AppRunner(
+            make_app(line, records), access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=1.0
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.SockSite(runner, listening, backlog=BACKLOG).start()
+        _say_ready(settings, listening)
+        await stop.wait()
+        await drain(line, settings.drain_seconds)
+    log.info("stopped")
+    return 0
+
+
+async def drain(line: Line, seconds: float) -> None:
+    """Let running calls end. When the time is nearly up they are told goodbye; then their sockets close."""
+    line.draining = True
+    now = asyncio.get_running_loop().time
+    end = now() + seconds
+    if line.sockets:
+        log.info("stopping: %d calls may go on for %g s", len(line.sockets), seconds)
+    told = False
+    while line.sockets and now() < end:
+        if not told and now() >= end - GOODBYE_S:
+            told = True
+            line.say_goodbye()
+        await asyncio.sleep(POLL_S)
+    if line.sockets:
+        log.warning("stopping: %d calls were cut", len(line.sockets))
+        await asyncio.gather(
+            *(one.close(code=1012, message=b"the server stops") for one in list(line.sockets)),
+            return_exceptions=True,
+        )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises BadInput when the port cannot be had."""
+    if not 0 <= port <= 65_535:
+        raise BadInput(f"--port {port}: a port is a number from 0 to 65535")
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind((host, port))
+            bound.listen(BACKLOG)
+        except OSError:
+            bound.close()
+            raise
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        raise BadInput(
+            f"cannot listen on {host} port {port}: {why}. Choose another with --port or PORT (0: a free one)"
+        ) from error
+    bound.setblocking(False)
+    return bound
+
+
+def _say_ready(settings: Settings, listening: socket.socket) -> None:
+    host, port = listening.getsockname()[:2]
+    shown = host if host_is_loopback(host) else "127.0.0.1"
+    url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    print(f"telephony is ready on {url}", flush=True)
+    if settings.public_url:
+        print(f"voice webhook for Twilio: {settings.public_url}/twilio/voice", flush=True)
+
+
+def _stop_signal() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT (Fly sends SIGINT). Nothing is raised into running code."""
+    stop = asyncio.Event()
+
+    def received(number: int) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, received, number)
+    return stop
+
+
+async def _before(stop: asyncio.Event, task: asyncio.Task[object]) -> bool:
+    """Whether the task finished before the stop; it is cancelled otherwise."""
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait((waiting, task), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if task.done():
+        return True
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return False
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where there is one: it halves the cost of a frame."""
+    if sys.platform == "win32":
+        return None
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

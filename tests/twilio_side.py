@@ -1,0 +1,161 @@
+"""The other end of our web side in tests: it signs with twilio's own library and speaks raw HTTP and JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from xml.etree import ElementTree
+
+from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+from multidict import MultiDict
+from twilio.request_validator import RequestValidator
+
+from telephony.app import make_app
+from telephony.carrier.media_stream import ServerStream, Started
+from telephony.config import Settings
+from telephony.line import Line, make_line
+from telephony.shared import SqliteShared
+
+AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
+PUBLIC_URL = "https://line.example.com"
+CALL = "CA" + "c" * 32
+
+
+@dataclass
+class Answering:
+    """Answers streams, counts them, and lets go of each when its peer does."""
+
+    answered: list[Started] = field(default_factory=list)
+    received: int = 0
+    arrival: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, socket: web.WebSocketResponse, stream: ServerStream, started: Started) -> None:
+        self.answered.append(started)
+        self.arrival.set()
+        async for _ in socket:
+            self.received += 1
+
+
+class Records:
+    """Calls as /api/calls shows them."""
+
+    def __init__(self, running: Mapping[str, dict[str, Any]], finished: Mapping[str, dict[str, Any]]) -> None:
+        self.running, self.finished = running, finished
+
+    def snapshot(self, call_id: str) -> dict[str, Any] | None:
+        return self.running.get(call_id)
+
+    async def load(self, call_id: str) -> dict[str, Any] | None:
+        return self.finished.get(call_id)
+
+
+@dataclass
+class Phone:
+    """A server with a line, and a Twilio that calls it."""
+
+    line: Line
+    answering: Answering
+    client: TestClient[web.Request, web.Application]
+
+    def signed(self, url: str, form: Mapping[str, str]) -> dict[str, str]:
+        """Twilio's signature header, for a server that has an auth token."""
+        if not self.line.settings.twilio_auth_token:
+            return {}
+        base = self.line.settings.public_url or f"http://127.0.0.1:{self.client.port}"
+        if url == "/twilio/media":
+            base = "ws" + base.removeprefix("http")
+        signature = RequestValidator(AUTH_TOKEN).compute_signature(base + url, MultiDict(form))
+        return {"X-Twilio-Signature": str(signature)}
+
+    async def post(self, path: str, form: Mapping[str, str] | None = None, **more: str) -> ClientResponse:
+        """A webhook about CALL."""
+        fields = {"CallSid": CALL, "CallStatus": "ringing", "From": "+14155550100", **(form or {}), **more}
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **self.signed(path, fields)}
+        return await self.client.post(path, data=urlencode(fields).encode(), headers=headers)
+
+    async def twiml(
+        self, path: str, form: Mapping[str, str] | None = None, **more: str
+    ) -> ElementTree.Element:
+        """The parsed TwiML of a webhook's answer."""
+        response = await self.post(path, form, **more)
+        assert response.status == 200, await response.text()
+        assert response.content_type == "text/xml"
+        return ElementTree.fromstring(await response.text())
+
+    async def connect(self) -> ClientWebSocketResponse:
+        """The media websocket, as Twilio opens it."""
+        headers = {"User-Agent": "Twilio.TmeWs/1.0", **self.signed("/twilio/media", {})}
+        return await self.client.ws_connect("/twilio/media", headers=headers)
+
+    async def start(self, parameters: Mapping[str, str], call_sid: str = CALL) -> ClientWebSocketResponse:
+        """Connect, then say connected and start."""
+        socket = await self.connect()
+        await socket.send_json({"event": "connected", "protocol": "Call", "version": "1.0.0"})
+        await socket.send_json(start_message(parameters, call_sid))
+        return socket
+
+    async def call(self) -> ClientWebSocketResponse:
+        """A whole call's beginning: webhook, TwiML, websocket, start."""
+        return await self.start(parameters_of(await self.twiml("/twilio/voice")))
+
+
+def start_message(parameters: Mapping[str, str], call_sid: str = CALL) -> dict[str, Any]:
+    """Twilio's `start`."""
+    stream_sid = "MZ" + "0" * 32
+    start = {
+        "streamSid": stream_sid,
+        "accountSid": "AC" + "0" * 32,
+        "callSid": call_sid,
+        "tracks": ["inbound"],
+        "customParameters": dict(parameters),
+        "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
+    }
+    return {"event": "start", "sequenceNumber": "1", "streamSid": stream_sid, "start": start}
+
+
+def parameters_of(answer: ElementTree.Element) -> dict[str, str]:
+    """What the TwiML's stream is told."""
+    return {p.get("name", ""): p.get("value", "") for p in answer.iter("Parameter")}
+
+
+@asynccontextmanager
+async def phone_line(folder: Path, **environ: str) -> AsyncIterator[Phone]:
+    """A running server with these settings."""
+    settings = Settings.load({"DATA_DIR": str(folder), **environ})
+    line = await make_line(settings, SqliteShared(settings.data_dir / "shared.db"))
+    answering = Answering()
+    line.answer = answering
+    records = Records({CALL: {"call_sid": CALL, "live": True}}, {"old": {"call_sid": "CA1", "live": False}})
+    server = TestServer(make_app(line, records), host="127.0.0.1")
+    async with TestClient(server) as client:
+        yield Phone(line, answering, client)
+    await line.shared.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the server work until something is so; fail after five seconds."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it did not happen within 5 s")
+
+
+PUBLIC = {"TWILIO_AUTH_TOKEN": AUTH_TOKEN, "PUBLIC_URL": PUBLIC_URL, "API_KEYS": "key-one,key-two"}
+__all__ = [
+    "AUTH_TOKEN",
+    "CALL",
+    "PUBLIC",
+    "PUBLIC_URL",
+    "Answering",
+    "ClientSession",
+    "Phone",
+    "phone_line",
+    "until",
+]
