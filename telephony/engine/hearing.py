@@ -33,119 +33,288 @@ What the session may rely on:
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Final
 
-BLOCK_S = 0.08
-"""One step of the clock, seconds: Flux's recommended chunk, and the smallest step its captures show."""
+import numpy as np
 
+from telephony.engine.decodes import Decodes, Job
+from telephony.engine.features import Floats
+from telephony.engine.heard import BLOCK_S, Block, HeardWord, HearingOptions
+from telephony.engine.hearing_models import HearingModels, ModelPaths
+from telephony.engine.recognizer import Decoded
+from telephony.engine.turn_audio import TurnAudio
+from telephony.engine.turn_detector import Evidence, Phase, TurnClock, confidence
+from telephony.engine.turn_words import TurnWords, place
+from telephony.engine.vad import BLOCK, Heard, VoiceActivity
 
-@dataclass(frozen=True, slots=True)
-class HeardWord:
-    """A word as written (cased, punctuation attached)."""
+__all__ = ["BLOCK_S", "Block", "HeardWord", "Hearing", "HearingModels", "HearingOptions", "ModelPaths"]
 
-    word: str
-    confidence: float
-    """0 to 1, measured: the careful recognizer's probability, or the agreement of successive decodes."""
-    start: float
-    """Seconds of the stream."""
-    end: float
-    """Seconds of the stream."""
+_BEFORE_ONSET_S: Final = 0.35
+"""Audio taken before the first block of speech: a soft consonant begins before the detector hears it."""
 
+_SOUND_EVERY: Final = 2  # blocks of a pause between two looks of smart-turn
+_SOUND_UNTIL_S: Final = 1.3  # of silence: what it thinks does not change any more
+_CAREFUL_AFTER_S: Final = 0.16  # of silence: the careful decode begins
+_CAREFUL_DUE_S: Final = 0.32  # and its text is shown this much later, needed or not
+_PARTIAL_DUE_S: Final = 0.16
+_SECOND_PARTIAL_S: Final = 0.4  # after the first
+_SETTLE_S: Final = 5.0  # an open segment as long as this is settled at the next pause
+_CUT_S: Final = 12.0  # and cut without a pause before it outgrows the window of 15 s
+_CUT_LOOK_BACK_S: Final = 3.0
+_SPOKEN: Final = 0.35  # probability from which a block counts as spoken, for the times of words
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """What is known after another 80 ms of audio."""
-
-    audio_end_s: float
-    """Audio heard so far, seconds; `flush()` may return a block that ends inside of 80 ms."""
-    speech: float
-    """The voice activity detector's probability of speech in this block (after the level gate), 0 to 1."""
-    in_turn: bool
-    """A turn is open: StartOfTurn is due at the first such block."""
-    text: str
-    """The turn's text so far; "" outside a turn."""
-    words: tuple[HeardWord, ...]
-    """The text's words; " ".join of them is `text`."""
-    confidence: float
-    """end_of_turn_confidence, 0 to 0.99."""
-    silence_s: float
-    """Seconds of audio since the turn's last speech; 0.0 outside a turn."""
-    final: bool
-    """`text` is careful, complete, and nobody has spoken since."""
-
-
-@dataclass(frozen=True, slots=True)
-class HearingOptions:
-    """What the wire's parameters mean to the hearing; replaced as a whole by `Hearing.configure`."""
-
-    eot_threshold: float = 0.7
-    eager_eot_threshold: float | None = None
-    eot_timeout_ms: int = 5000
-    keyterms: tuple[str, ...] = ()
-    """Words to expect; they bias the careful decode."""
-    numerals: bool = False
-    """Write digits; else number words."""
-
-    @property
-    def first_threshold(self) -> float:
-        """The lowest confidence that means anything to the session."""
-        return min(self.eot_threshold, self.eager_eot_threshold or 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelPaths:
-    """Where the models lie; None: not here, and a weaker way is used."""
-
-    silero: Path
-    """silero_vad.onnx; the only one that cannot be missing."""
-    smart_turn: Path | None
-    """smart-turn-v3.2-cpu.onnx; without it the end of a turn is told by silence and text alone."""
-    moonshine: Path | None
-    """The folder with encoder_model.ort, decoder_model_merged.ort, tokenizer.bin."""
-    whisper: Path | None
-    """The folder with model.bin, config.json, vocabulary.json, tokenizer.json."""
-
-
-class HearingModels:
-    """The models, loaded once per process, each with a thread of its own at lower priority."""
-
-    missing: tuple[str, ...]
-    """One line for each model that is not here, saying what is used instead."""
-
-    @classmethod
-    def load(cls, paths: ModelPaths) -> HearingModels:
-        """Load what is there (about 1 s). Raises MissingModel when nothing can recognize speech."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """End the threads."""
-        raise NotImplementedError
+# How long a block of a live stream waits for what it needs; later the result comes with a later block.
+_ONSET_PATIENCE_S: Final = 0.12
+_SOUND_PATIENCE_S: Final = 0.12
+_FINAL_PATIENCE_S: Final = 0.3
 
 
 class Hearing:
     """The hearing of one stream. Not for two tasks at once."""
 
     def __init__(self, models: HearingModels, options: HearingOptions) -> None:
-        raise NotImplementedError
+        self._options = options
+        self._pending = b""
+        self._voice = VoiceActivity(models.silero)
+        self._audio = TurnAudio()
+        self._clock = TurnClock()
+        self._decodes = Decodes(models, self._audio)
+        self._blocks: deque[tuple[float, float]] = deque(maxlen=250)  # each one's end and probability
+        self._words = TurnWords()
+        self._partial: Job | None = None
+        self._careful: Job | None = None
+        self._final = False
+        self._in_turn = False
+        self._turn_start_s = 0.0
+        self._pause_began_s = 0.0
+        self._be_quiet()
 
-    def hear(self, linear16: bytes) -> AsyncIterator[Block]:
-        """Take linear16 at 8000 Hz; yield a block for each 80 ms completed."""
-        raise NotImplementedError
+    async def hear(self, linear16: bytes) -> AsyncIterator[Block]:
+        """Take linear16 at 8000 Hz, any number of bytes; yield a block for each 80 ms completed."""
+        self._pending += linear16
+        while len(self._pending) >= 2 * BLOCK:
+            raw, self._pending = self._pending[: 2 * BLOCK], self._pending[2 * BLOCK :]
+            yield await self._step(np.frombuffer(raw, "<i2").astype(np.float32) / 32768.0)
 
     async def flush(self) -> Block | None:
-        """Decode carefully whatever the open turn has; None outside a turn."""
-        raise NotImplementedError
+        """Decode carefully whatever the open turn has; None outside a turn.
+
+        What is less than a block is left out: it is too short to be a word.
+        """
+        if self._clock.phase is Phase.QUIET:
+            return None
+        if not self._final:
+            if self._careful is None or self._careful.end_s < self._clock.speech_end_s or self._careful.cut:
+                await self._show_cut(None)
+                self._start_careful(self._audio.end_s)
+            await self._show_careful(None)
+        if not self._words.text:
+            return None
+        self._in_turn = True
+        return self._block(0.0)
 
     def end_turn(self) -> None:
         """The session has ended the turn: what comes belongs to the next."""
-        raise NotImplementedError
+        self._clock.end_turn()
+        self._be_quiet()
 
     def configure(self, options: HearingOptions) -> None:
         """New options, from the next block on."""
-        raise NotImplementedError
+        self._options = options
 
     def close(self) -> None:
         """Give up what is being decoded for this stream."""
-        raise NotImplementedError
+        for job in (self._partial, self._careful):
+            if job is not None:
+                job.future.cancel()
+        self._partial = self._careful = None
+
+    def _be_quiet(self) -> None:
+        self.close()
+        self._words.begin(self._audio.end_s)
+        self._in_turn = False
+        self._final = False
+        self._guess: tuple[int, ...] = ()
+        self._sounds: list[float] = []
+        self._next_partial_s = 0.0
+        self._not_before_s = self._audio.end_s
+
+    async def _step(self, samples: Floats) -> Block:
+        self._decodes.arrived(self._audio.end_s)
+        heard = await self._decodes.listen(lambda: self._take(samples))
+        self._blocks.append((self._audio.end_s, heard.probability))
+        before = self._clock.phase
+        match before, self._clock.step(self._audio.end_s, heard.speech):
+            case Phase.STIRRING, Phase.SPEAKING:
+                await self._begin()
+            case Phase.BACK, Phase.SPEAKING:
+                await self._resume()
+            case _, Phase.SPEAKING:
+                await self._go_on()
+            case _, Phase.PAUSE | Phase.BACK:
+                await self._pause()
+        return self._block(heard.probability)
+
+    def _take(self, samples: Floats) -> Heard:
+        heard = self._voice.receive(samples)
+        self._audio.append(heard.samples)
+        return heard
+
+    async def _begin(self) -> None:
+        self._words.begin(max(self._not_before_s, self._clock.onset_s - _BEFORE_ONSET_S))
+        self._turn_start_s = self._words.start_s
+        self._start_partial(0.0)
+        await self._show_partial(_ONSET_PATIENCE_S)
+        self._next_partial_s = self._audio.end_s + _SECOND_PARTIAL_S
+
+    async def _resume(self) -> None:
+        """Speech is back after a pause: what was decoded with care is settled, if it is long enough."""
+        now_s = self._audio.end_s
+        pause_s, back_s = self._pause_began_s, now_s - 2 * BLOCK_S
+        shown = self._final
+        self._final = False
+        self._sounds = []
+        long = pause_s - self._words.start_s >= _SETTLE_S
+        if self._careful is not None and not self._careful.cut:
+            shown = long and await self._show_careful(_FINAL_PATIENCE_S)
+            self._careful = None
+        self._final = False
+        if shown and long:
+            self._settle(max(pause_s, back_s - _BEFORE_ONSET_S))
+        if self._partial is None:
+            self._start_partial(_PARTIAL_DUE_S)
+
+    async def _go_on(self) -> None:
+        """Speech goes on: a partial text now and then, and a cut before it outgrows the window."""
+        now_s = self._audio.end_s
+        await self._show_due_partial()
+        if self._careful is not None and now_s >= self._careful.due_s - 1e-6:
+            await self._show_cut(0.0)
+        if self._partial is None and now_s >= self._next_partial_s - 1e-6 and not self._decodes.behind:
+            self._start_partial(_PARTIAL_DUE_S)
+        if self._careful is None and now_s - self._words.start_s > _CUT_S:
+            self._start_careful(self._weakest_s(now_s), cut=True)
+
+    async def _pause(self) -> None:
+        self._pause_began_s = self._clock.speech_end_s
+        silence_s = self._clock.silence_s
+        await self._show_due_partial()
+        if self._clock.phase is Phase.PAUSE:
+            await self._listen_to_the_end(silence_s)
+            if not self._final and self._careful_is_cut_or_none() and silence_s >= _CAREFUL_AFTER_S - 1e-6:
+                await self._show_cut(None)
+                self._start_careful(self._audio.end_s)
+        if self._careful is not None and (self._needed() or self._audio.end_s >= self._careful.due_s - 1e-6):
+            await self._show_careful(_FINAL_PATIENCE_S)
+        if self._final and not self._in_turn:
+            self.end_turn()  # nothing was said after all
+
+    def _careful_is_cut_or_none(self) -> bool:
+        return self._careful is None or self._careful.cut
+
+    async def _listen_to_the_end(self, silence_s: float) -> None:
+        """Every other block of a pause: does it sound like an end?"""
+        if round(silence_s / BLOCK_S) % _SOUND_EVERY == 0 and silence_s < _SOUND_UNTIL_S:
+            sound = await self._decodes.sound(self._turn_start_s, _SOUND_PATIENCE_S)
+            if sound is not None:
+                self._sounds.append(sound)
+
+    def _needed(self) -> bool:
+        """The session may act on this block: its text must be the careful one."""
+        options = self._options
+        return (
+            self._confidence() >= options.first_threshold
+            or self._clock.silence_s >= options.eot_timeout_ms / 1000
+        )
+
+    def _start_partial(self, due_in_s: float) -> None:
+        now_s = self._audio.end_s
+        self._partial = self._decodes.quick(self._words.start_s, self._guess, now_s + due_in_s)
+        # The longer the segment the dearer its decode: the cost per second of audio stays level.
+        self._next_partial_s = now_s + 0.4 + 0.1 * (now_s - self._words.start_s)
+
+    def _start_careful(self, end_s: float, cut: bool = False) -> None:
+        due_s = self._audio.end_s + _CAREFUL_DUE_S
+        self._careful = self._decodes.careful(self._words.start_s, end_s, due_s, self._options)
+        self._careful.cut = cut
+
+    async def _show_due_partial(self) -> None:
+        if self._partial is not None and self._audio.end_s >= self._partial.due_s - 1e-6:
+            await self._show_partial(0.0)
+
+    async def _show_partial(self, patience_s: float) -> None:
+        job = self._partial
+        if job is None:
+            return
+        decoded = await self._decodes.result(job, patience_s)
+        if decoded is None:
+            return
+        self._partial = None
+        # A careful text that came meanwhile knows better; a settled segment is not the partial's any more.
+        if not self._final and abs(job.start_s - self._words.start_s) < 1e-6:
+            self._guess = decoded.tokens[:-2]
+            self._show(decoded, job)
+
+    async def _show_careful(self, patience_s: float | None) -> bool:
+        job = self._careful
+        if job is None:
+            return False
+        decoded = await self._decodes.result(job, patience_s)
+        if decoded is None:
+            return False
+        self._careful = None
+        self._show(decoded, job)
+        self._final = True
+        return True
+
+    async def _show_cut(self, patience_s: float | None) -> None:
+        """The beginning of a long segment is decoded: settle it."""
+        job = self._careful
+        if job is None or not job.cut:
+            return
+        decoded = await self._decodes.result(job, patience_s)
+        if decoded is None:
+            return
+        self._careful = None
+        self._show(decoded, job)
+        self._settle(job.end_s)
+        if self._partial is not None:
+            self._partial.future.cancel()
+            self._partial = None
+        self._next_partial_s = self._audio.end_s
+
+    def _settle(self, at_s: float) -> None:
+        self._words.settle(at_s)
+        self._guess = ()
+
+    def _show(self, decoded: Decoded, job: Job) -> None:
+        spans = [
+            (max(job.start_s, end_s - BLOCK_S), end_s)
+            for end_s, probability in self._blocks
+            if probability >= _SPOKEN and job.start_s < end_s <= job.end_s + 1e-6
+        ]
+        self._words.set_open(place(decoded.pieces, job.start_s, spans, self._options.numerals))
+        self._in_turn = self._in_turn or bool(self._words.text)
+
+    def _weakest_s(self, now_s: float) -> float:
+        """Where speech is least likely of late: the best place for a cut."""
+        near = [(p, end_s) for end_s, p in self._blocks if now_s - _CUT_LOOK_BACK_S < end_s < now_s - 0.2]
+        return min(near)[1] - BLOCK_S / 2 if near else now_s
+
+    def _confidence(self) -> float:
+        evidence = Evidence(self._clock.silence_s, tuple(self._sounds), self._words.text)
+        return confidence(self._clock.phase, evidence)
+
+    def _block(self, probability: float) -> Block:
+        return Block(
+            audio_end_s=self._audio.end_s,
+            speech=probability,
+            in_turn=self._in_turn,
+            text=self._words.text if self._in_turn else "",
+            words=self._words.words if self._in_turn else (),
+            confidence=self._confidence(),
+            silence_s=self._clock.silence_s if self._in_turn else 0.0,
+            final=self._final and self._in_turn,
+        )

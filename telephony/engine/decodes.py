@@ -1,0 +1,117 @@
+"""One stream's work for the models: sent to their threads, and waited for as long as makes sense.
+
+A recording fed faster than real time waits for every result at the block where it is due, so that its blocks
+are the same on any machine. A live stream must go on: it waits briefly, then takes the result when it comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeVar
+
+from telephony.engine.heard import HearingOptions
+from telephony.engine.hearing_models import HearingModels
+from telephony.engine.recognizer import Decoded
+from telephony.engine.turn_audio import TurnAudio
+
+_T = TypeVar("_T")
+
+_AHEAD_S: Final = 1.0
+"""Audio this far ahead of the wall clock is a recording: a live stream's comes at most in small bursts."""
+_BEHIND_S: Final = 0.5
+"""Audio this far behind: the machine cannot keep up, and partial texts are left out."""
+
+
+@dataclass(slots=True)
+class Job:
+    """A decode under way."""
+
+    future: Future[Decoded]
+    start_s: float
+    """The audio that it reads, seconds of the stream."""
+    end_s: float
+    due_s: float
+    """The moment of the stream at which its result is shown."""
+    cut: bool = False
+    """It settles the beginning of speech that goes on."""
+    waited: bool = False
+    """A live stream has waited for it once already."""
+
+
+class Decodes:
+    """Where a stream's `TurnAudio` meets the models."""
+
+    def __init__(self, models: HearingModels, audio: TurnAudio) -> None:
+        self._models = models
+        self._audio = audio
+        self._began: float | None = None
+        self._lead_s = 0.0
+
+    def arrived(self, audio_s: float) -> None:
+        """Audio up to here is being looked at now."""
+        now = asyncio.get_running_loop().time()
+        if self._began is None:
+            self._began = now - audio_s
+        self._lead_s = audio_s - (now - self._began)
+
+    @property
+    def live(self) -> bool:
+        """The audio comes no faster than it is spoken."""
+        return self._lead_s < _AHEAD_S
+
+    @property
+    def behind(self) -> bool:
+        """The machine does not keep up."""
+        return self._lead_s < -_BEHIND_S
+
+    async def listen(self, work: Callable[[], _T]) -> _T:
+        """Short work that every block needs."""
+        return await asyncio.wrap_future(self._models.listening.submit(work))
+
+    async def sound(self, start_s: float, patience_s: float) -> float | None:
+        """What smart-turn thinks of the turn that began at `start_s`; None: no such model, or too late."""
+        model = self._models.smart_turn
+        if model is None:
+            return None
+        samples, power = self._audio.samples(start_s), self._audio.power(start_s)
+        future = self._models.listening.submit(lambda: model.predict(samples, power))
+        return await self._within(future, patience_s)
+
+    def quick(self, start_s: float, guess: Sequence[int], due_s: float) -> Job:
+        """Begin a partial text of the audio from `start_s` on."""
+        quick, careful = self._models.quick, self._models.careful
+        end_s = self._audio.end_s
+        if quick is not None:
+            work = partial(quick.decode, self._audio.samples(start_s), guess)
+            return Job(self._models.partials.submit(work), start_s, end_s, due_s)
+        assert careful is not None  # one of the two is there: HearingModels.load sees to it
+        work = partial(careful.decode, self._audio.power(start_s))
+        return Job(self._models.finals.submit(work), start_s, end_s, due_s)
+
+    def careful(self, start_s: float, end_s: float, due_s: float, options: HearingOptions) -> Job:
+        """Begin a careful text of a stretch of audio, at most 15 s."""
+        quick, careful = self._models.quick, self._models.careful
+        if careful is not None:
+            power = self._audio.power(start_s, end_s)
+            work = partial(careful.decode, power, options.numerals, options.keyterms)
+            return Job(self._models.finals.submit(work), start_s, end_s, due_s)
+        assert quick is not None
+        work = partial(quick.decode, self._audio.samples(start_s, end_s))
+        return Job(self._models.partials.submit(work), start_s, end_s, due_s)
+
+    async def result(self, job: Job, patience_s: float | None) -> Decoded | None:
+        """A job's text; None: not yet. Without `patience_s` a live stream waits as long as it takes, too."""
+        if job.waited and patience_s is not None and not job.future.done() and self.live:
+            return None
+        job.waited = True
+        return await self._within(job.future, patience_s)
+
+    async def _within(self, future: Future[_T], patience_s: float | None) -> _T | None:
+        if not future.done():
+            timeout = patience_s if self.live else None
+            await asyncio.wait([asyncio.wrap_future(future)], timeout=timeout)
+        return future.result() if future.done() else None

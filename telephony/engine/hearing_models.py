@@ -1,0 +1,120 @@
+"""The hearing's models: loaded once per process, each run by a thread of its own at lower priority.
+
+Whatever runs here releases the interpreter's lock while it computes (onnxruntime, ctranslate2), so audio and
+messages go on meanwhile. One thread per model bounds what all streams together can ask for: work queues, and
+streams skip partial texts while one of theirs is still under way.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from telephony.engine.recognizer import Moonshine
+from telephony.engine.smart_turn import SmartTurn
+from telephony.engine.vad import Silero
+from telephony.engine.whisper import Whisper
+from telephony.errors import MissingModel
+
+_T = TypeVar("_T")
+_NICENESS: Final = 5  # frames and messages come first
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPaths:
+    """Where the models lie; None: not here, and a weaker way is used."""
+
+    silero: Path
+    """silero_vad.onnx; the only one that cannot be missing."""
+    smart_turn: Path | None
+    """smart-turn-v3.2-cpu.onnx; without it the end of a turn is told by silence and text alone."""
+    moonshine: Path | None
+    """The folder with encoder_model.ort, decoder_model_merged.ort, tokenizer.bin."""
+    whisper: Path | None
+    """The folder with model.bin, config.json, vocabulary.json, tokenizer.json."""
+
+
+class Worker:
+    """One thread for one model."""
+
+    def __init__(self, name: str) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name, initializer=_step_back)
+
+    def submit(self, work: Callable[[], _T]) -> Future[_T]:
+        """Queue some work; its result, or what it raised, is the future's."""
+        return self._pool.submit(work)
+
+    def close(self) -> None:
+        """No more work; what waits is given up."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _step_back() -> None:
+    """Lower the priority of this thread (Linux knows one per thread; elsewhere it would be the process's)."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+
+
+@dataclass(frozen=True, slots=True)
+class HearingModels:
+    """What a stream's hearing is made of. `load` makes it; `close` ends its threads."""
+
+    silero: Silero
+    smart_turn: SmartTurn | None
+    quick: Moonshine | None
+    careful: Whisper | None
+    listening: Worker
+    """For voice activity and the turn's end: short work that a block waits for."""
+    partials: Worker
+    finals: Worker
+    missing: tuple[str, ...]
+    """One line for each model that is not here, saying what is used instead."""
+
+    @classmethod
+    def load(cls, paths: ModelPaths) -> HearingModels:
+        """Load what is there (about 1 s). Raises MissingModel when nothing can recognize speech."""
+        if paths.moonshine is None and paths.whisper is None:
+            raise MissingModel("no speech recognizer is on this machine: fetch the models first")
+        listening, partials, finals = Worker("listening"), Worker("partials"), Worker("finals")
+        # Each model is made by the thread that runs it: the threads it starts inherit the priority.
+        careful = finals.submit(lambda: None if paths.whisper is None else Whisper(paths.whisper))
+        quick = partials.submit(lambda: None if paths.moonshine is None else Moonshine(paths.moonshine))
+        silero = listening.submit(lambda: Silero(paths.silero))
+        smart = listening.submit(lambda: None if paths.smart_turn is None else SmartTurn(paths.smart_turn))
+        try:
+            return cls(
+                silero.result(),
+                smart.result(),
+                quick.result(),
+                careful.result(),
+                listening,
+                partials,
+                finals,
+                tuple(_missing_lines(paths)),
+            )
+        except BaseException:
+            for worker in (listening, partials, finals):
+                worker.close()
+            raise
+
+    def close(self) -> None:
+        """End the threads."""
+        for worker in (self.listening, self.partials, self.finals):
+            worker.close()
+
+
+def _missing_lines(paths: ModelPaths) -> list[str]:
+    lines: list[str] = []
+    if paths.smart_turn is None:
+        lines.append("smart-turn is missing: the end of a turn is told by silence and text alone")
+    if paths.moonshine is None:
+        lines.append("moonshine is missing: partial texts come from whisper, later and less often")
+    if paths.whisper is None:
+        lines.append("whisper is missing: final texts come from moonshine, with more errors")
+    return lines

@@ -1,0 +1,171 @@
+"""Has the caller finished? PURE: measured evidence in, end_of_turn_confidence out.
+
+The evidence: how long the silence is, what smart-turn thinks of the sound (its mean over the silence), and
+the text where it helps. Each thought has a waiting time for each of three thresholds; between them confidence
+rises evenly with the silence, so a threshold means what the service says of it: higher is later and surer.
+
+Calibrated on recorded calls (bench/turns.py): what is left of wrong ends are pauses after phrases that sound
+and read complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from telephony.engine.heard import BLOCK_S
+from telephony.engine.turn_text import Ending, ending_of
+
+HIGHEST: Final = 0.99  # an eot_threshold of 1.0 suppresses the model's end
+_SPEAKING: Final = 0.03
+_STIRRING: Final = 0.25  # a single block of speech in a pause: below any threshold
+
+THRESHOLDS: Final = (0.3, 0.5, 0.7, 0.9)
+"""The confidences for which waiting times are given."""
+
+Waits = tuple[float, float, float, float]
+
+# Seconds of silence until confidence reaches .3, .5, .7 and .9, by smart-turn's mean probability.
+_BY_SOUND: Final[tuple[tuple[float, Waits], ...]] = (
+    (0.00, (0.88, 1.12, 1.36, 2.00)),
+    (0.60, (0.80, 1.04, 1.36, 1.92)),
+    (0.75, (0.40, 0.56, 0.64, 1.36)),
+    (0.95, (0.24, 0.40, 0.64, 1.28)),
+    (0.975, (0.16, 0.24, 0.32, 1.04)),
+)
+
+# What the text asks for at least, whatever the sound.
+_BY_TEXT: Final[dict[Ending, Waits]] = {
+    Ending.DICTATION: (1.00, 1.10, 1.30, 1.80),
+    Ending.DICTATION_GROUP: (0.70, 0.80, 0.90, 1.60),
+    Ending.UNFINISHED: (0.96, 1.12, 1.36, 2.00),
+}
+
+
+class Phase(Enum):
+    """What the caller is doing, as far as one can hear."""
+
+    QUIET = auto()
+    """No turn."""
+    STIRRING = auto()
+    """A block of speech, too short to be sure."""
+    SPEAKING = auto()
+    PAUSE = auto()
+    """Silence after speech; the turn may be over."""
+    BACK = auto()
+    """A block of speech in a pause, too short to be sure."""
+
+
+_NEXT: Final[dict[tuple[Phase, bool], Phase]] = {
+    (Phase.QUIET, True): Phase.STIRRING,
+    (Phase.QUIET, False): Phase.QUIET,
+    (Phase.STIRRING, True): Phase.SPEAKING,
+    (Phase.STIRRING, False): Phase.QUIET,
+    (Phase.SPEAKING, True): Phase.SPEAKING,
+    (Phase.SPEAKING, False): Phase.PAUSE,
+    (Phase.PAUSE, True): Phase.BACK,
+    (Phase.PAUSE, False): Phase.PAUSE,
+    (Phase.BACK, True): Phase.SPEAKING,
+    (Phase.BACK, False): Phase.PAUSE,
+}
+"""By whether the block has speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known in a pause."""
+
+    silence_s: float
+    probabilities: tuple[float, ...]
+    """smart-turn's, over this silence; empty: no such model."""
+    text: str
+
+
+class TurnClock:
+    """Follows one stream block by block: who speaks since when."""
+
+    def __init__(self) -> None:
+        self.phase = Phase.QUIET
+        self.onset_s = 0.0
+        """When the turn's first block of speech began, seconds of the stream."""
+        self.speech_end_s = 0.0
+        """When its last block of speech ended."""
+        self._now_s = 0.0
+
+    @property
+    def silence_s(self) -> float:
+        """Seconds since the last speech that counts: a lone block in a pause does not."""
+        if self.phase in (Phase.PAUSE, Phase.BACK):
+            return self._now_s - self.speech_end_s
+        return 0.0
+
+    def step(self, now_s: float, speech: bool) -> Phase:
+        """The block that ends at `now_s`."""
+        before, self._now_s = self.phase, now_s
+        self.phase = _NEXT[before, speech]
+        if self.phase is Phase.STIRRING:
+            self.onset_s = now_s - BLOCK_S
+        if self.phase is Phase.SPEAKING:
+            self.speech_end_s = now_s
+        return self.phase
+
+    def end_turn(self) -> None:
+        """What comes belongs to the next turn."""
+        self.phase = Phase.QUIET
+
+
+def waits(evidence: Evidence) -> Waits:
+    """Seconds of silence until the confidence reaches each of `THRESHOLDS`."""
+    sound = _by_sound(evidence.probabilities)
+    least = _BY_TEXT.get(ending_of(evidence.text))
+    if least is None:
+        return sound
+    return _four([max(pair) for pair in zip(sound, least, strict=True)])
+
+
+def confidence(phase: Phase, evidence: Evidence) -> float:
+    """end_of_turn_confidence, 0 to 0.99."""
+    if phase is Phase.BACK:
+        return _STIRRING
+    if phase is not Phase.PAUSE:
+        return _SPEAKING
+    times = (0.0, *waits(evidence))
+    levels = (_SPEAKING, *THRESHOLDS)
+    # A block's length is not exact in binary: half a millisecond must not cost a block.
+    silence = evidence.silence_s + 0.0005
+    for index in range(1, len(times)):
+        if silence < times[index]:
+            share = (silence - times[index - 1]) / (times[index] - times[index - 1])
+            return levels[index - 1] + share * (levels[index] - levels[index - 1])
+    # Beyond the last it creeps towards certainty.
+    over = silence - times[-1]
+    return HIGHEST - (HIGHEST - THRESHOLDS[-1]) / (1.0 + over)
+
+
+def time_to_reach(threshold: float, evidence: Evidence) -> float:
+    """Seconds of silence at which the confidence will reach a threshold, as things stand."""
+    times = (0.0, *waits(evidence))
+    levels = (_SPEAKING, *THRESHOLDS)
+    for index in range(1, len(times)):
+        if threshold <= levels[index]:
+            share = (threshold - levels[index - 1]) / (levels[index] - levels[index - 1])
+            return times[index - 1] + max(0.0, share) * (times[index] - times[index - 1])
+    return float("inf")
+
+
+def _by_sound(probabilities: Sequence[float]) -> Waits:
+    if not probabilities:
+        return _BY_SOUND[1][1]
+    mean = sum(probabilities) / len(probabilities)
+    for (low, early), (high, late) in zip(_BY_SOUND, _BY_SOUND[1:], strict=False):
+        if mean < high:
+            share = (mean - low) / (high - low)
+            return _four([a + share * (b - a) for a, b in zip(early, late, strict=True)])
+    return _BY_SOUND[-1][1]
+
+
+def _four(values: Sequence[float]) -> Waits:
+    first, second, third, fourth = values
+    return first, second, third, fourth

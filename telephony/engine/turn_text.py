@@ -1,0 +1,78 @@
+"""How a text ends, as far as that tells whether its speaker is done. PURE.
+
+Only what pays: partial texts have errors, so a rule looks at endings that recognizers rarely invent.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+from typing import Final
+
+from telephony.engine.figures import DIGIT_WORDS
+
+
+class Ending(Enum):
+    """How a text ends."""
+
+    OPEN = auto()
+    """Nothing special: the sound decides."""
+    UNFINISHED = auto()
+    """A word that wants another one: "and", "the", "my"."""
+    DICTATION = auto()
+    """Digits or letters one by one, in mid-group: more will come."""
+    DICTATION_GROUP = auto()
+    """The same, where a group or the whole may be done: 4 digits."""
+
+
+# Words after which hardly anybody stops.
+_WANTING: Final = frozenset(
+    "a an and the or but because so if of to for with from at in my your his her our their is are was "
+    "i'm it's that's um uh er erm like than then into about i we they he she".split()
+)
+
+_LETTER: Final = re.compile(r"[a-z]")
+_WHOLE_NUMBERS: Final = frozenset({5, 7, 10, 11})  # ZIP, local, national, with the 1 before it
+
+
+def ending_of(text: str) -> Ending:
+    """How the text ends."""
+    words = [word for word in re.split(r"[\s\-]+", re.sub(r"[^\w\s'\-]", " ", text.lower())) if word]
+    if not words:
+        return Ending.OPEN
+    digits = _trailing_digits(words)
+    if digits >= 2 or (digits == 1 and len(words) == 1):
+        return _of_digits(digits)
+    if _trailing_letters(words) >= 2:
+        return Ending.DICTATION_GROUP
+    if words[-1] in _WANTING:
+        return Ending.UNFINISHED
+    return Ending.OPEN
+
+
+def _of_digits(count: int) -> Ending:
+    if count in _WHOLE_NUMBERS or count > max(_WHOLE_NUMBERS):
+        return Ending.OPEN
+    return Ending.DICTATION_GROUP if count == 4 else Ending.DICTATION
+
+
+def _trailing_digits(words: list[str]) -> int:
+    """How many digits, spoken one by one or written, end the text."""
+    count = 0
+    for word in reversed(words):
+        if word in DIGIT_WORDS:
+            count += 1
+        elif word.isdigit():
+            count += len(word)
+        else:
+            break
+    return count
+
+
+def _trailing_letters(words: list[str]) -> int:
+    count = 0
+    for word in reversed(words):
+        if not (len(word) == 1 and _LETTER.match(word)):
+            break
+        count += 1
+    return count

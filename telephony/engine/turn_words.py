@@ -1,0 +1,123 @@
+"""A turn's words, put together from decodes of its parts. PURE.
+
+A long turn is decoded in segments: what was decoded with care up to a pause is settled, and only the rest is
+looked at again. The open segment's text is a partial one until a careful decode replaces it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from telephony.engine.heard import HeardWord
+from telephony.engine.figures import in_words
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One recognized word, in the time of the audio that was decoded."""
+
+    word: str
+    probability: float
+    """The recognizer's own, 0 to 1: the mean over the word's tokens."""
+    start: float | None = None
+    """Seconds into the decoded audio; None where the recognizer gives no times."""
+    end: float | None = None
+
+
+class TurnWords:
+    """Settled words and those of the open segment."""
+
+    def __init__(self) -> None:
+        self.start_s = 0.0
+        """Where the open segment begins, seconds of the stream."""
+        self._settled: list[HeardWord] = []
+        self._open: list[HeardWord] = []
+
+    @property
+    def words(self) -> tuple[HeardWord, ...]:
+        return (*self._settled, *self._open)
+
+    @property
+    def text(self) -> str:
+        return " ".join(word.word for word in self.words)
+
+    def begin(self, start_s: float) -> None:
+        """A turn, or what may become one, begins."""
+        self.start_s = start_s
+        self._settled = []
+        self._open = []
+
+    def set_open(self, words: Sequence[HeardWord]) -> None:
+        """New words for the open segment. No words at all are no news: what was heard stays."""
+        if words:
+            self._open = self._continued(words)
+
+    def settle(self, at_s: float) -> None:
+        """The open segment is done; the next one begins at `at_s`."""
+        self._settled += self._open
+        self._open = []
+        self.start_s = at_s
+
+    def _continued(self, words: Sequence[HeardWord]) -> list[HeardWord]:
+        """Recognizers begin every decode with a capital; in mid-sentence it goes."""
+        first = words[0]
+        if self._settled and self._settled[-1].word[-1] not in ".?!" and _is_plain(first.word):
+            first = replace(first, word=first.word[0].lower() + first.word[1:])
+        return [first, *words[1:]]
+
+
+def _is_plain(word: str) -> bool:
+    return word[0].isupper() and word[1:].islower() and word != "I" and not word.startswith("I'")
+
+
+def place(
+    pieces: Iterable[Piece],
+    start_s: float,
+    speech: Sequence[tuple[float, float]],
+    numerals: bool,
+) -> list[HeardWord]:
+    """Pieces -> words of the stream: figures spelled out unless `numerals`, times made absolute.
+
+    Where the recognizer gave no times the words are spread by length over `speech`, the stretches of the
+    decoded audio in which the voice detector heard any.
+    """
+    split = [
+        replace(piece, word=word)
+        for piece in pieces
+        for word in ([piece.word] if numerals else in_words(piece.word))
+    ]
+    if not split:
+        return []
+    if any(piece.start is None or piece.end is None for piece in split):
+        split = _spread(split, [(first - start_s, last - start_s) for first, last in speech])
+    last = speech[-1][1] if speech else start_s
+    words: list[HeardWord] = []
+    at = start_s
+    for piece in split:
+        begin = min(max(at, start_s + (piece.start or 0.0)), last)
+        at = min(max(begin, start_s + (piece.end or 0.0)), last)
+        words.append(HeardWord(piece.word, min(1.0, max(0.0, piece.probability)), begin, at))
+    return words
+
+
+def _spread(pieces: Sequence[Piece], speech: Sequence[tuple[float, float]]) -> list[Piece]:
+    """Give each piece a share of the speech time by its length."""
+    total = sum(end - start for start, end in speech)
+    letters = sum(len(piece.word) + 1 for piece in pieces)
+    placed: list[Piece] = []
+    done = 0
+    for piece in pieces:
+        start = _at(speech, total * done / letters)
+        done += len(piece.word) + 1
+        placed.append(replace(piece, start=start, end=_at(speech, total * done / letters)))
+    return placed
+
+
+def _at(speech: Sequence[tuple[float, float]], spoken: float) -> float:
+    """The moment at which this much of the speech has passed."""
+    for start, end in speech:
+        if spoken <= end - start + 1e-9:
+            return start + spoken
+        spoken -= end - start
+    return speech[-1][1] if speech else 0.0
