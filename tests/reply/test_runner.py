@@ -1,0 +1,197 @@
+"""An agent's code may do anything; the call hears of it in order, and never waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from telephony.reply import CallInfo, HangUp, Note, Notes, Said, Turn
+from telephony.reply.runner import CLOSE_S, MAX_CHARS, run_reply
+
+TURN = Turn("hello", 0, (), None, CallInfo("c"))
+
+
+async def run(agent: Any) -> list[Said | None | Exception]:
+    got: list[Said | None | Exception] = []
+    await run_reply(agent, 1, TURN, {}, got.append)
+    return got
+
+
+class Good:
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        yield "One."
+        await asyncio.sleep(0)
+        yield Note(a=1)
+        yield HangUp()
+
+
+async def test_everything_comes_in_order_and_none_at_the_end() -> None:
+    assert await run(Good()) == ["One.", Note(a=1), HangUp(), None]
+
+
+class Failing:
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        yield "One."
+        raise RuntimeError("no database")
+
+
+async def test_an_exception_is_reported_after_what_was_said(caplog: pytest.LogCaptureFixture) -> None:
+    got = await run(Failing())
+    assert got[0] == "One." and isinstance(got[1], RuntimeError) and len(got) == 2
+    assert "test_runner.Failing: reply 1 failed" in caplog.text
+
+
+class Blocking:
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        time.sleep(0.15)  # noqa: ASYNC251 - the mistake that is to be found
+        yield "One."
+
+
+class BlockingAfterAnAwait:
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        await asyncio.sleep(0.01)
+        time.sleep(0.15)  # noqa: ASYNC251
+        yield "One."
+
+
+class BlockingBeforeItsGenerator:
+    def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        time.sleep(0.15)
+        return Good().reply(turn, notes)
+
+
+@pytest.mark.parametrize("agent", [Blocking(), BlockingAfterAnAwait(), BlockingBeforeItsGenerator()])
+async def test_code_that_blocks_the_loop_is_named_in_the_log(
+    agent: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    await run(agent)
+    (record,) = [r for r in caplog.records if r.levelno == logging.WARNING]
+    assert f"{type(agent).__name__}: blocked the event loop for 1" in record.getMessage()
+
+
+class Waiting:
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        await asyncio.sleep(0.15)
+        yield "One."
+
+
+async def test_waiting_properly_is_no_blocking(caplog: pytest.LogCaptureFixture) -> None:
+    assert await run(Waiting()) == ["One.", None]
+    assert not caplog.records
+
+
+class Returning:
+    async def reply(self, turn: Turn, notes: Notes) -> str:
+        return "One."
+
+
+class Nothing:
+    def reply(self, turn: Turn, notes: Notes) -> list[str]:
+        return ["One."]
+
+
+class Numbers:
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Any]:
+        yield 1
+
+
+@pytest.mark.parametrize(
+    ("agent", "reason"),
+    [
+        (Returning(), "must `yield` what it says"),
+        (Nothing(), "gave list, not an async iterator"),
+        (Numbers(), "yielded int; text, Say, Note"),
+    ],
+)
+async def test_an_agent_written_wrongly_is_told_how(agent: Any, reason: str) -> None:
+    (error,) = await run(agent)
+    assert isinstance(error, TypeError) and reason in str(error)
+
+
+class Endless:
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        while True:
+            yield "again and again " * 100
+
+
+async def test_an_agent_that_never_stops_is_stopped_and_does_not_keep_the_loop() -> None:
+    got = await run(Endless())
+    assert isinstance(got[-1], ValueError) and len(got) <= MAX_CHARS / 1600 + 2
+
+
+class Cleaning:
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
+        self.cleaned = False
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        try:
+            yield "One."
+            self.started.set()
+            await asyncio.sleep(60)
+            yield "Two."
+        finally:
+            self.cleaned = True
+
+
+async def test_a_cancelled_reply_is_ended_and_says_no_more() -> None:
+    agent, got = Cleaning(), list[Any]()
+    task = asyncio.create_task(run_reply(agent, 1, TURN, {}, got.append))
+    await agent.started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert agent.cleaned and got == ["One."]
+
+
+class Stubborn:
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
+        self.release = asyncio.Event()
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        self.started.set()
+        while not self.release.is_set():
+            try:
+                await self.release.wait()
+            except asyncio.CancelledError:
+                continue
+        yield "Too late."
+
+
+async def test_a_reply_that_swallows_its_cancellation_is_left_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    agent, got = Stubborn(), list[Any]()
+    task = asyncio.create_task(run_reply(agent, 1, TURN, {}, got.append))
+    await agent.started.wait()
+    began = time.perf_counter()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.perf_counter() - began < CLOSE_S + 0.5
+    assert "Stubborn: a cancelled reply has not ended" in caplog.text
+    agent.release.set()
+    (left,) = [other for other in asyncio.all_tasks() if other.get_name() == "reply 1"]
+    await left
+    assert got == []
+
+
+async def test_the_agent_s_own_tasks_and_time_outs_work_as_usual() -> None:
+    class Careful:
+        async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+            try:
+                async with asyncio.timeout(0.01):
+                    await asyncio.sleep(60)
+            except TimeoutError:
+                yield "Late."
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(asyncio.sleep(0, "Done."))
+            yield task.result()
+
+    assert await run(Careful()) == ["Late.", "Done.", None]
