@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
@@ -94,10 +94,9 @@ def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     if wanted is None or module is None:  # argparse has already refused or helped
         return BAD_INPUT
     settings = _settings(args, environ)
-    level = settings.log_level
-    if wanted.quiet and level == "INFO":
-        level = "WARNING"
-    logs.set_up(level, settings.secret_values())
+    if wanted.quiet and settings.log_level == "INFO":
+        settings = replace(settings, log_level="WARNING")
+    logs.set_up(settings.log_level, settings.secret_values())
     return module.run(args, settings)
 
 

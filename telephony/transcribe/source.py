@@ -24,13 +24,13 @@ URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 FAULTS = (
     ("does not contain any stream", "has no sound in it"),
     ("Invalid data found", "is not audio or video that ffmpeg knows"),
-    ("Connection refused", "nobody answers there: is the address right?"),
+    ("Connection refused", "does not answer: is the address right?"),
     ("404", "is not there (404 Not Found)"),
     ("403", "may not be read (403 Forbidden)"),
     ("401", "may not be read (401 Unauthorized)"),
     ("Permission denied", "may not be read"),
-    ("Failed to resolve", "its host name is not known"),
-    ("Protocol not found", "ffmpeg does not know this kind of address"),
+    ("Failed to resolve", "is on a host whose name is not known"),
+    ("Protocol not found", "is a kind of address that ffmpeg does not know"),
     ("timed out", "does not answer in time"),
 )
 
@@ -77,9 +77,9 @@ class Source:
             yield chunk
         status = await self._process.wait()
         if status:
-            raise BadAudio(f"{self._name}: {_plain(await self._stderr, status)}")
+            raise BadAudio(f"{self._name} {_plain(await self._stderr, status)}")
         if none_yet:
-            raise BadAudio(f"{self._name}: there is no audio in it")
+            raise BadAudio(f"{self._name} has no sound in it")
 
     async def close(self) -> None:
         if self._process.returncode is None:
@@ -132,4 +132,4 @@ def _plain(stderr: str, status: int) -> str:
         if theirs in stderr:
             return ours
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    return f"ffmpeg failed: {lines[-1][:200] if lines else f'exit status {status}'}"
+    return f"cannot be read; ffmpeg says: {lines[-1][:200] if lines else f'exit status {status}'}"

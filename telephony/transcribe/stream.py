@@ -29,6 +29,7 @@ HEARTBEAT_S = 2.0  # a peer that is gone is noticed in 3 s
 AHEAD_S = 5.0  # how far --fast may be ahead of what the server has heard
 SILENCE_AT_END_S = 0.96  # lets the server find the last words before it is told to end the turn
 CLOSING_S = 15.0  # for what the server still has to say
+ENDS = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.ERROR)
 
 
 class Stream:
@@ -59,6 +60,8 @@ class Stream:
                     headers={"Authorization": f"Token {peer.api_key.reveal()}"},
                     heartbeat=HEARTBEAT_S,
                     max_msg_size=1 << 20,
+                    # Flux closes without a code, which aiohttp's own closing takes for a broken connection.
+                    autoclose=False,
                     timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
                 )
         except BaseException as error:
@@ -99,9 +102,7 @@ class Stream:
 
     async def messages(self) -> AsyncIterator[tuple[str, ServerMessage]]:
         """Each message as it came and as data, until the server closes. Raises PeerRefused on `Error`."""
-        async for frame in self._socket:
-            if frame.type is aiohttp.WSMsgType.ERROR:
-                break
+        while (frame := await self._socket.receive()).type not in ENDS:
             if frame.type is not aiohttp.WSMsgType.TEXT:
                 continue
             self._last_message = asyncio.get_running_loop().time()
@@ -112,11 +113,11 @@ class Stream:
             yield frame.data, message
             if isinstance(message, FatalError):
                 raise PeerRefused("the speech server", None, f"{message.code}: {message.description}")
-        error = self._socket.exception()
-        if error is not None:
-            raise PeerRefused("the speech server", None, f"the connection broke: {error}")
+        if frame.type is not aiohttp.WSMsgType.CLOSE:
+            reason = self._socket.exception() or "no closing message came"
+            raise PeerRefused("the speech server", None, f"the connection broke: {reason}")
         if not self._finished:
-            code = self._socket.close_code
+            code = frame.data or "none"
             raise PeerRefused("the speech server", None, f"it closed the stream before its end (code {code})")
 
     async def close(self) -> None:
