@@ -530,7 +530,8 @@ class Conversation:
         self._timers.clear("hold", "go on", "filler", "bridge", "give up", "heard", "goodbye")
 
     def _unheard(self, reply: Reply) -> bool:
-        return self.ledger.heard(reply.number, self._now).samples == 0
+        """Whether not one word of a reply was heard: then it was no answer."""
+        return not self.ledger.heard_text(reply.number, self._now)
 
     def _decide(self, what: str, reason: str) -> None:
         self._commands.append(ev.Decided(what, reason))

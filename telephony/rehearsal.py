@@ -1,0 +1,357 @@
+"""A whole conversation on virtual time: the pure core, a pure ear, a voice whose audio shows its words. PURE.
+
+For tests and benchmarks of turn-taking, ours and a user's: no sockets, no models, no waiting. The voice's
+"audio" carries, in each sample, which word it belongs to, so that what the ear played says exactly which
+words were heard, and when.
+
+    talk = Rehearsal(lambda turn, notes: [f"You said {turn.text}."])
+    talk.run(4)                 # the greeting
+    talk.caller("a small latte please")
+    talk.run(3)
+    assert talk.said_by_agent[-1] == "You said a small latte please."
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from telephony import events as ev
+from telephony.carrier.playout import Playout
+from telephony.conversation import Conversation, Phase
+from telephony.listen.flux_messages import TurnInfo, Word
+from telephony.policy import Policy
+from telephony.reply.agent import Expect, HangUp, Manners, Note, Said, Say, Transfer, Turn, Wait
+from telephony.speak.playback import Mark, Pacer, SpokenStore
+from telephony.speak.words import estimate_words
+
+AgentLines = Callable[[Turn, Mapping[str, Any]], Iterable[Said]]
+
+TICK_S = 0.1
+SAMPLES_A_LETTER = 560
+"""70 ms a letter: about a person's pace."""
+GAP = 120
+"""The byte between words; words are told by bytes 1 to 100, in turn."""
+FIRST_WORDS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word that the voice made, and how the ear can tell it."""
+
+    reply: int
+    text: str
+    samples: int
+    number: int
+    """Counts the words of the whole call; its byte is `1 + number % 100`."""
+
+
+class Voice:
+    """Makes audio whose bytes say which word they belong to."""
+
+    def __init__(self, *, exact: bool = True) -> None:
+        self.words: list[SpokenWord] = []
+        self._exact = exact
+
+    def render(self, reply: int, text: str) -> tuple[bytes, tuple[ev.WordTime, ...]]:
+        """A phrase's audio, and its word times (none unless the voice is exact)."""
+        samples = len(text) * SAMPLES_A_LETTER
+        times = estimate_words(text, samples)
+        audio = bytearray([GAP]) * samples
+        for time in times:
+            number = len(self.words)
+            self.words.append(SpokenWord(reply, time.text, time.end - time.start, number))
+            audio[time.start : time.end] = bytes([1 + number % FIRST_WORDS]) * (time.end - time.start)
+        exact = tuple([ev.WordTime(t.text, t.start, t.end, estimated=False) for t in times])
+        return bytes(audio), exact if self._exact else ()
+
+
+class Rehearsal:
+    """Both sides of one call, driven by `run` and by what the caller does."""
+
+    def __init__(
+        self,
+        agent: AgentLines,
+        manners: Manners | None = None,
+        policy: Policy | None = None,
+        *,
+        voice: Voice | None = None,
+        think_s: float = 0.0,
+        speak_s: float = 0.05,
+        way_out: Callable[[float], float] = lambda now: 0.02,
+        way_back: Callable[[float], float] = lambda now: 0.02,
+        lose_mark: Callable[[str], bool] = lambda name: False,
+    ) -> None:
+        """`think_s`: until the agent's first word; `speak_s`: until a phrase's audio; ways: delays in s."""
+        self.manners = manners or Manners()
+        self.policy = policy or Policy()
+        self.conversation = Conversation(self.manners, self.policy)
+        self.ear = Playout()
+        self.voice = voice or Voice()
+        self.now = 0.0
+        self.tape: list[tuple[float, ev.Event, list[ev.Command]]] = []
+        self.ended = ""
+        self.transferred_to = ""
+        self.sent_after_clear = 0
+        self._agent = agent
+        self._think_s, self._speak_s = think_s, speak_s
+        self._out, self._back, self._lose = way_out, way_back, lose_mark
+        self._last_out = self._last_back = 0.0
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = 0
+        self._store = SpokenStore()
+        self._pacer = Pacer()
+        self._ends: dict[int, list[int]] = {}
+        self._live: set[int] = set()
+        self._turn_index = 0
+        self._window_start = 0.0
+        self._sequence = 0
+        self._inbox: list[ev.Event] = []
+        self._busy = False
+        self._perform: dict[type, Callable[[Any], None]] = {
+            ev.ClearAudio: lambda c: self._to_ear(self._ear_clear),
+            ev.StopPlaying: lambda c: self._pacer.stop(self.now, cleared=True),
+            ev.Play: self._play,
+            ev.StartReply: self._start_reply,
+            ev.Speak: self._speak,
+            ev.CancelReply: self._cancel,
+            ev.DropAudio: lambda c: self._store.drop(c.reply),
+            ev.EndCall: lambda c: setattr(self, "ended", c.reason),
+            ev.TransferCall: lambda c: setattr(self, "transferred_to", c.to),
+        }
+        self.put(ev.CallStarted("call", "CA0", "MZ0"))
+        self._clock()
+        self._tick()
+
+    # ---- time
+
+    def run(self, seconds: float) -> None:
+        """Let this much time pass."""
+        until = self.now + seconds
+        while True:
+            timer = self.conversation.next_deadline()
+            at = min(self._queue[0][0] if self._queue else until, timer if timer is not None else until)
+            if at > until:
+                break
+            self.now = max(self.now, at)
+            if self._queue and self._queue[0][0] <= self.now:
+                heapq.heappop(self._queue)[2]()
+            elif timer is not None and timer <= self.now:
+                self.put(ev.TimerFired())
+            else:
+                break
+        self.now = until
+
+    def after(self, delay: float, do: Callable[[], None]) -> None:
+        """Have something happen later."""
+        self._count += 1
+        heapq.heappush(self._queue, (self.now + delay, self._count, do))
+
+    def _clock(self) -> None:
+        self.put(ev.CallerClock(round(self.now * 1000)))
+        self.after(1.0, self._clock)
+
+    def _tick(self) -> None:
+        self._write_due()
+        self.after(TICK_S, self._tick)
+
+    # ---- the caller
+
+    def caller(self, text: str, *, pace_s: float = 0.3, eot_s: float = 0.3, eager: bool = False) -> None:
+        """Say something from beginning to end; time passes as it is said."""
+        words = text.split()
+        self.run(min(2, len(words)) * pace_s)
+        begun = " ".join(words[:2])
+        self.flux("StartOfTurn", begun)
+        for count in range(3, len(words) + 1):
+            self.run(pace_s)
+            self.flux("Update", " ".join(words[:count]))
+        self.run(eot_s / 2)
+        if eager:
+            self.flux("EagerEndOfTurn", text, quiet_s=eot_s / 2)
+        self.run(eot_s / 2)
+        self.flux("EndOfTurn", text, quiet_s=eot_s)
+
+    def flux(self, event: str, text: str, *, quiet_s: float = 0.0, trigger: str = "model") -> None:
+        """One of Flux's messages; `quiet_s`: how long ago the last word ended."""
+        tokens = text.split()
+        end = self.now - quiet_s
+        times = [
+            (end - 0.3 * (len(tokens) - at), end - 0.3 * (len(tokens) - at - 1)) for at in range(len(tokens))
+        ]
+        words = tuple(
+            [Word(w, 0.95, max(0.0, a), max(0.0, b)) for w, (a, b) in zip(tokens, times, strict=True)]
+        )
+        self._sequence += 1
+        ended = event == "EndOfTurn"
+        info = TurnInfo(
+            event, self._turn_index, text, words, 0.8 if ended else 0.1, self._window_start, self.now,
+            trigger if ended else None, self._sequence,
+        )  # fmt: skip
+        if ended:
+            self._turn_index += 1
+            self._window_start = self.now
+        self.put(ev.TurnHeard(info))
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.put(ev.DtmfPressed(key))
+            self.run(0.2)
+
+    def hang_up(self) -> None:
+        self.put(ev.CallStopped("caller"))
+
+    # ---- what was said and heard
+
+    @property
+    def over(self) -> bool:
+        return self.conversation.phase is Phase.OVER
+
+    @property
+    def said_by_agent(self) -> list[str]:
+        """The agent's lines so far, as the history has them: what was heard."""
+        return [line.heard for line in self.conversation.account.history if line.who == "agent"]
+
+    @property
+    def commands(self) -> list[ev.Command]:
+        return [command for _, _, commands in self.tape for command in commands]
+
+    def decisions(self) -> list[str]:
+        return [f"{c.what}: {c.reason}" for c in self.commands if isinstance(c, ev.Decided)]
+
+    def truly_heard(self, until: float | None = None) -> list[tuple[SpokenWord, int]]:
+        """The words that the ear played, in order, with how many samples of each; runs, so repeats show."""
+        audio = self.ear.played(self.now if until is None else until)
+        runs: list[tuple[SpokenWord, int]] = []
+        at, last = 0, -1
+        for byte in _runs(audio):
+            value, length = byte
+            at += length
+            if 1 <= value <= FIRST_WORDS:
+                word = self._word(value, last)
+                last = word.number
+                runs.append((word, length))
+        return runs
+
+    def _word(self, value: int, last: int) -> SpokenWord:
+        """The word of this byte nearest to the one before it."""
+        candidates = range(value - 1, len(self.voice.words), FIRST_WORDS)
+        return self.voice.words[min(candidates, key=lambda n: abs(n - (last + 1)))]
+
+    # ---- the shell, as call.py is one
+
+    def put(self, event: ev.Event) -> None:
+        self._inbox.append(event)
+        if self._busy:
+            return
+        self._busy = True
+        while self._inbox:
+            event = self._inbox.pop(0)
+            commands = self.conversation.receive(event, self.now)
+            self.tape.append((self.now, event, commands))
+            for command in commands:
+                perform = self._perform.get(type(command))
+                if perform is not None:
+                    perform(command)
+        self._busy = False
+
+    def _play(self, command: ev.Play) -> None:
+        available = self._store.available(command.reply)
+        ends = self._ends.get(command.reply, [])
+        self._pacer.play(command.reply, command.start, command.stretch, available, ends)
+        self._write_due()
+
+    def _write_due(self) -> None:
+        for due in self._pacer.due(self.now):
+            if isinstance(due, Mark):
+                self._to_ear(partial(self._ear_mark, due.name))
+                self.put(ev.MarkSent(due.name, due.reply, due.sample))
+            else:
+                audio = self._store.read(due.reply, due.start, due.end)
+                self._to_ear(partial(self._ear_media, audio))
+                self.put(ev.Sent(due.reply, due.start, due.end))
+
+    def _to_ear(self, do: Callable[[], None]) -> None:
+        at = self._last_out = max(self._last_out, self.now + self._out(self.now))
+        self.after(at - self.now, do)
+
+    def _ear_media(self, audio: bytes) -> None:
+        self.ear.media(self.now, audio)
+        self._wake_ear()
+
+    def _ear_mark(self, name: str) -> None:
+        self._marks(self.ear.mark(self.now, name))
+
+    def _ear_clear(self) -> None:
+        self._marks(self.ear.clear(self.now))
+
+    def _wake_ear(self) -> None:
+        self._marks(self.ear.due(self.now))
+        due = self.ear.next_deadline()
+        if due is not None:
+            self.after(max(0.0, due - self.now), lambda: self._marks(self.ear.due(self.now)))
+
+    def _marks(self, names: list[str]) -> None:
+        due = self.ear.next_deadline()
+        if due is not None and due > self.now:
+            self.after(due - self.now, lambda: self._marks(self.ear.due(self.now)))
+        for name in names:
+            if not self._lose(name):
+                at = self._last_back = max(self._last_back, self.now + self._back(self.now))
+                self.after(at - self.now, partial(self.put, ev.MarkPlayed(name)))
+
+    def _start_reply(self, command: ev.StartReply) -> None:
+        self._live.add(command.reply)
+        lines = list(self._agent(command.turn, command.notes))
+
+        def think() -> None:
+            for said in lines:
+                if command.reply in self._live:
+                    self._yielded(command.reply, said)
+            self.put(ev.ReplyEnded(command.reply))
+
+        self.after(self._think_s, think)
+
+    def _yielded(self, reply: int, said: Said) -> None:
+        if isinstance(said, str):
+            self.put(ev.ReplyText(reply, said))
+        elif isinstance(said, Say):
+            self.put(ev.ReplyText(reply, said.text, said.interruptible))
+        elif isinstance(said, Note):
+            self.put(ev.ReplyNote(reply, said))
+        elif isinstance(said, HangUp | Transfer | Wait | Expect):
+            self.put(ev.ReplyAction(reply, said))
+
+    def _speak(self, command: ev.Speak) -> None:
+        self._live.add(command.reply)
+        audio, words = self.voice.render(command.reply, command.text)
+
+        def spoken() -> None:
+            if command.reply not in self._live:
+                return
+            available = self._store.append(command.reply, audio)
+            self._pacer.extend(command.reply, available)
+            self.put(ev.ReplyAudio(command.reply, command.phrase, len(audio)))
+            self._ends.setdefault(command.reply, []).append(available)
+            self._pacer.phrase_end(command.reply, available)
+            self.put(ev.PhraseSpoken(command.reply, command.phrase, words))
+            self._write_due()
+
+        self.after(self._speak_s, spoken)
+
+    def _cancel(self, command: ev.CancelReply) -> None:
+        self._live.discard(command.reply)
+        self._store.drop(command.reply)
+
+
+def _runs(audio: bytes) -> Iterable[tuple[int, int]]:
+    """Runs of equal bytes: (byte, length)."""
+    at = 0
+    while at < len(audio):
+        value, begin = audio[at], at
+        while at < len(audio) and audio[at] == value:
+            at += 1
+        yield value, at - begin

@@ -1,0 +1,418 @@
+"""Turn-taking, on virtual time: what a caller would notice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from telephony import events as ev
+from telephony.policy import Policy
+from telephony.rehearsal import Rehearsal
+from telephony.reply.agent import Expect, HangUp, Manners, Note, Said, Say, SilenceStep, Transfer, Turn, Wait
+
+LONG = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen."
+QUIET = Manners(greeting=Say(""), silence=())
+
+
+def echo(turn: Turn, notes: Mapping[str, Any]) -> list[Said]:
+    return [f"You said {turn.text}."]
+
+
+def fixed(*said: Said) -> Any:
+    return lambda turn, notes: list(said)
+
+
+def clears(talk: Rehearsal) -> int:
+    return sum(isinstance(command, ev.ClearAudio) for command in talk.commands)
+
+
+def heard_words(talk: Rehearsal) -> list[str]:
+    return [word.text for word, _ in talk.truly_heard()]
+
+
+def test_the_greeting_is_heard_and_every_turn_is_answered() -> None:
+    talk = Rehearsal(echo)
+    talk.run(3)
+    talk.caller("a small latte please")
+    talk.run(3)
+    assert talk.said_by_agent == ["Hello, how can I help you?", "You said a small latte please."]
+    first, second = talk.conversation.account.turns_json(0.0)
+    assert first["caller"] is None and first["agent"]["heard"] == "Hello, how can I help you?"
+    assert second["caller"]["text"] == "a small latte please"
+    assert second["latency_ms"]["mouth_to_ear"] == sum(
+        ms for part, ms in second["latency_ms"].items() if part != "mouth_to_ear"
+    )
+
+
+def test_a_caller_who_speaks_over_the_agent_is_heard_and_the_agent_is_silent_at_once() -> None:
+    talk = Rehearsal(lambda turn, notes: [LONG] if turn.index == 0 else ["All right."], QUIET)
+    talk.caller("count for me")
+    talk.run(2)
+    before = talk.now
+    talk.flux("StartOfTurn", "please stop")
+    talk.run(0.1)
+    assert clears(talk) == 1
+    assert not talk.ear.audible(talk.now)
+    talk.run(0.5)
+    talk.flux("EndOfTurn", "please stop counting", quiet_s=0.3)
+    talk.run(3)
+    line = [x for x in talk.conversation.account.history if x.who == "agent"][0]
+    truly = [w.text for w, n in talk.truly_heard(before + 0.1) if n == w.samples]
+    assert line.interrupted and line.heard.split() == truly[: len(line.heard.split())]
+    assert abs(len(line.heard.split()) - len(truly)) <= 1
+    assert talk.said_by_agent[-1] == "All right."
+
+
+def test_clear_comes_before_anything_else_of_the_same_moment() -> None:
+    talk = Rehearsal(fixed(LONG), QUIET)
+    talk.caller("count for me")
+    talk.run(2)
+    talk.flux("StartOfTurn", "please stop")
+    commands = talk.tape[-1][2]
+    assert isinstance(commands[0], ev.ClearAudio)
+
+
+def test_nothing_is_sent_between_a_hold_and_its_decision() -> None:
+    talk = Rehearsal(fixed(LONG), QUIET)
+    talk.caller("count for me")
+    talk.run(2)
+    talk.flux("StartOfTurn", "uh")
+    sent = sum(isinstance(event, ev.Sent) for _, event, _ in talk.tape)
+    talk.run(1.0)
+    assert sum(isinstance(event, ev.Sent) for _, event, _ in talk.tape) == sent
+
+
+@pytest.mark.parametrize("murmur", ["uh-huh", "okay", "mm-hmm, right", "I see"])
+def test_a_murmur_lets_the_reply_go_on_from_the_first_word_not_wholly_heard(murmur: str) -> None:
+    talk = Rehearsal(fixed(LONG), QUIET)
+    talk.caller("count for me")
+    talk.run(2.5)
+    talk.flux("StartOfTurn", murmur)
+    talk.run(0.5)
+    talk.flux("EndOfTurn", murmur, quiet_s=0.4)
+    talk.run(9)
+    whole = [w.text for w, n in talk.truly_heard() if n == w.samples]
+    assert whole == LONG.split(), "no word is lost, and none that was wholly heard is said again"
+    assert talk.said_by_agent == [LONG]
+    assert not any(isinstance(c, ev.StartReply) and c.turn.text == murmur for c in talk.commands)
+
+
+def test_a_murmur_after_a_question_is_an_answer() -> None:
+    talk = Rehearsal(
+        lambda turn, notes: ["Would you like milk?", Expect("yes_no")] if turn.index == 0 else ["Fine."],
+        QUIET,
+    )
+    talk.caller("a coffee please")
+    talk.run(2.4)
+    talk.caller("yeah")
+    talk.run(2)
+    assert talk.said_by_agent[-1] == "Fine."
+
+
+def test_noise_that_starts_a_turn_and_brings_no_end_lets_the_reply_go_on() -> None:
+    talk = Rehearsal(fixed(LONG), QUIET)
+    talk.caller("count for me")
+    talk.run(2)
+    talk.flux("StartOfTurn", "uh")
+    talk.run(12)
+    assert talk.said_by_agent == [LONG]
+
+
+def test_words_after_a_murmur_stop_the_agent_again() -> None:
+    talk = Rehearsal(lambda turn, notes: [LONG] if turn.index == 0 else ["Stopped."], QUIET)
+    talk.caller("count for me")
+    talk.run(2)
+    talk.flux("StartOfTurn", "okay")
+    talk.run(0.5)
+    talk.flux("Update", "okay", quiet_s=0.5)
+    talk.run(0.5)
+    talk.flux("Update", "okay but please stop now")
+    talk.run(0.2)
+    talk.flux("EndOfTurn", "okay but please stop now", quiet_s=0.2)
+    talk.run(3)
+    assert clears(talk) == 2
+    assert talk.said_by_agent[-1] == "Stopped."
+
+
+def test_immediate_cuts_at_once_and_off_never_stops() -> None:
+    talk = Rehearsal(fixed(LONG), QUIET, Policy(barge_in="immediate"))
+    talk.caller("count for me")
+    talk.run(2)
+    talk.flux("StartOfTurn", "uh")
+    assert any(isinstance(c, ev.CancelReply) for c in talk.tape[-1][2])
+
+    talk = Rehearsal(
+        lambda turn, notes: [LONG] if turn.index == 0 else ["After."], QUIET, Policy(barge_in="off")
+    )
+    talk.caller("count for me")
+    talk.run(2)
+    talk.caller("please stop")
+    talk.run(10)
+    assert clears(talk) == 0
+    assert talk.said_by_agent == [LONG, "After."]
+
+
+def test_an_uninterruptible_utterance_is_finished_and_what_was_said_meanwhile_is_answered() -> None:
+    talk = Rehearsal(
+        lambda turn, notes: [Say(LONG, interruptible=False)] if turn.index == 0 else [f"Now {turn.text}."],
+        QUIET,
+    )
+    talk.caller("count for me")
+    talk.run(2)
+    talk.caller("make it a mocha")
+    talk.run(12)
+    assert clears(talk) == 0
+    assert talk.said_by_agent == [LONG, "Now make it a mocha."]
+
+
+def test_words_before_the_answer_was_heard_are_answered_together() -> None:
+    talk = Rehearsal(echo, QUIET, think_s=0.6)
+    talk.caller("a small latte")
+    talk.run(0.2)
+    talk.caller("and a mocha")
+    talk.run(6)
+    assert talk.said_by_agent == ["You said a small latte and a mocha."]
+    assert [x.text for x in talk.conversation.account.history if x.who == "caller"] == [
+        "a small latte and a mocha"
+    ]
+
+
+def test_notes_of_a_reply_that_nobody_heard_are_forgotten() -> None:
+    def agent(turn: Turn, notes: Mapping[str, Any]) -> list[Said]:
+        return [Note(count=notes.get("count", 0) + 1), f"Number {notes.get('count', 0) + 1}."]
+
+    talk = Rehearsal(agent, QUIET, speak_s=0.8)
+    talk.caller("first")
+    talk.run(0.2)
+    talk.caller("second")
+    talk.run(3)
+    assert talk.conversation.notes == {"count": 1}
+    talk.caller("third")
+    talk.run(3)
+    assert talk.conversation.notes == {"count": 2}
+
+
+def test_an_eager_draft_is_released_when_the_turn_ends_with_the_same_words() -> None:
+    policy = Policy(eager="voice", eager_eot_threshold=0.5)
+    talk = Rehearsal(echo, QUIET, policy, think_s=0.2, speak_s=0.2)
+    talk.caller("a small latte", eot_s=0.6, eager=True)
+    talk.run(3)
+    assert talk.said_by_agent == ["You said a small latte."]
+    drafts = [c for c in talk.commands if isinstance(c, ev.StartReply)]
+    assert len(drafts) == 1 and drafts[0].draft
+    assert talk.conversation.account.records[0].saved_ms == 300
+
+
+def test_a_draft_is_thrown_away_when_the_caller_goes_on_and_its_cost_is_counted() -> None:
+    policy = Policy(eager="voice", eager_eot_threshold=0.5)
+    talk = Rehearsal(echo, QUIET, policy)
+    talk.run(1)
+    talk.flux("StartOfTurn", "a small")
+    talk.run(0.3)
+    talk.flux("EagerEndOfTurn", "a small latte")
+    talk.run(0.3)
+    talk.flux("TurnResumed", "a small latte and")
+    talk.run(0.5)
+    talk.flux("EndOfTurn", "a small latte and a mocha", quiet_s=0.3)
+    talk.run(3)
+    assert talk.said_by_agent == ["You said a small latte and a mocha."]
+    assert talk.conversation.account.records[0].wasted == {
+        "drafts": 1,
+        "characters": len("You said a small latte."),
+    }
+
+
+def test_no_audio_of_a_draft_is_sent_before_its_release() -> None:
+    talk = Rehearsal(echo, QUIET, Policy(eager="voice", eager_eot_threshold=0.5))
+    talk.run(1)
+    talk.flux("StartOfTurn", "a small")
+    talk.run(0.2)
+    talk.flux("EagerEndOfTurn", "a small latte")
+    talk.run(1)
+    assert not talk.truly_heard()
+
+
+def test_a_slow_reply_is_bridged_and_then_given() -> None:
+    talk = Rehearsal(echo, Manners(greeting=Say(""), silence=()), think_s=5.0)
+    talk.caller("a small latte")
+    talk.run(12)
+    heard = " ".join(heard_words(talk))
+    assert heard == "Let me see. I'm still working on that. Please stay on the line. You said a small latte."
+
+
+def test_a_reply_that_never_comes_ends_in_a_spoken_re_ask() -> None:
+    talk = Rehearsal(echo, Manners(greeting=Say(""), silence=()), think_s=60.0)
+    talk.caller("a small latte")
+    talk.run(16)
+    assert talk.said_by_agent == ["Sorry, something went wrong there. Could you say that again?"]
+
+
+@pytest.mark.parametrize("said", [(), ("   ",)])
+def test_an_empty_reply_ends_in_a_spoken_re_ask(said: tuple[Said, ...]) -> None:
+    talk = Rehearsal(fixed(*said), QUIET)
+    talk.caller("a small latte")
+    talk.run(5)
+    assert talk.said_by_agent == ["Sorry, something went wrong there. Could you say that again?"]
+    (turn,) = talk.conversation.account.turns_json(0.0)
+    assert turn["agent"]["kind"] == "re-ask"
+
+
+def test_silence_is_asked_into_and_then_the_line_says_goodbye_and_hangs_up() -> None:
+    talk = Rehearsal(echo)
+    talk.run(40)
+    assert talk.over and talk.ended == "goodbye"
+    assert talk.said_by_agent[-2:] == ["Are you still there?", "I'll let you go. Goodbye."]
+
+
+def test_the_silence_is_counted_from_when_the_agent_was_heard() -> None:
+    manners = Manners(greeting=Say(LONG), silence=(SilenceStep(3.0, "Hello?"),))
+    talk = Rehearsal(echo, manners)
+    length = len(LONG) * 560 / 8000
+    talk.run(length + 2.5)
+    assert talk.said_by_agent == [LONG]
+    talk.run(3)
+    assert talk.said_by_agent == [LONG, "Hello?"]
+
+
+def test_hold_on_is_waited_for_without_nagging() -> None:
+    talk = Rehearsal(fixed("Sure.", Wait()), Manners(greeting=Say(""), silence=(SilenceStep(3.0, "Hello?"),)))
+    talk.caller("hold on a second")
+    talk.run(30)
+    assert talk.said_by_agent == ["Sure."]
+
+
+def test_a_goodbye_is_heard_in_full_before_the_line_is_cut() -> None:
+    talk = Rehearsal(fixed("Thank you for calling, goodbye.", HangUp()), QUIET)
+    talk.caller("that's all")
+    talk.run(10)
+    assert talk.ended == "goodbye"
+    assert heard_words(talk) == "Thank you for calling, goodbye.".split()
+
+
+def test_a_goodbye_is_called_off_when_the_caller_speaks() -> None:
+    talk = Rehearsal(
+        lambda turn, notes: (
+            ["Thank you for calling, goodbye.", HangUp()] if turn.index == 0 else ["Of course."]
+        ),
+        QUIET,
+    )
+    talk.caller("that's all")
+    talk.run(0.8)
+    talk.caller("wait one more thing please")
+    talk.run(3)
+    assert not talk.over
+    assert talk.said_by_agent[-1] == "Of course."
+
+
+def test_bye_does_not_call_the_goodbye_off() -> None:
+    talk = Rehearsal(fixed("Thank you for calling, goodbye.", HangUp()), QUIET)
+    talk.caller("that's all")
+    talk.run(1.2)
+    talk.caller("thanks bye")
+    talk.run(5)
+    assert talk.ended == "goodbye"
+
+
+def test_a_transfer_happens_once_its_words_were_heard() -> None:
+    talk = Rehearsal(fixed("One moment.", Transfer("+14155550132")), QUIET)
+    talk.caller("a person please")
+    talk.run(4)
+    assert talk.transferred_to == "+14155550132"
+    assert heard_words(talk) == ["One", "moment."]
+
+
+def test_a_call_has_a_greatest_length_and_a_warning_before_it() -> None:
+    manners = Manners(greeting=Say("Hi."), silence=())
+    talk = Rehearsal(echo, manners, Policy(max_call_s=200, warning_s=60))
+    talk.run(145)
+    assert talk.said_by_agent == ["Hi.", manners.warning]
+    talk.run(65)
+    assert talk.ended == "goodbye" and talk.said_by_agent[-1] == manners.farewell
+
+
+def test_keys_are_an_answer_with_a_terminator_or_a_pause() -> None:
+    def agent(turn: Turn, notes: Mapping[str, Any]) -> list[Said]:
+        return ["Your pin?", Expect("digits")] if turn.index == 0 else [f"Got {len(turn.digits or '')} keys."]
+
+    talk = Rehearsal(agent, QUIET)
+    talk.caller("my account")
+    talk.run(2)
+    talk.press("1", "2", "3", "4", "#")
+    talk.run(2)
+    assert talk.said_by_agent[-1] == "Got 4 keys."
+    talk.press("7", "7")
+    talk.run(5)
+    assert talk.said_by_agent[-1] == "Got 2 keys."
+
+
+def test_a_question_for_digits_makes_listening_more_patient_until_it_is_answered() -> None:
+    talk = Rehearsal(
+        lambda turn, notes: ["Your number?", Expect("digits")] if turn.index == 0 else ["Thanks."], QUIET
+    )
+    talk.caller("call me back")
+    talk.run(2)
+    talk.caller("five five five")
+    talk.run(2)
+    values = [(c.eot_threshold, c.eot_timeout_ms) for c in talk.commands if isinstance(c, ev.SetThresholds)]
+    assert values == [(0.85, 7000), (0.7, 5000)]
+
+
+def test_a_turn_that_does_not_end_is_ended_and_a_dead_socket_is_replaced_with_words() -> None:
+    talk = Rehearsal(echo, QUIET)
+    talk.run(1)
+    talk.flux("StartOfTurn", "a small")
+    talk.run(7.5)
+    assert any(isinstance(c, ev.EndTurn) for c in talk.commands)
+    assert not any(isinstance(c, ev.ReopenListening) for c in talk.commands)
+    talk.run(8)
+    assert any(isinstance(c, ev.ReopenListening) for c in talk.commands)
+    assert talk.said_by_agent == ["Sorry, something went wrong there. Could you say that again?"]
+
+
+def test_our_own_words_coming_back_do_not_interrupt_us() -> None:
+    line = "We have fresh lattes and mochas and very good espresso today for everybody here."
+    talk = Rehearsal(fixed(line), QUIET)
+    talk.caller("what do you have")
+    talk.run(2.5)
+    talk.caller("fresh lattes and mochas", pace_s=0.2)
+    talk.run(8)
+    assert talk.said_by_agent == [line]
+
+
+def test_the_option_just_offered_is_an_answer_and_not_an_echo() -> None:
+    def agent(turn: Turn, notes: Mapping[str, Any]) -> list[Said]:
+        options = ("small", "medium", "large")
+        return (
+            ["Small, medium or large?", Expect("choice", options)]
+            if turn.index == 0
+            else [f"A {turn.text} it is."]
+        )
+
+    talk = Rehearsal(agent, QUIET)
+    talk.caller("a coffee")
+    talk.run(1.7)
+    talk.caller("small")
+    talk.run(3)
+    assert talk.said_by_agent[-1] == "A small it is."
+
+
+def test_listening_that_is_refused_ends_in_a_sentence_and_a_hang_up() -> None:
+    talk = Rehearsal(echo)
+    talk.put(ev.ListenDown("401", 401, "INVALID_AUTH", retry=False))
+    talk.run(12)
+    assert talk.over and talk.said_by_agent[-1] == talk.policy.apology
+
+
+def test_the_same_tape_gives_the_same_commands() -> None:
+    from telephony.conversation import Conversation
+
+    talk = Rehearsal(echo)
+    talk.run(1)
+    talk.caller("a small latte please")
+    talk.run(1)
+    talk.caller("no wait a mocha")
+    talk.run(20)
+    again = Conversation(talk.manners, talk.policy)
+    assert [again.receive(event, at) for at, event, _ in talk.tape] == [c for _, _, c in talk.tape]
