@@ -1,10 +1,10 @@
 """Text as it is written -> words as a person reads them aloud, each still tied to its place in the text.
 
     spoken_form("Dr. Lee, 10:05 a.m., $4.50") ->
-        Dr. "doctor" · Lee, "Lee," · 10:05 "ten oh five" · a.m., "ay em," · $4.50 "four dollars and fifty cents"
+        Dr. "doctor" · Lee "Lee" · 10:05 "ten oh five" · a.m. "ay em" · $4.50 "four dollars and fifty cents"
 
-Voices read these too, but each in its own way and often wrongly; read here, every voice says the same, and the
-words that were heard can be found again in the text that was written.
+Voices read these too, but each in its own way and often wrongly; read here, every voice says the same, and
+the words that were heard can be found again in the text that was written.
 """
 
 from __future__ import annotations
