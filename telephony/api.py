@@ -27,6 +27,15 @@ def allow(request: web.Request) -> None:
         raise web.HTTPForbidden(text="set API_KEYS to use the API of a public server\n")
 
 
+async def tape(request: web.Request) -> web.StreamResponse:
+    """GET /api/calls/{id}/tape: every event and decision of a call, one JSON object a line."""
+    allow(request)
+    path = await request.app[RECORDS].tape_path(request.match_info["id"])
+    if path is None:
+        raise web.HTTPNotFound(text="no such tape\n")
+    return web.FileResponse(path, headers={"Content-Type": "application/x-ndjson"})
+
+
 async def one(request: web.Request) -> web.Response:
     """GET /api/calls/{id}: a call's turns, live or finished; {id} is ours or the CallSid."""
     allow(request)

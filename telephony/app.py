@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import AsyncIterator
 
 from aiohttp import web
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 BODY_BYTES = 65_536
 TICK_S = 0.25  # how often the loop shows that it lives
+BEATS = 4
 STUCK_S = 2.0  # /healthz: no tick for this long
 SPEAKS_TWIML = frozenset({"/twilio/voice", "/twilio/after"})
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
@@ -31,7 +33,7 @@ class Pulse:
 
     def __init__(self) -> None:
         self.last = time.monotonic()
-        self.lag_s = 0.0
+        self._late = deque([0.0], maxlen=BEATS)
 
     async def beat(self) -> None:
         """To be run as a task while the server runs."""
@@ -39,7 +41,11 @@ class Pulse:
             due = time.monotonic() + TICK_S
             await asyncio.sleep(TICK_S)
             self.last = time.monotonic()
-            self.lag_s = self.last - due
+            self._late.append(self.last - due)
+
+    def lag_s(self) -> float:
+        """By how much it was late for a whole second: one late beat says nothing."""
+        return min(self._late)
 
 
 PULSE: web.AppKey[Pulse] = web.AppKey("pulse", Pulse)
@@ -49,7 +55,8 @@ def make_app(line: Line, records: CallRecords) -> web.Application:
     """The application of one server process."""
     app = web.Application(client_max_size=BODY_BYTES, middlewares=[guard])
     app[LINE] = line
-    app[PULSE] = Pulse()
+    app[PULSE] = pulse = Pulse()
+    line.lag_s = pulse.lag_s
     app[api.RECORDS] = records
     app.cleanup_ctx.append(_background)
     app.router.add_post("/twilio/voice", webhooks.voice)
@@ -61,6 +68,7 @@ def make_app(line: Line, records: CallRecords) -> web.Application:
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/api/calls/{id}", api.one)
+    app.router.add_get("/api/calls/{id}/tape", api.tape)
     return app
 
 

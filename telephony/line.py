@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
@@ -19,6 +22,9 @@ from telephony.shared import Shared
 if TYPE_CHECKING:
     from telephony.carrier.media_stream import ServerStream, Started
 
+log = logging.getLogger(__name__)
+
+PREWARM_S = 10.0  # speech connections that wait for longer would be paid for nothing
 ENDED_TTL_S = 600.0  # for how long a late request about a call that is over is recognised
 CONVERSATION_TTL_S = 3600.0  # a caller may come back from a long transfer
 RANDOM_KEY_TTL_S = 30 * 86_400.0
@@ -33,6 +39,9 @@ class CallRecords(Protocol):
 
     async def load(self, call_id: str) -> dict[str, Any] | None:
         """A finished one."""
+
+    async def tape_path(self, call_id: str) -> Path | None:
+        """Where a call's tape lies."""
 
 
 class AnswerCall(Protocol):
@@ -61,10 +70,18 @@ class Line:
     """Media sockets that are open and have not shown a token yet."""
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
     """The media sockets of running calls."""
+    prewarm_s: float = PREWARM_S
+    prewarm: Callable[[str, Mapping[str, str]], None] = lambda call_sid, about: None
+    """Opens speech for a call whose stream is on its way; gets what the stream will be told."""
+    forget: Callable[[str], None] = lambda call_sid: None
+    """Closes what prewarm opened for a stream that did not come."""
+    lag_s: Callable[[], float] = lambda: 0.0
+    """How late the event loop is."""
     say_goodbye: Callable[[], None] = lambda: None
     """Has every running call say goodbye and hang up: the server stops."""
     counters: dict[str, int] = field(default_factory=dict)
     """Refusals by reason, since the start."""
+    _expected: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
 
     def base_url(self, request: web.BaseRequest) -> str:
         """Our address as Twilio sees it: PUBLIC_URL, else the local address this request came in on.
@@ -116,6 +133,24 @@ class Line:
     async def is_ended(self, call_sid: str) -> bool:
         """Whether this call is known to be over."""
         return await self.shared.get(f"ended:{call_sid}") is not None
+
+    def expect_stream(self, call_sid: str, about: Mapping[str, str]) -> None:
+        """A stream of an admitted call is on its way: have speech ready, for `prewarm_s`."""
+        if call_sid not in self._expected:
+            self.prewarm(call_sid, about)
+            loop = asyncio.get_running_loop()
+            self._expected[call_sid] = loop.call_later(self.prewarm_s, self._not_come, call_sid)
+
+    def stream_came(self, call_sid: str) -> None:
+        """It is here; what was opened for it is its own now."""
+        timer = self._expected.pop(call_sid, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _not_come(self, call_sid: str) -> None:
+        del self._expected[call_sid]
+        log.warning("call %s: no stream came within %g s of our answer", call_sid, self.prewarm_s)
+        self.forget(call_sid)
 
     def refused(self, reason: str) -> None:
         """Count a refusal."""

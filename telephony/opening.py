@@ -1,9 +1,12 @@
-"""Puts a phone line together: the shared store, the speech engine where it is ours, and what answers calls."""
+"""Puts a phone line together: the shared store, the speech engine where it is ours, what answers calls."""
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -16,6 +19,22 @@ from telephony.services import Services, open_services
 from telephony.shared import SqliteShared
 
 
+class Records:
+    """The calls of the services, as the API shows them."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def snapshot(self, call_id: str) -> dict[str, Any] | None:
+        return self._services.snapshot(call_id)
+
+    async def load(self, call_id: str) -> dict[str, Any] | None:
+        return await self._services.load(call_id)
+
+    async def tape_path(self, call_id: str) -> Path | None:
+        return await asyncio.to_thread(self._services.store.tape_path, call_id)
+
+
 async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, CallRecords]:
     """A line that can take calls. What was opened is closed by the stack."""
     shared = SqliteShared(settings.data_dir / "shared.db")
@@ -24,7 +43,7 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, Ca
     services = await stack.enter_async_context(open_services(settings, await _speech(settings, stack), line))
     line.answer = _answer_with(services)
     line.say_goodbye = services.say_goodbye
-    return line, services
+    return line, Records(services)
 
 
 async def _speech(settings: Settings, stack: AsyncExitStack) -> SpeechPeer:

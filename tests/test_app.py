@@ -48,6 +48,15 @@ async def test_calls_are_found_while_they_run_and_afterwards(phone: Phone) -> No
     assert (await phone.client.get("/api/calls/never")).status == 404
 
 
+async def test_a_calls_tape_can_be_fetched(phone: Phone, tmp_path: Path) -> None:
+    """As the file that it is; with the same protection as the call."""
+    tape = await phone.client.get("/api/calls/old/tape")
+    assert tape.status == 200 and tape.content_type == "application/x-ndjson"
+    assert (await phone.client.get("/api/calls/never/tape")).status == 404
+    async with phone_line(tmp_path / "public", **PUBLIC) as public:
+        assert (await public.client.get("/api/calls/old/tape")).status == 401
+
+
 async def test_a_public_servers_api_wants_a_key(public: Phone) -> None:
     """Each of the keys, as a bearer or in X-API-Key; everything else is 401."""
     url = f"/api/calls/{CALL}"

@@ -54,6 +54,9 @@ class Records:
     async def load(self, call_id: str) -> dict[str, Any] | None:
         return self.finished.get(call_id)
 
+    async def tape_path(self, call_id: str) -> Path | None:
+        return Path(__file__) if call_id in self.finished else None
+
 
 @dataclass
 class Phone:

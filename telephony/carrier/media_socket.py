@@ -90,6 +90,7 @@ async def _hand_over(
     """The call has its stream. Whatever happens in it stays in it."""
     log.info("call %s: stream %s", started.call_sid, started.stream_sid)
     line.sockets.add(socket)
+    line.stream_came(started.call_sid)
     try:
         await line.seats.keep(started.call_sid)
         await line.answer(socket, stream, started)

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from telephony.carrier.after import ENDED, OVER, RESUME_WINDOW_S, RESUMES, Answer, answer_after
 from telephony.carrier.incoming import verified_form
-from telephony.line import LINE, Form
+from telephony.line import LINE, Form, Line
 from telephony.twiml_files import clip_parameter, render
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ LANGUAGE = "en-US"
 SORRY = "We are sorry, something went wrong on our side. Please call again in a moment."
 STOPPING_PAUSE_S = 1
 CALL_SID = re.compile(r"[A-Za-z0-9_-]{2,64}")  # Twilio: CA and 32 hex digits; stand-ins may be freer
+LATE_S = 0.2  # an event loop as late as the lead of the audio that was sent ahead cannot carry more calls
 ANSWER_TTL_S = 30.0  # Twilio's own patience is 15 s, after which it asks nobody again
 
 FALLBACK = Answer("fallback", {"text": SORRY}, ends=True)
@@ -39,11 +40,12 @@ async def voice(request: web.Request) -> web.Response:
     kept = await line.shared.get(f"answer:{call_sid}")
     if kept is None and line.draining:
         return _turned_away(request, call_sid)
-    if kept is None and not await line.seats.expect(call_sid):
+    if kept is None and (full := await _full(line, call_sid)):
         line.refused("full")
-        log.info("call %s: refused, all %d lines are busy", call_sid, line.settings.max_calls)
+        log.info("call %s: refused, %s", call_sid, full)
         return _twiml(request, call_sid, BUSY)
     if kept is None:
+        line.expect_stream(call_sid, _about(form))
         answer = Answer("answer", connects=True, parameters=_about(form))
         kept = await line.shared.keep(
             f"answer:{call_sid}", {"twiml": _render(request, call_sid, answer)}, ANSWER_TTL_S
@@ -110,6 +112,15 @@ async def fallback(request: web.Request) -> web.Response:
 def sorry(request: web.Request) -> web.Response:
     """The answer to a voice webhook that we failed to make: a sentence rather than Twilio's announcement."""
     return _twiml(request, "", FALLBACK)
+
+
+async def _full(line: Line, call_sid: str) -> str:
+    """Why one more call would harm those that run; empty when it would not."""
+    if line.lag_s() > LATE_S:
+        return f"this machine is busy: the loop is {line.lag_s() * 1000:.0f} ms late"
+    if not await line.seats.expect(call_sid):
+        return f"all {line.settings.max_calls} lines are taken"
+    return ""
 
 
 def _turned_away(request: web.Request, call_sid: str) -> web.Response:

@@ -64,6 +64,37 @@ async def test_when_all_lines_are_taken_the_caller_hears_busy(phone: Phone) -> N
     assert (await phone.twiml("/twilio/voice", CallSid="CA3")).find("Connect") is not None
 
 
+async def test_when_the_machine_cannot_keep_up_the_caller_hears_busy(phone: Phone) -> None:
+    """An event loop that is late decides like a full house."""
+    phone.line.lag_s = lambda: 0.3
+    assert [verb.tag for verb in await phone.twiml("/twilio/voice")] == ["Reject"]
+    phone.line.lag_s = lambda: 0.01
+    assert (await phone.twiml("/twilio/voice")).find("Connect") is not None
+
+
+async def test_speech_is_opened_once_for_a_call_that_was_admitted(public: Phone) -> None:
+    """Repeats, refusals and unsigned requests open nothing."""
+    warmed: list[str] = []
+    public.line.prewarm = lambda call_sid, about: warmed.append(call_sid + about["from"])
+    await public.client.post("/twilio/voice", data={"CallSid": "CA2"})
+    for _ in range(3):
+        await public.post("/twilio/voice")
+    await public.post("/twilio/status", CallStatus="ringing")
+    assert warmed == [CALL + "+14155550100"]
+
+
+async def test_what_was_opened_for_a_stream_that_does_not_come_is_closed(phone: Phone) -> None:
+    """And what was opened for one that came is not."""
+    forgotten: list[str] = []
+    phone.line.forget = forgotten.append
+    phone.line.prewarm_s = 0.05
+    await phone.twiml("/twilio/voice", CallSid="CA2")
+    socket = await phone.call()
+    await until(lambda: bool(forgotten))
+    assert forgotten == ["CA2"]
+    await socket.close()
+
+
 async def test_a_call_that_is_over_gets_an_empty_answer(phone: Phone) -> None:
     """Late and repeated requests about it do nothing."""
     assert (await phone.post("/twilio/status", CallStatus="completed")).status == 204
