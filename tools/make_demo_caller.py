@@ -66,7 +66,8 @@ def spoken(text: str) -> Samples:
     loud = np.flatnonzero(np.abs(speech) > 0.01)
     speech = speech[max(0, loud[0] - RATE // 20) : loud[-1] + RATE // 20]
     active = speech[np.abs(speech) > 0.02]
-    return speech * (10 ** (SPEECH_DBFS / 20) / np.sqrt(np.mean(active**2)))
+    gain = 10 ** (SPEECH_DBFS / 20) / float(np.sqrt(np.mean(active**2)))
+    return np.multiply(speech, gain)
 
 
 def telephone_band(samples: Samples) -> Samples:
