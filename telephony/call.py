@@ -13,6 +13,7 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -23,7 +24,7 @@ from telephony.carrier.media_stream import Dtmf, Fatal, MarkPlayed, Media, Serve
 from telephony.carrier.outbox import CarrierOutbox
 from telephony.conversation import Conversation, Phase
 from telephony.listen.caller_audio import CallerAudio
-from telephony.listen.deepgram import ListenDown, ListenEvent, ListenUp
+from telephony.listen.deepgram import ListenEvent
 from telephony.listen.flux import Configure, ConfigureFailure, ConfigureSuccess, ForceEndTurn, TurnInfo
 from telephony.reply.agent import Expect as ExpectAnswer
 from telephony.reply.agent import HangUp, Note, Said, Say, Transfer, Wait
@@ -168,12 +169,14 @@ class Call:
                     await line.save_conversation(sid, self._conversation.state_to_resume())
                 if self._after is not None:
                     await line.leave_word(sid, self._after)
-        self._listening.close()
         self._voice.close()
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(CLOSE_S):
+                await asyncio.gather(self._listening.close(), self._close_socket())
+
+    async def _close_socket(self) -> None:
         if not self._socket.closed:
-            with contextlib.suppress(TimeoutError, ConnectionError):
-                async with asyncio.timeout(CLOSE_S):
-                    await self._socket.close()
+            await self._socket.close()
 
     def say_goodbye(self) -> None:
         """Have the call end politely."""
@@ -206,7 +209,7 @@ class Call:
         return self._loop.time() - self._t0
 
     def _put(self, event: ev.Event) -> None:
-        """Put an event in, and carry out what the conversation decides; events that arise meanwhile follow."""
+        """Put an event in, and carry out what is decided; events that arise meanwhile follow it."""
         self._inbox.append(event)
         if self._draining:
             return
@@ -336,10 +339,8 @@ class Call:
     def _heard(self, event: ListenEvent) -> None:
         if isinstance(event, TurnInfo):
             self._put(ev.TurnHeard(event))
-        elif isinstance(event, ListenUp):
-            self._put(ev.ListenUp(event.connection, event.offset_s))
-        elif isinstance(event, ListenDown):
-            self._put(ev.ListenDown(event.reason, event.status, event.dg_error, event.retry))
+        elif isinstance(event, ev.ListenUp | ev.ListenDown):
+            self._put(event)
         elif isinstance(event, ConfigureSuccess):
             self._put(ev.Configured())
         elif isinstance(event, ConfigureFailure):

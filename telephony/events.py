@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from telephony.listen.flux import TurnInfo
+from telephony.listen.flux_messages import TurnInfo
 from telephony.reply.agent import Expect as ExpectAnswer
 from telephony.reply.agent import HangUp, Note, Transfer, Turn, Wait
 

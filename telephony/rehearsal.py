@@ -196,6 +196,11 @@ class Rehearsal:
             self._window_start = self.now
         self.put(ev.TurnHeard(info))
 
+    def forget_flux(self) -> None:
+        """A new connection: Flux's turn index, sequence and clock begin again."""
+        self._turn_index = self._sequence = 0
+        self._window_start = self.now
+
     def press(self, *keys: str) -> None:
         for key in keys:
             self.put(ev.DtmfPressed(key))

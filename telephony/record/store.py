@@ -1,4 +1,4 @@
-"""Where calls are kept: a folder each, under DATA_DIR. Written by a thread of its own, never by a call's loop."""
+"""Where calls are kept: a folder each, under DATA_DIR. A thread of its own writes, never a call's loop."""
 
 from __future__ import annotations
 
