@@ -45,7 +45,7 @@ class Line:
 LINES = (
     Line(4.8, "Hi, can I get a large lah tay, please?"),
     Line(13.0, "Yes, please."),
-    Line(17.8, "A small espresso."),
+    Line(17.6, "A small espresso, please."),
     Line(
         21.6, "Sorry, actually a medium coffee."
     ),  # while "A small espresso, got it. Anything else?" is said
