@@ -47,7 +47,7 @@ LINES = (
     Line(13.0, "Yes, please."),
     Line(17.6, "A small espresso, please."),
     Line(
-        21.6, "Sorry, actually a medium coffee."
+        21.8, "Actually, make it a medium coffee."
     ),  # while "A small espresso, got it. Anything else?" is said
     Line(28.3, "No, that's all. Thank you. Goodbye."),
 )
