@@ -134,6 +134,11 @@ class Settings:
         " its own",
     )
     agent: str = _setting(text(), "scripted:coffee", "who answers: `scripted:PATH` or `package.module:Name`")
+    routes: Path | None = _setting(
+        path(optional=True),
+        "",
+        "YAML file: which agent, voice, language and greeting answer which number; blocked callers",
+    )
     human_number: str = _setting(text(), "", "number that a script's `${HUMAN_NUMBER}` transfers to")
     twilio_auth_token: tuple[Secret, ...] = _setting(
         secrets(),

@@ -16,6 +16,7 @@ from aiohttp import web
 from telephony.carrier import token
 from telephony.carrier.after import Next
 from telephony.config import Settings
+from telephony.routes import Route, Routes
 from telephony.seats import Seats
 from telephony.shared import Shared
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PREWARM_S = 10.0  # speech connections that wait for longer would be paid for nothing
+Form = Mapping[str, str]
+"""A webhook's fields."""
 ENDED_TTL_S = 600.0  # for how long a late request about a call that is over is recognised
 CONVERSATION_TTL_S = 3600.0  # a caller may come back from a long transfer
 RANDOM_KEY_TTL_S = 30 * 86_400.0
@@ -70,6 +73,8 @@ class Line:
     """Media sockets that are open and have not shown a token yet."""
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
     """The media sockets of running calls."""
+    routes: Routes = field(default_factory=Routes)
+    """Who answers which number."""
     prewarm_s: float = PREWARM_S
     prewarm: Callable[[str, Mapping[str, str]], None] = lambda call_sid, about: None
     """Opens speech for a call whose stream is on its way; gets what the stream will be told."""
@@ -117,6 +122,18 @@ class Line:
         """What leave_word left, once."""
         left = await self.shared.take(f"next:{call_sid}")
         return None if left is None else Next.from_dict(left)
+
+    async def route_call(self, call_sid: str, form: Form) -> Route | None:
+        """The route of a new call, kept for its resumes; None when its caller is blocked."""
+        route = self.routes.choose(form.get("To", ""), form.get("From", ""), self.clock())
+        if route is not None and route.name:
+            await self.shared.put(f"route:{call_sid}", {"name": route.name}, CONVERSATION_TTL_S)
+        return route
+
+    async def route_of(self, call_sid: str) -> Route:
+        """The route that was chosen when the call began, whatever the hour is now."""
+        kept = await self.shared.get(f"route:{call_sid}") if self.routes.routes else None
+        return self.routes.named(str(kept["name"])) if kept else self.routes.default
 
     async def save_conversation(self, call_sid: str, state: Mapping[str, Any]) -> None:
         """Keep what a new stream of this call would need to go on where this one stopped."""
@@ -172,4 +189,3 @@ async def nobody(socket: web.WebSocketResponse, stream: ServerStream, started: S
 
 
 LINE: web.AppKey[Line] = web.AppKey("line", Line)
-Form = Mapping[str, str]

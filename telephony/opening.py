@@ -15,8 +15,13 @@ from telephony.carrier.media_stream import ServerStream, Started
 from telephony.config import Settings, SpeechPeer
 from telephony.engine.process import EngineProcess
 from telephony.line import AnswerCall, CallRecords, Line, make_line
+from telephony.reply.agent import load_agent, manners_of
+from telephony.routes import Route, Routes
+from telephony.routes_file import read_routes
 from telephony.services import Services, open_services
 from telephony.shared import SqliteShared
+from telephony.speak.deepgram import VoiceClient
+from telephony.speak.phrase_memory import PhraseMemory
 
 
 class Records:
@@ -40,8 +45,10 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, Ca
     shared = SqliteShared(settings.data_dir / "shared.db")
     stack.push_async_callback(shared.close)
     line = await make_line(settings, shared)  # a folder that cannot be written to is found out now
+    if settings.routes is not None:
+        line.routes = read_routes(settings.routes)
     services = await stack.enter_async_context(open_services(settings, await _speech(settings, stack), line))
-    line.answer = _answer_with(services)
+    line.answer = await _answer_with(services, line.routes, stack)
     line.say_goodbye = services.say_goodbye
     return line, Records(services)
 
@@ -56,8 +63,32 @@ async def _speech(settings: Settings, stack: AsyncExitStack) -> SpeechPeer:
     return replace(speech, url=engine.url)
 
 
-def _answer_with(services: Services) -> AnswerCall:
+async def _answer_with(services: Services, routes: Routes, stack: AsyncExitStack) -> AnswerCall:
+    """Answers each call as its route says."""
+    ways = {route.name: await _way(services, route, stack) for route in (*routes.routes, routes.default)}
+
     async def answer(socket: web.WebSocketResponse, stream: ServerStream, started: Started) -> None:
-        await call.answer(socket, stream, started, services)
+        way = ways.get(started.parameters.get("route", ""), ways[""])
+        await call.answer(socket, stream, started, way)
 
     return answer
+
+
+async def _way(services: Services, route: Route, stack: AsyncExitStack) -> Services:
+    """The services as one route has them: its agent, voice, language and greeting, all else shared.
+
+    Raises BadAgent or BadScript when its agent cannot be loaded.
+    """
+    agent = load_agent(route.agent, services.settings) if route.agent else services.agent
+    manners = manners_of(agent)
+    if route.greeting:
+        manners = replace(manners, greeting=replace(manners.greeting, text=route.greeting))
+    way = replace(services, agent=agent, manners=manners)
+    if route.language and not route.language.lower().startswith("en"):
+        hints = (route.language.partition("-")[0],)
+        way.flux_options = replace(way.flux_options, model="flux-general-multi", language_hints=hints)
+    if route.voice:
+        way.voice = VoiceClient(services.voice.url, services.voice.api_key, route.voice)
+        way.phrases = PhraseMemory()
+        stack.push_async_callback(way.voice.close)
+    return way

@@ -96,11 +96,11 @@ def whole(least: int, most: int, *, only: tuple[int, ...] = ()) -> Kind:
     return Kind(parse, allowed)
 
 
-def path() -> Kind:
-    """A path; `~` is the home folder."""
+def path(*, optional: bool = False) -> Kind:
+    """A path; `~` is the home folder. None if optional and unset."""
 
-    def parse(value: str) -> Path:
-        return Path(value).expanduser()
+    def parse(value: str) -> Path | None:
+        return Path(value).expanduser() if value or not optional else None
 
     return Kind(parse, "a path")
 

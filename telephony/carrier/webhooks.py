@@ -14,6 +14,7 @@ from aiohttp import web
 from telephony.carrier.after import ENDED, OVER, RESUME_WINDOW_S, RESUMES, Answer, answer_after
 from telephony.carrier.incoming import verified_form
 from telephony.line import LINE, Form, Line
+from telephony.routes import Route
 from telephony.twiml_files import clip_parameter, render
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ ANSWER_TTL_S = 30.0  # Twilio's own patience is 15 s, after which it asks nobody
 
 FALLBACK = Answer("fallback", {"text": SORRY}, ends=True)
 GIVE_UP = Answer("goodbye", {"text": SORRY}, ends=True)
+BLOCKED = Answer("blocked", ends=True)
 BUSY = Answer("busy", ends=True)
 
 
@@ -40,13 +42,19 @@ async def voice(request: web.Request) -> web.Response:
     kept = await line.shared.get(f"answer:{call_sid}")
     if kept is None and line.draining:
         return _turned_away(request, call_sid)
+    route = await line.route_call(call_sid, form) if kept is None else Route()
+    if route is None:
+        line.refused("blocked")
+        log.info("call %s: refused, the caller is blocked", call_sid)
+        return _twiml(request, call_sid, BLOCKED)
     if kept is None and (full := await _full(line, call_sid)):
         line.refused("full")
         log.info("call %s: refused, %s", call_sid, full)
         return _twiml(request, call_sid, BUSY)
     if kept is None:
-        line.expect_stream(call_sid, _about(form))
-        answer = Answer("answer", connects=True, parameters=_about(form))
+        about = _about(form, route)
+        line.expect_stream(call_sid, about)
+        answer = Answer("answer", connects=True, parameters=about)
         kept = await line.shared.keep(
             f"answer:{call_sid}", {"twiml": _render(request, call_sid, answer)}, ANSWER_TTL_S
         )
@@ -72,7 +80,8 @@ async def after(request: web.Request) -> web.Response:
         await line.call_ended(call_sid)
     elif answer.connects:
         await line.seats.expect(call_sid, returning=True)
-    return _twiml(request, call_sid, answer, _about(form))
+    route = await line.route_of(call_sid)
+    return _twiml(request, call_sid, answer, _about(form, route), route.language)
 
 
 async def status(request: web.Request) -> web.Response:
@@ -140,16 +149,22 @@ def _call_sid(form: Form) -> str:
     return call_sid
 
 
-def _about(form: Form) -> dict[str, str]:
+def _about(form: Form, route: Route) -> dict[str, str]:
     """What the stream is told of the call: `start` itself knows neither number."""
     told = {"from": "From", "to": "To", "direction": "Direction", "caller_name": "CallerName"}
-    return {name: clip_parameter(name, form[key]) for name, key in told.items() if form.get(key)}
+    about = {name: clip_parameter(name, form[key]) for name, key in told.items() if form.get(key)}
+    return {**about, "route": route.name} if route.name else about
 
 
-def _render(request: web.Request, call_sid: str, answer: Answer, more: Form | None = None) -> str:
+def _render(
+    request: web.Request, call_sid: str, answer: Answer, more: Form | None = None, language: str = ""
+) -> str:
     line = request.app[LINE]
     base = line.base_url(request)
-    values: dict[str, str | int | None] = {"language": LANGUAGE, "after_url": f"{base}/twilio/after"}
+    values: dict[str, str | int | None] = {
+        "language": language or LANGUAGE,
+        "after_url": f"{base}/twilio/after",
+    }
     parameters: dict[str, str] = {}
     if answer.connects:
         values["stream_url"] = "ws" + base.removeprefix("http") + "/twilio/media"
@@ -159,8 +174,10 @@ def _render(request: web.Request, call_sid: str, answer: Answer, more: Form | No
     return render(answer.template, parameters, **{**values, **answer.values})
 
 
-def _twiml(request: web.Request, call_sid: str, answer: Answer, more: Form | None = None) -> web.Response:
-    return _response(_render(request, call_sid, answer, more))
+def _twiml(
+    request: web.Request, call_sid: str, answer: Answer, more: Form | None = None, language: str = ""
+) -> web.Response:
+    return _response(_render(request, call_sid, answer, more, language))
 
 
 def _response(text: str) -> web.Response:

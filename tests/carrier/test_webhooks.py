@@ -10,6 +10,7 @@ import pytest
 
 from telephony.carrier.after import Next, Then
 from telephony.carrier.token import check
+from telephony.routes import Route, Routes
 from telephony.shared import SqliteShared
 from tests.twilio_side import CALL, PUBLIC, Phone, parameters_of, phone_line, until
 
@@ -93,6 +94,19 @@ async def test_what_was_opened_for_a_stream_that_does_not_come_is_closed(phone: 
     await until(lambda: bool(forgotten))
     assert forgotten == ["CA2"]
     await socket.close()
+
+
+async def test_the_route_of_a_call_is_chosen_once(phone: Phone) -> None:
+    """The stream is told its name, also after a resume; a blocked caller is rejected at once."""
+    phone.line.routes = Routes((Route("night", to=("+14155550111",)),), blocked=("+1900*",))
+    told = parameters_of(await phone.twiml("/twilio/voice", To="+14155550111"))
+    assert told["route"] == "night"
+    phone.line.routes = Routes((Route("night", to=("+1",)),), blocked=("+1900*",))
+    assert parameters_of(await phone.twiml("/twilio/after", CallStatus="in-progress"))["route"] == "night"
+    assert "route" not in parameters_of(await phone.twiml("/twilio/voice", CallSid="CA2", To="+14155550112"))
+    rejected = await phone.twiml("/twilio/voice", CallSid="CA3", From="+19005550000")
+    assert [verb.get("reason") for verb in rejected] == ["rejected"]
+    assert await phone.line.seats.free() == 0
 
 
 async def test_a_call_that_is_over_gets_an_empty_answer(phone: Phone) -> None:
