@@ -65,6 +65,7 @@ __all__ = [
     "Unknown",
     "Warning",
     "Word",
+    "configure_fields",
     "decode_client",
     "decode_server",
     "encode_client",
@@ -242,13 +243,14 @@ def encode_client(message: ClientMessage) -> str:
         case CloseStream():
             return '{"type":"CloseStream"}'
         case Configure():
-            return fast_json.dumps(_configure_fields(message))
+            return fast_json.dumps(configure_fields(message))
 
 
 _THRESHOLDS = ("eot_threshold", "eager_eot_threshold", "eot_timeout_ms")
 
 
-def _configure_fields(m: Configure) -> dict[str, object]:
+def configure_fields(m: Configure) -> dict[str, object]:
+    """The JSON object of a Configure: only what it changes."""
     thresholds = {name: getattr(m, name) for name in _THRESHOLDS if getattr(m, name) is not None}
     fields: dict[str, object] = {"type": "Configure"}
     if thresholds:

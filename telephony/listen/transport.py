@@ -1,11 +1,11 @@
 """The socket under the SDK: aiohttp's, with deadlines, and with the reason when the service says no.
 
-The SDK's own socket pings every 20 s, noticed a peer that stopped reading after 60 s or not at all, compresses,
-and cannot be told otherwise. This one pings every 2 s, never compresses, can be aborted at once, and gives the
-status, `dg-error` and body of a refused handshake. It is half the CPU of a call's listening, too.
+The SDK's own socket pings every 20 s, noticed a peer that stopped reading after 60 s or not at all,
+compresses, and cannot be told otherwise. This one pings every 2 s, never compresses, can be aborted at once,
+and gives the status, `dg-error` and body of a refused handshake. It costs less CPU, too.
 
-The SDK's seam for it is process-wide: it replaces the sockets of every SDK client, older ones included. So one
-factory is installed, always the same, and every client of this process shares it.
+The SDK's seam for it is process-wide: it replaces the sockets of every SDK client, older ones included. So
+one factory is installed, always the same, and every client of this process shares it.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ async def connected(
     text_as_bytes: bool = False,
     on_socket: Callable[[SpeechSocket], None] | None = None,
 ) -> AsyncIterator[tuple[Connection, SpeechSocket]]:
-    """The SDK's connection made by `connect` (such as `lambda: client.listen.v2.connect(...)`), and its socket.
+    """The SDK's connection, made by `connect` (`lambda: client.listen.v2.connect(...)`), and its socket.
 
     `text_as_bytes`: text messages come as bytes, which the SDK hands through without parsing them.
     `on_socket` gets the socket before it connects, so that the attempt can be aborted.

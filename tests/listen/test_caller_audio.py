@@ -73,7 +73,7 @@ def test_a_stalled_line_is_silence_while_a_turn_is_open() -> None:
     assert len(audio.stalled(10.6, True)) == (160 + 4800) // CHUNK_SAMPLES
     assert audio.stalled(10.6, True) == []
     assert audio.clock_s == pytest.approx(0.62)
-    assert len(audio.stalled(10.7, True)) == 1
+    assert len(audio.stalled(10.7, True)) == 2
     late = [(20 * n, frame(n)) for n in range(1, 40)]
     given_out(audio, late)
     assert audio.counts.stalled == 5600

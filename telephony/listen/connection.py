@@ -1,0 +1,349 @@
+"""One call's connection to Flux, over as many sockets as it takes.
+
+It never blocks the caller's audio, notices a dead peer within seconds, and comes back with the audio that was
+not settled, on the caller's clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from telephony.errors import SocketLost
+from telephony.events import ListenDown, ListenUp
+from telephony.listen import flux
+from telephony.listen.configure_queue import ACK_S, ConfigureQueue
+from telephony.listen.replay import ReplayBuffer
+from telephony.listen.transport import HandshakeRefused, SpeechSocket, connected
+
+if TYPE_CHECKING:
+    from deepgram.listen.v2.socket_client import AsyncV2SocketClient
+
+    from telephony.listen.deepgram import FluxClient
+
+log = logging.getLogger(__name__)
+
+ListenEvent: TypeAlias = flux.ServerMessage | ListenUp | ListenDown
+
+BACKOFF_S = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
+STEADY_S = 3.0  # a connection that lived so long starts the backoff anew
+KEPT_S = 10.0
+QUIET_S = 2.0
+"""Kept of audio in which nothing was heard: StartOfTurn comes 0.6 s after the onset, in the captures."""
+SILENT_S = 2.0  # Updates come every 0.25 s of audio, in silence too
+SEND_S = 1.0
+CLOSE_S = 1.0
+MAX_ERRORS = 3
+ERRORS_WITHIN_S = 10.0
+FINAL_STATUSES = frozenset(range(400, 500)) - {408, 425, 429}
+"""Asking again would be answered alike; 429 is the account's concurrency, which may come free."""
+
+_BYTES_PER_SAMPLE = {"linear16": 2, "mulaw": 1}
+
+
+@dataclass(slots=True)
+class ListenCounts:
+    """What befell one call's listening."""
+
+    connections: int = 0
+    failures: int = 0
+    """Handshakes that failed."""
+    lost: int = 0
+    """Connections that ended while the call went on."""
+    unknown: int = 0
+    """Messages that could not be used."""
+
+
+class FluxConnection:
+    """One call's listening, over as many sockets as it takes."""
+
+    def __init__(
+        self, client: FluxClient, options: flux.FluxOptions, on_event: Callable[[ListenEvent], None]
+    ) -> None:
+        self.counts = ListenCounts()
+        self._client = client
+        self._options = options
+        self._on_event = on_event
+        width = _BYTES_PER_SAMPLE[options.encoding or "linear16"]
+        self._rate = (options.sample_rate or 16000) * width
+        self._audio = ReplayBuffer(int(KEPT_S * self._rate))
+        self._controls: deque[tuple[int, flux.ClientMessage]] = deque()
+        self._configure = ConfigureQueue()
+        self._owed: flux.ConfigureSuccess | None = None
+        """The answer to Configures that became part of a handshake."""
+        self._wake = asyncio.Event()
+        self._over = asyncio.Event()
+        self._finished = asyncio.Event()
+        self._socket: SpeechSocket | None = None
+        self._base = 0
+        self._up = False
+        self._closing = False
+        self._errors: deque[float] = deque(maxlen=MAX_ERRORS)
+        self._heard_at = 0.0
+        self._heard_position = 0
+        self._sending_since: float | None = None
+
+    @property
+    def up(self) -> bool:
+        """The service has answered on the current connection."""
+        return self._up
+
+    @property
+    def dropped_s(self) -> float:
+        """Seconds of audio that were too old to be sent when a connection came."""
+        return self._audio.dropped / self._rate
+
+    def send_audio(self, chunk: bytes) -> None:
+        """Give the next audio, in the encoding of the options. Never waits; the last 10 s are kept."""
+        if self._closing or not chunk:
+            return
+        if self._audio.append(chunk):
+            self.reopen(f"it is {KEPT_S:g} s behind")
+        self._wake.set()
+
+    def send(self, message: flux.Configure | flux.ForceEndTurn) -> None:
+        """Send after the audio given so far. One Configure waits for its answer at a time; the last wins."""
+        if self._closing:
+            return
+        if isinstance(message, flux.Configure):
+            self._configure.put(message)
+            self._next_configure()
+        else:
+            self._put(message)
+
+    def reopen(self, reason: str) -> None:
+        """Give the current socket up; a new one hears again what was not settled."""
+        if self._socket is not None and not self._closing:
+            self._socket.abort(reason)
+
+    async def run(self) -> None:
+        """Connect and stay connected until `close()`, or until the service refuses for good."""
+        loop = asyncio.get_running_loop()
+        attempt = 0
+        try:
+            while not self._closing:
+                began = loop.time()
+                down = await self._connect_once(attempt)
+                if self._closing:
+                    return
+                self._on_event(down)
+                if not down.retry:
+                    return
+                attempt = 0 if loop.time() - began > STEADY_S else attempt + 1
+                await self._pause(BACKOFF_S[min(max(attempt - 1, 0), len(BACKOFF_S) - 1)])
+        finally:
+            self._over.set()
+            self._finished.set()
+
+    async def close(self) -> None:
+        """The call is over: CloseStream, and the socket is gone within about a second."""
+        if self._closing:
+            return
+        self._closing = True
+        self._over.set()
+        if self._up:
+            self._put(flux.CloseStream())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await self._finished.wait()
+        if self._socket is not None:
+            self._socket.abort("the call is over")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await self._finished.wait()
+
+    def check(self, now: float) -> None:
+        """The watchdogs; the client calls this every 0.25 s."""
+        if self._socket is None or self._closing:
+            return
+        unheard = self._audio.next - self._heard_position
+        if self._sending_since is not None and now - self._sending_since > SEND_S:
+            self._socket.abort(f"it takes nothing: a send is stuck for {SEND_S:g} s")
+        elif now - self._heard_at > SILENT_S and unheard >= SILENT_S * self._rate:
+            self._socket.abort(f"no message for {SILENT_S:g} s of audio")
+        elif self._configure.overdue(now):
+            self._settle_configure(flux.ConfigureFailure("NO_ANSWER", f"no answer in {ACK_S:g} s"))
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+
+    async def _connect_once(self, attempt: int) -> ListenDown:
+        """One socket from its handshake to its end, and how it ended."""
+        deadlines = self._client.connect_s
+        options = self._adopt_configure()
+        self._base = self._heard_position = self._audio.rewind()
+        self._client.watch(self)
+        try:
+            async with connected(
+                lambda: self._client.sdk.listen.v2.connect(**_query(options)),
+                self._client.session,
+                connect_s=deadlines[min(attempt, len(deadlines) - 1)],
+                text_as_bytes=True,
+                on_socket=self._opened,
+            ) as (connection, socket):
+                self.counts.connections += 1
+                retry = await self._serve(connection)
+                self.counts.lost += not self._closing
+                return ListenDown(socket.ended or "over", retry=retry)
+        except HandshakeRefused as refused:
+            self.counts.failures += 1
+            return ListenDown(
+                str(refused), refused.status, refused.dg_error, refused.status not in FINAL_STATUSES
+            )
+        except SocketLost as lost:
+            self.counts.failures += 1
+            return ListenDown(str(lost))
+        finally:
+            self._client.connections.discard(self)
+            self._socket, self._up, self._sending_since = None, False, None
+
+    def _opened(self, socket: SpeechSocket) -> None:
+        self._socket = socket
+        self._heard_at = asyncio.get_running_loop().time()
+
+    async def _serve(self, connection: AsyncV2SocketClient) -> bool:
+        """Send and receive until the socket is over. Returns whether another one is worth trying."""
+        assert self._socket is not None
+        loop = asyncio.get_running_loop()
+        self._heard_at = loop.time()
+        sender = asyncio.create_task(self._send_all(connection))
+        retry = True
+        try:
+            # The SDK hands bytes through as they are: our codec parses them, at a sixth of its models' cost.
+            async for text in connection:
+                self._heard_at = loop.time()
+                message = flux.decode_server(text)
+                retry = self._receive(message) and retry
+        finally:
+            sender.cancel()
+            (ended,) = await asyncio.gather(sender, return_exceptions=True)
+        if isinstance(ended, Exception):
+            raise ended
+        return retry
+
+    async def _send_all(self, connection: AsyncV2SocketClient) -> None:
+        """What was given, in its order, each as soon as the socket takes it."""
+        loop = asyncio.get_running_loop()
+        assert self._socket is not None
+        try:
+            while True:
+                self._sending_since = loop.time()
+                if self._controls and self._controls[0][0] <= self._audio.next:
+                    await self._send_control(connection, self._controls.popleft()[1])
+                elif (chunk := self._audio.take()) is not None:
+                    await connection.send_media(chunk)
+                else:
+                    self._sending_since = None
+                    self._wake.clear()
+                    await self._wake.wait()
+        except SocketLost:
+            pass  # the reader sees it too
+        finally:
+            self._socket.abort("its sender ended")
+
+    async def _send_control(self, connection: AsyncV2SocketClient, message: flux.ClientMessage) -> None:
+        match message:
+            case flux.Configure():
+                self._configure.sent(asyncio.get_running_loop().time())
+                await connection.send_configure(flux.configure_fields(message))
+            case flux.ForceEndTurn():
+                await connection.send_force_end_turn()
+            case flux.CloseStream():
+                await connection.send_close_stream()
+
+    def _receive(self, message: flux.ServerMessage) -> bool:
+        """Act on a message and hand it on. False: no further connection would fare better."""
+        if not self._up:
+            self._up = True
+            self._on_event(ListenUp(self.counts.connections, self._base / self._rate))
+            if self._owed is not None:
+                owed, self._owed = self._owed, None
+                self._on_event(owed)
+        retry = True
+        match message:
+            case flux.TurnInfo():
+                self._settle(message)
+            case flux.ConfigureSuccess() | flux.ConfigureFailure():
+                self._settle_configure(message)
+                return True
+            case flux.FatalError(code):
+                log.warning("Flux ended the stream: %s %s", code, message.description)
+                retry = self._survives(code)
+            case flux.Warning(code):
+                log.info("Flux warns: %s %s", code, message.description)
+            case flux.Unknown(kind, reason):
+                self.counts.unknown += 1
+                log.debug("Flux sent %r: %s", kind, reason)
+        self._on_event(message)
+        return retry
+
+    def _settle(self, info: flux.TurnInfo) -> None:
+        heard = self._heard_position = self._base + int(info.audio_window_end * self._rate)
+        if info.event == flux.END_OF_TURN:
+            self._audio.settle(heard)
+        elif not info.transcript:
+            # Nothing was heard since the last turn's end; what may be the start of a word is kept.
+            self._audio.settle(heard - int(QUIET_S * self._rate))
+
+    def _survives(self, code: str) -> bool:
+        now = asyncio.get_running_loop().time()
+        self._errors.append(now)
+        if code == flux.UNPARSABLE:
+            # what it could not read must not be said again: a ForceEndTurn to an older build, most likely
+            self._configure.forget()
+        return len(self._errors) < MAX_ERRORS or now - self._errors[0] > ERRORS_WITHIN_S
+
+    def _put(self, message: flux.ClientMessage) -> None:
+        self._controls.append((self._audio.end, message))
+        self._wake.set()
+
+    def _next_configure(self) -> None:
+        message = self._configure.next()
+        if message is not None:
+            self._put(message)
+
+    def _settle_configure(self, answer: flux.ConfigureSuccess | flux.ConfigureFailure) -> None:
+        self._configure.answered(isinstance(answer, flux.ConfigureSuccess))
+        self._on_event(answer)
+        self._next_configure()
+
+    def _adopt_configure(self) -> flux.FluxOptions:
+        """The options of the next handshake: what was configured since the first one is part of them."""
+        kept = [entry for entry in self._controls if not isinstance(entry[1], flux.Configure)]
+        self._controls = deque(kept)
+        try:
+            options = self._options.configured(self._configure.everything())
+        except flux.BadFluxOptions as bad:
+            self._configure.forget()
+            self._on_event(flux.ConfigureFailure(bad.problems[0].code, str(bad)))
+            return self._options.configured(self._configure.active)
+        if self._configure.unanswered:
+            self._configure.adopt()
+            self._owed = flux.ConfigureSuccess(
+                options.eot,
+                options.eager_eot_threshold,
+                options.timeout_ms,
+                options.keyterms,
+                options.language_hints or None,
+                bool(options.numerals),
+                bool(options.profanity_filter),
+            )
+        return options
+
+
+def _query(options: flux.FluxOptions) -> dict[str, Any]:
+    """The options as arguments of the SDK's connect()."""
+    query: dict[str, Any] = {}
+    for name, value in options.to_query():
+        query.setdefault(name, []).append(value)
+    return {
+        name: values if name in ("keyterm", "language_hint", "tag") else values[0]
+        for name, values in query.items()
+    }

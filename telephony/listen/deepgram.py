@@ -1,0 +1,67 @@
+"""The one Flux client, for the cloud and for the local engine: only the URL differs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import aiohttp
+
+from telephony.listen import flux
+from telephony.listen.connection import FluxConnection, ListenCounts, ListenEvent
+from telephony.listen.transport import sdk_client, speech_session
+
+__all__ = ["FluxClient", "FluxConnection", "ListenCounts", "ListenEvent"]
+
+CONNECT_S = (1.5, 3.0, 5.0)  # the first try is short: its failure is cheap, a dead caller is not
+WATCH_S = 0.25
+
+
+class FluxClient:
+    """The process's way to Flux. `connect_s`: deadlines of successive handshakes, seconds."""
+
+    def __init__(self, url: str, api_key: str = "", *, connect_s: tuple[float, ...] = CONNECT_S) -> None:
+        self.url = url
+        self.sdk = sdk_client(url, api_key)
+        self.connect_s = connect_s
+        self.connections: set[FluxConnection] = set()
+        self._session: aiohttp.ClientSession | None = None
+        self._watch: asyncio.TimerHandle | None = None
+
+    def open(self, options: flux.FluxOptions, on_event: Callable[[ListenEvent], None]) -> FluxConnection:
+        """A call's listening; nothing is connected before its `run()`.
+
+        `on_event` is called in the event loop and must be quick. Raises BadFluxOptions for what the service
+        would refuse.
+        """
+        problems = options.validate()
+        if problems:
+            raise flux.BadFluxOptions(problems)
+        return FluxConnection(self, options, on_event)
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The HTTP session, made at the first use in the running loop."""
+        if self._session is None or self._session.closed:
+            self._session = speech_session()
+        return self._session
+
+    def watch(self, connection: FluxConnection) -> None:
+        """Look after a connection; one timer serves all of them."""
+        self.connections.add(connection)
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().call_later(WATCH_S, self._look)
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._watch = loop.call_later(WATCH_S, self._look) if self.connections else None
+        for connection in tuple(self.connections):
+            connection.check(loop.time())
+
+    async def close(self) -> None:
+        """At the end of the process, after the calls."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        if self._session is not None:
+            await self._session.close()
