@@ -360,15 +360,8 @@ class Call:
 
     def _start_reply(self, command: ev.StartReply) -> None:
         number = command.reply
-        task = self._loop.create_task(
-            run_reply(
-                self._services.agent,
-                number,
-                command.turn,
-                command.notes,
-                lambda said: self._said(number, said),
-            )
-        )
+        agent, emit = self._services.agent, partial(self._said, number)
+        task = self._loop.create_task(run_reply(agent, number, command.turn, command.notes, emit))
         self._replies[number] = task
         task.add_done_callback(lambda _: self._replies.pop(number, None))
 

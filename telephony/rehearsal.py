@@ -54,6 +54,9 @@ class Voice:
 
     def __init__(self, *, exact: bool = True) -> None:
         self.words: list[SpokenWord] = []
+        self.ends: dict[int, list[int]] = {}
+        """For each reply, where its words end."""
+        self._made: dict[int, int] = {}
         self._exact = exact
 
     def render(self, reply: int, text: str) -> tuple[bytes, tuple[ev.WordTime, ...]]:
@@ -64,7 +67,9 @@ class Voice:
         for time in times:
             number = len(self.words)
             self.words.append(SpokenWord(reply, time.text, time.end - time.start, number))
+            self.ends.setdefault(reply, []).append(self._made.get(reply, 0) + time.end)
             audio[time.start : time.end] = bytes([1 + number % FIRST_WORDS]) * (time.end - time.start)
+        self._made[reply] = self._made.get(reply, 0) + samples
         exact = tuple([ev.WordTime(t.text, t.start, t.end, estimated=False) for t in times])
         return bytes(audio), exact if self._exact else ()
 
@@ -84,8 +89,10 @@ class Rehearsal:
         way_out: Callable[[float], float] = lambda now: 0.02,
         way_back: Callable[[float], float] = lambda now: 0.02,
         lose_mark: Callable[[str], bool] = lambda name: False,
+        drift_ppm: float = 0.0,
     ) -> None:
-        """`think_s`: until the agent's first word; `speak_s`: until a phrase's audio; ways: delays in s."""
+        """`think_s`: until the agent's first word; `speak_s`: until a phrase's audio; ways: delays in s;
+        `drift_ppm`: how much faster than ours the ear's clock runs."""
         self.manners = manners or Manners()
         self.policy = policy or Policy()
         self.conversation = Conversation(self.manners, self.policy)
@@ -95,11 +102,11 @@ class Rehearsal:
         self.tape: list[tuple[float, ev.Event, list[ev.Command]]] = []
         self.ended = ""
         self.transferred_to = ""
-        self.sent_after_clear = 0
         self._agent = agent
         self._think_s, self._speak_s = think_s, speak_s
         self._out, self._back, self._lose = way_out, way_back, lose_mark
         self._last_out = self._last_back = 0.0
+        self._rate = 1 + drift_ppm / 1e6
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._store = SpokenStore()
@@ -151,8 +158,14 @@ class Rehearsal:
         heapq.heappush(self._queue, (self.now + delay, self._count, do))
 
     def _clock(self) -> None:
-        self.put(ev.CallerClock(round(self.now * 1000)))
+        stamp = ev.CallerClock(round(self.ear_now * 1000))
+        self.after(self._back(self.now), partial(self.put, stamp))
         self.after(1.0, self._clock)
+
+    @property
+    def ear_now(self) -> float:
+        """The moment on the ear's own clock."""
+        return self.now * self._rate
 
     def _tick(self) -> None:
         self._write_due()
@@ -229,7 +242,7 @@ class Rehearsal:
 
     def truly_heard(self, until: float | None = None) -> list[tuple[SpokenWord, int]]:
         """The words that the ear played, in order, with how many samples of each; runs, so repeats show."""
-        audio = self.ear.played(self.now if until is None else until)
+        audio = self.ear.played((self.now if until is None else until) * self._rate)
         runs: list[tuple[SpokenWord, int]] = []
         at, last = 0, -1
         for byte in _runs(audio):
@@ -263,6 +276,10 @@ class Rehearsal:
                     perform(command)
         self._busy = False
 
+    def word_ends(self, reply: int) -> list[int]:
+        """Where the words of a reply truly end, in samples of it."""
+        return self.voice.ends.get(reply, [])
+
     def _play(self, command: ev.Play) -> None:
         available = self._store.available(command.reply)
         ends = self._ends.get(command.reply, [])
@@ -284,25 +301,20 @@ class Rehearsal:
         self.after(at - self.now, do)
 
     def _ear_media(self, audio: bytes) -> None:
-        self.ear.media(self.now, audio)
-        self._wake_ear()
+        self.ear.media(self.ear_now, audio)
+        self._marks(self.ear.due(self.ear_now))
 
     def _ear_mark(self, name: str) -> None:
-        self._marks(self.ear.mark(self.now, name))
+        self._marks(self.ear.mark(self.ear_now, name))
 
     def _ear_clear(self) -> None:
-        self._marks(self.ear.clear(self.now))
-
-    def _wake_ear(self) -> None:
-        self._marks(self.ear.due(self.now))
-        due = self.ear.next_deadline()
-        if due is not None:
-            self.after(max(0.0, due - self.now), lambda: self._marks(self.ear.due(self.now)))
+        self._marks(self.ear.clear(self.ear_now))
 
     def _marks(self, names: list[str]) -> None:
+        """Marks that the ear gave back go home; the ear is asked again when its next one is due."""
         due = self.ear.next_deadline()
-        if due is not None and due > self.now:
-            self.after(due - self.now, lambda: self._marks(self.ear.due(self.now)))
+        if due is not None and due > self.ear_now:
+            self.after((due - self.ear_now) / self._rate, lambda: self._marks(self.ear.due(self.ear_now)))
         for name in names:
             if not self._lose(name):
                 at = self._last_back = max(self._last_back, self.now + self._back(self.now))

@@ -13,7 +13,7 @@ from telephony import events as ev
 from telephony.conversation import Conversation
 from telephony.policy import Policy
 from telephony.rehearsal import Rehearsal
-from telephony.reply.agent import Expect, HangUp, Manners, Note, Said, Say, Turn, Wait
+from telephony.reply.agent import Expect, Manners, Note, Said, Say, Turn, Wait
 
 TEXTS = st.sampled_from(
     [
@@ -30,8 +30,8 @@ TEXTS = st.sampled_from(
 )
 LONG = "This is a rather long answer that goes on for a while. It has two sentences. Is that fine?"
 ANSWERS: tuple[tuple[Said, ...], ...] = (
-    ("Fine.",), (LONG,), (LONG, Expect("yes_no")), (Say(LONG, interruptible=False),), (Note(a=1), "Noted."), (),
-    ("Take your time.", Wait()), ("Your number?", Expect("digits")),
+    ("Fine.",), (LONG,), (LONG, Expect("yes_no")), (Say(LONG, interruptible=False),), (Note(a=1), "Noted."),
+    (), ("Take your time.", Wait()), ("Your number?", Expect("digits")),
 )  # fmt: skip
 
 

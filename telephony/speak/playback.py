@@ -222,6 +222,8 @@ class _Spoken:
     """Samples that a mark has proved."""
     frozen: Heard | None = None
     """What was heard when a `clear` went out."""
+    unplayed: int = 0
+    """Samples that the `clear` is thought to have removed."""
     first_sent_at: float | None = None
 
 
@@ -284,6 +286,9 @@ class Ledger:
         self._replies: dict[int, _Spoken] = {}
         self._marks: OrderedDict[str, _OpenMark] = OrderedDict()
         self._line = _Line()
+        self._cleared: set[str] = set()
+        self._clear_at = 0.0
+        self._clear_late = 0.0
         self._play_end = 0.0
         self._run = 0
 
@@ -342,9 +347,14 @@ class Ledger:
 
     def mark_played(self, name: str, now: float) -> bool:
         """A mark came back. False: it proves nothing (cleared, duplicate, unknown)."""
-        mark = self._marks.pop(name, None)
+        mark = self._marks.get(name)
         if mark is None:
+            self._clear_answered(name, now)
             return False
+        # The line keeps its order: marks before this one that have not come are lost.
+        while next(iter(self._marks)) != name:
+            self._marks.popitem(last=False)
+        del self._marks[name]
         self._line.mark(mark.run, now - mark.expected)
         spoken = self._replies.get(mark.reply)
         if spoken is not None:
@@ -355,6 +365,12 @@ class Ledger:
                 other.floor = max(other.floor, other.sent)
         return True
 
+    def _clear_answered(self, name: str, now: float) -> None:
+        """A cleared mark came back: not proof of anything heard, but of when the `clear` took effect."""
+        if name in self._cleared:
+            self._cleared.clear()
+            self._clear_late = max(0.0, now - self._clear_at - (self._line.least or 0.0))
+
     def clock(self, stream_ms: int, now: float) -> None:
         """The caller's side of the line: Twilio's timestamp of a frame that came at `now`."""
         self._line.clock(stream_ms, now)
@@ -364,9 +380,12 @@ class Ledger:
         for reply, spoken in self._replies.items():
             if spoken.segments:
                 spoken.frozen = self.heard(reply, now)
+                spoken.unplayed = spoken.sent - spoken.frozen.samples
                 spoken.segments.clear()
                 spoken.sent = spoken.frozen.samples
+        self._cleared = set(self._marks)
         self._marks.clear()
+        self._clear_at, self._clear_late = now, 0.0
         self._play_end = now
 
     # what was heard
@@ -377,7 +396,7 @@ class Ledger:
         if spoken is None:
             return Heard(0, 0.0)
         if not spoken.segments:
-            return spoken.frozen or Heard(0, 0.0)
+            return self._settled(spoken, now)
         position, bound = spoken.floor, 0.0
         if spoken.frozen is not None:
             position = max(position, spoken.frozen.samples)
@@ -391,6 +410,19 @@ class Ledger:
         if spoken.floor >= spoken.sent:
             return Heard(spoken.sent, 0.0)
         return Heard(min(position, spoken.sent), (bound + self._overdue(now)) * 1000)
+
+    def _settled(self, spoken: _Spoken, now: float) -> Heard:
+        """What was heard when the last `clear` took effect.
+
+        A stalled line delays the `clear` too; what was sent before it may then have been heard after all.
+        """
+        if spoken.frozen is None:
+            return Heard(0, 0.0)
+        late = self._clear_late
+        if self._cleared:
+            late = max(0.0, now - self._clear_at - (self._line.least or 0.0))
+        more = min(late, spoken.unplayed / PHONE_RATE)
+        return Heard(spoken.frozen.samples, spoken.frozen.bound_ms + more * 1000)
 
     def _overdue(self, now: float) -> float:
         """How long the next mark is overdue: lost, or the line stands still; either widens the bound."""

@@ -51,7 +51,7 @@ class PacingWheel:
                 tick(now)
             except Exception:  # one call's failing write must not stop the others' audio
                 log.exception("a call's tick failed")
-        # An absolute deadline, so that lateness does not add up; ticks missed in a long stall are not made up.
+        # An absolute deadline, so that lateness does not add up; after a long stall none are made up.
         self._due = max(self._due + TICK_S, loop.time())
         if any(self._slots):
             self._timer = loop.call_at(self._due, self._tick)

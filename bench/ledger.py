@@ -1,0 +1,132 @@
+"""How well the ledger knows what was heard: 500 interruptions at random moments, over clean and bad lines.
+
+The ear is the pure playout on virtual time; its truth is how many samples it played before `clear` took
+effect. Printed for each line: the error of the ledger's position in ms and in words, and how many errors were
+larger than the bound that the ledger stated.
+
+    python bench/ledger.py            about half a minute
+    python bench/ledger.py --quick    30 interruptions a line: for correctness, not for figures
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from telephony.events import PHONE_RATE, Play
+from telephony.policy import Policy
+from telephony.rehearsal import Rehearsal, Voice
+from telephony.reply.agent import Manners, Say
+
+TEXT = (
+    "The quick brown fox jumps over the lazy dog while the band plays on, and nobody in the old house "
+    "by the river seems to mind. Later in the evening a small crowd gathers to listen. Then it rains."
+)
+QUIET = Manners(greeting=Say(""), silence=())
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line's impairments: delays in s, of each message, in order."""
+
+    name: str
+    base_s: float
+    jitter_s: float
+    lost_marks: float
+    drift_ppm: float
+    stall_s: float = 0.0
+    exact: bool = True
+
+    def way(self, dice: random.Random) -> Callable[[float], float]:
+        stall_at = dice.uniform(0.5, 6.0)
+
+        def delay(now: float) -> float:
+            stalled = max(0.0, stall_at + self.stall_s - now) if now > stall_at else 0.0
+            return self.base_s + dice.uniform(0, self.jitter_s) + (stalled if self.stall_s else 0.0)
+
+        return delay
+
+
+LINES = (
+    Line("clean", 0.03, 0.0, 0.0, 0.0),
+    Line("clean, word times estimated", 0.03, 0.0, 0.0, 0.0, exact=False),
+    Line("impaired: 60 ms jitter, 10 % of marks lost, 300 ppm", 0.03, 0.06, 0.1, 300.0),
+    Line("no marks return at all", 0.03, 0.02, 1.0, 0.0),
+    Line("a stall of 0.8 s", 0.03, 0.02, 0.0, 500.0, stall_s=0.8),
+)
+
+
+@dataclass(frozen=True)
+class Miss:
+    """One interruption's error."""
+
+    ms: float
+    words: int
+    bound_ms: float
+
+    @property
+    def outside(self) -> bool:
+        return self.ms > self.bound_ms + 0.5
+
+
+def interrupt(line: Line, seed: int) -> Miss:
+    """One call: a long answer, interrupted at a random moment."""
+    dice = random.Random(seed)
+    talk = Rehearsal(
+        lambda turn, notes: [TEXT],
+        QUIET,
+        Policy(),
+        voice=Voice(exact=line.exact),
+        way_out=line.way(dice),
+        way_back=line.way(dice),
+        lose_mark=lambda name: dice.random() < line.lost_marks,
+        drift_ppm=line.drift_ppm,
+    )
+    talk.run(2)
+    talk.caller("tell me")
+    talk.run(dice.uniform(0.3, 11.0))
+    talk.flux("StartOfTurn", "wait please")
+    reply = max(command.reply for command in talk.commands if isinstance(command, Play))
+    talk.run(0.6)
+    claimed = talk.conversation.ledger.heard(reply, talk.now)
+    talk.run(3.0)
+    truth = sum(len(segment.payload) for segment in talk.ear.segments)
+    borders = talk.word_ends(reply)
+    words = abs(sum(end <= claimed.samples for end in borders) - sum(end <= truth for end in borders))
+    return Miss(abs(claimed.samples - truth) * 1000 / PHONE_RATE, words, claimed.bound_ms)
+
+
+def percentile(values: list[float], share: float) -> float:
+    ranked = sorted(values)
+    return ranked[min(len(ranked) - 1, round(share * (len(ranked) - 1)))]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="30 interruptions a line")
+    count = 30 if parser.parse_args().quick else 500
+    print(f"{count} interruptions a line; error of the heard position\n")
+    print(
+        f"{'line':<52}{'p50 ms':>8}{'p95':>7}{'p99':>7}{'max':>7}"
+        f"{'words p99':>11}{'bound p50':>11}{'outside':>9}"
+    )
+    for line in LINES:
+        misses = [interrupt(line, seed) for seed in range(count)]
+        ms = [miss.ms for miss in misses]
+        row = [percentile(ms, share) for share in (0.5, 0.95, 0.99, 1.0)]
+        words = percentile([float(miss.words) for miss in misses], 0.99)
+        bound = percentile([miss.bound_ms for miss in misses], 0.5)
+        outside = sum(miss.outside for miss in misses)
+        print(
+            f"{line.name:<52}{row[0]:>8.0f}{row[1]:>7.0f}{row[2]:>7.0f}{row[3]:>7.0f}{words:>11.0f}"
+            f"{bound:>11.0f}{outside:>9}"
+        )
+    print("\nto reach: clean p99 <= 60 ms and <= 1 word; impaired p99 <= 150 ms; outside = 0")
+
+
+if __name__ == "__main__":
+    main()
