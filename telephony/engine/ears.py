@@ -39,6 +39,14 @@ class Ear(Protocol):
 class Ears(Protocol):
     """Gives out the hearings of one process."""
 
+    notes: tuple[str, ...]
+    """What is missing here and what is used instead."""
+
+    @property
+    def state(self) -> str:
+        """For /healthz: loading, ready, loudness."""
+        ...
+
     async def open(self, options: HearingOptions) -> Ear:
         """The hearing of a new stream. Raises EarLost where none can be had now."""
         ...

@@ -15,7 +15,7 @@ from aiohttp import web
 from telephony.engine.audio_input import LISTEN_ENCODINGS, AudioInput
 from telephony.engine.ears import Ear, EarLost, Ears
 from telephony.engine.flux_session import MULTILINGUAL, FluxSession
-from telephony.engine.sockets import EngineSocket, Gone
+from telephony.engine.sockets import EngineSocket, Gone, Idle
 from telephony.errors import BadAudio, FluxProtocolError, LocalProtocolError
 from telephony.listen.flux import (
     INTERNAL_ERROR,
@@ -34,6 +34,7 @@ from telephony.listen.flux import (
 
 log = logging.getLogger(__name__)
 
+IDLE = "NET-0001"  # the service's code on /v1/listen, too
 BAD_AUDIO = "DATA-0000"  # the service's code on /v1/listen; what /v2 says is not documented
 
 
@@ -69,6 +70,8 @@ class ListenStream:
             ending = await self._serve()
         except Gone as gone:
             ending = str(gone)
+        except Idle:
+            ending = await self._fail(IDLE, "nothing was received for 60 s, not even a ping", 1011)
         except BadAudio as error:
             ending = await self._fail(BAD_AUDIO, str(error), 1008)
         except FluxProtocolError as error:

@@ -83,6 +83,9 @@ class LoudnessEar:
 class LoudnessEars:
     """As many as are asked for: they cost next to nothing."""
 
+    notes: tuple[str, ...] = ()
+    state = "loudness"
+
     async def open(self, options: HearingOptions) -> LoudnessEar:
         """The hearing of a new stream."""
         return LoudnessEar(options)

@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from telephony.engine.aura_session import AuraSession
 from telephony.engine.ears import Ears
 from telephony.engine.listen_handler import ListenStream, read_options
+from telephony.engine.mouth import Mouth, NoVoice, VoiceSource
 from telephony.engine.sockets import EngineSocket, is_websocket, new_request_id, refuse
+from telephony.engine.speak_handler import SpeakStream, TalkSession
+from telephony.engine.speak_options import BadSpeakOptions, SpeakOptions
+from telephony.engine.speak_rest import speak_once
+from telephony.engine.speak_session import SpeakSession
 from telephony.listen.flux import BadFluxOptions
 
 log = logging.getLogger(__name__)
@@ -21,6 +28,12 @@ STREAMS_PER_CORE = 2
 """Listening streams that a core carries at once (0.3 to 0.45 CPU seconds a second each)."""
 HANDSHAKE_S = 15.0
 """A connection that has not sent a whole request by then is dropped."""
+
+
+MAX_BODY = 64 * 1024
+"""Bytes of a request's body."""
+SPEAKING_SOCKETS = 200
+"""Speaking sockets at once. Most of them wait; they share one voice."""
 
 
 def default_limit() -> int:
@@ -33,24 +46,28 @@ class Engine:
     """What the handlers share."""
 
     ears: Ears
+    mouth: Mouth
     listen_limit: int = field(default_factory=default_limit)
     listening: int = 0
     """Streams being listened to now."""
+    speaking: int = 0
+    """Speaking sockets that are open."""
     open_sockets: set[EngineSocket] = field(default_factory=set)
-    notes: tuple[str, ...] = ()
-    """What is missing here and what is used instead, for /healthz."""
 
 
 ENGINE = web.AppKey("engine", Engine)
 
 
 def make_app(engine: Engine) -> web.Application:
-    """The application; closes the hearings when it ends."""
-    app = web.Application()
+    """The application; closes the hearings and the voices when it ends."""
+    app = web.Application(client_max_size=MAX_BODY)
     app[ENGINE] = engine
     app.router.add_get("/healthz", _health)
     app.router.add_get("/v2/listen", _listen)
     app.router.add_route("*", "/v1/listen", _old_listen)
+    for path in ("/v2/speak", "/v1/speak"):
+        app.router.add_get(path, _speak)
+        app.router.add_post(path, _speak_once)
     app.on_shutdown.append(_say_goodbye)
     app.cleanup_ctx.append(_models)
     return app
@@ -58,7 +75,7 @@ def make_app(engine: Engine) -> web.Application:
 
 async def _models(app: web.Application) -> AsyncIterator[None]:
     yield
-    await app[ENGINE].ears.close()
+    await asyncio.gather(app[ENGINE].ears.close(), app[ENGINE].mouth.close())
 
 
 async def _say_goodbye(app: web.Application) -> None:
@@ -69,8 +86,17 @@ async def _say_goodbye(app: web.Application) -> None:
 
 async def _health(request: web.Request) -> web.Response:
     engine = request.app[ENGINE]
-    state = {"status": "ok", "listening": engine.listening, "listen_limit": engine.listen_limit}
-    return web.json_response({**state, "notes": list(engine.notes)})
+    return web.json_response(
+        {
+            "status": "ok",
+            "hearing": engine.ears.state,
+            "listening": engine.listening,
+            "listen_limit": engine.listen_limit,
+            "voice": engine.mouth.state,
+            "speaking": engine.speaking,
+            "notes": [*engine.ears.notes, *([engine.mouth.trouble] if engine.mouth.trouble else [])],
+        }
+    )
 
 
 async def _old_listen(request: web.Request) -> web.Response:
@@ -101,5 +127,60 @@ async def _listen(request: web.Request) -> web.StreamResponse:
         await ListenStream(socket, options, engine.ears, request_id).run()
     finally:
         engine.listening -= 1
+        engine.open_sockets.discard(socket)
+    return socket.response
+
+
+async def _voice(request: web.Request) -> tuple[SpeakOptions, VoiceSource, str]:
+    """The query, checked, the voices, and which of them is asked for. Raises BadSpeakOptions, NoVoice."""
+    options = SpeakOptions.from_query(request.query.items())
+    wrong, right = ("aura", "/v1/speak") if request.path == "/v2/speak" else ("flux", "/v2/speak")
+    if options.model.startswith(f"{wrong}-"):
+        raise BadSpeakOptions("model", f"{options.model} is spoken on {right}")
+    voices = await request.app[ENGINE].mouth.ready()
+    try:
+        return options, voices, voices.resolve(options.model)
+    except KeyError:
+        raise BadSpeakOptions("model", f"there is no voice {options.model!r}") from None
+
+
+async def _speak_once(request: web.Request) -> web.StreamResponse:
+    request_id = new_request_id()
+    try:
+        options, voices, voice = await _voice(request)
+    except BadSpeakOptions as error:
+        return refuse(400, error.code, str(error), request_id)
+    except NoVoice as error:
+        return refuse(503, "NO_VOICE", str(error), request_id)
+    return await speak_once(request, options, voices, voice, request_id)
+
+
+async def _speak(request: web.Request) -> web.StreamResponse:
+    engine, request_id = request.app[ENGINE], new_request_id()
+    if not is_websocket(request):
+        return refuse(400, "WEBSOCKET_REQUIRED", f"GET {request.path} is a websocket", request_id)
+    try:
+        options, voices, voice = await _voice(request)
+    except BadSpeakOptions as error:
+        log.info("speak %s: refused with 400, %s", request_id, error)
+        return refuse(400, error.code, str(error), request_id)
+    except NoVoice as error:
+        log.info("speak %s: refused with 503, %s", request_id, error)
+        return refuse(503, "NO_VOICE", str(error), request_id)
+    if engine.speaking >= SPEAKING_SOCKETS:
+        return refuse(429, "TOO_MANY_REQUESTS", f"{engine.speaking} sockets are open", request_id)
+    session: TalkSession = (
+        SpeakSession(options, request_id, lambda: f"dg_sp_{secrets.token_hex(6)}")
+        if request.path == "/v2/speak"
+        else AuraSession(options, request_id)
+    )
+    engine.speaking += 1
+    socket = EngineSocket(request, request_id)
+    engine.open_sockets.add(socket)
+    try:
+        await socket.accept()
+        await SpeakStream(socket, session, voices, voice).run()
+    finally:
+        engine.speaking -= 1
         engine.open_sockets.discard(socket)
     return socket.response

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from telephony.engine import models
+from telephony.engine.mouth import Mouth
 from telephony.engine.server import HANDSHAKE_S, Engine, default_limit, make_app
+from telephony.engine.voice import Voices
 from telephony.engine.worker_ears import WorkerEars
 from telephony.errors import BadInput, MissingModel
 
@@ -41,10 +43,10 @@ async def serve(options: EngineOptions, stop: asyncio.Event, announce: Callable[
     """
     if options.fetch:
         await _fetch(stop)
-    ears = WorkerEars()
+    ears, mouth = WorkerEars(), Mouth(Voices())
     limit = default_limit() if options.listen_limit is None else options.listen_limit
     runner = web.AppRunner(
-        make_app(Engine(ears, listen_limit=limit)),
+        make_app(Engine(ears, mouth, listen_limit=limit)),
         access_log=None,
         keepalive_timeout=HANDSHAKE_S,
         shutdown_timeout=STOP_S,
@@ -53,6 +55,7 @@ async def serve(options: EngineOptions, stop: asyncio.Event, announce: Callable[
     try:
         port = await _listen(runner, options)
         ears.start()
+        mouth.start()
         await _first(ears.ready(), stop.wait())
         if not stop.is_set():
             announce(f"ws://{_named(options.host)}:{port}")

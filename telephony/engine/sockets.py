@@ -24,6 +24,10 @@ class Gone(Exception):
     """The client has closed, is lost, or was cut off. `str()` says which."""
 
 
+class Idle(Exception):
+    """Nothing came for a minute, not even a ping."""
+
+
 class EngineSocket:
     """A websocket whose reads and writes all end.
 
@@ -31,8 +35,9 @@ class EngineSocket:
     itself.
     """
 
-    def __init__(self, request: web.Request, request_id: str) -> None:
+    def __init__(self, request: web.Request, request_id: str, idle_s: float = IDLE_S) -> None:
         self._request = request
+        self._idle_s = idle_s
         # Deflate would cost CPU to save bytes on loopback. Closing is ours: see close_without_code.
         self._ws = web.WebSocketResponse(
             compress=False,
@@ -54,12 +59,11 @@ class EngineSocket:
         await self._ws.prepare(self._request)
 
     async def receive(self) -> str | bytes:
-        """The next message. Raises Gone when there will be none."""
+        """The next message. Raises Gone when there will be none, Idle when none comes."""
         try:
-            message = await self._ws.receive(IDLE_S)
+            message = await self._ws.receive(self._idle_s)
         except TimeoutError:
-            await self.close(1011, b"NET-0001 nothing was received for 60 s")
-            raise Gone("idle for 60 s") from None
+            raise Idle from None
         if message.type is WSMsgType.TEXT or message.type is WSMsgType.BINARY:
             data: str | bytes = message.data
             return data

@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 
 from telephony.audio import write_wav
 from telephony.engine.loudness import LoudnessEars
+from telephony.engine.mouth import Mouth
 from telephony.engine.server import ENGINE, Engine, make_app
 from telephony.listen.flux import (
     ConfigureFailure,
@@ -22,11 +23,12 @@ from telephony.listen.flux import (
     Warning,
 )
 from tests.engine.engine_client import QUERY, events, listening, noise, refused, serving, silence
+from tests.engine.tone_voice import ToneVoices
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[TestServer]:
-    async with serving(make_app(Engine(LoudnessEars(), listen_limit=4))) as running:
+    async with serving(make_app(Engine(LoudnessEars(), Mouth(ToneVoices()), listen_limit=4))) as running:
         yield running
 
 
@@ -240,7 +242,10 @@ async def test_a_stream_that_breaks_off_in_mid_turn_leaves_nothing_behind(server
 
 
 async def test_a_server_that_stops_says_so() -> None:
-    async with serving(make_app(Engine(LoudnessEars()))) as server, listening(server) as client:
+    async with (
+        serving(make_app(Engine(LoudnessEars(), Mouth(ToneVoices())))) as server,
+        listening(server) as client,
+    ):
         await client.next()
         closing = asyncio.create_task(server.close())
         assert await client.rest() == []
@@ -249,5 +254,5 @@ async def test_a_server_that_stops_says_so() -> None:
 
 
 def test_the_limit_follows_the_cores() -> None:
-    assert Engine(LoudnessEars()).listen_limit % 2 == 0
-    assert replace(Engine(LoudnessEars()), listen_limit=1).listen_limit == 1
+    assert Engine(LoudnessEars(), Mouth(ToneVoices())).listen_limit % 2 == 0
+    assert replace(Engine(LoudnessEars(), Mouth(ToneVoices())), listen_limit=1).listen_limit == 1
