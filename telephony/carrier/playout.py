@@ -74,12 +74,16 @@ class Playout:
 
     def clear(self, now: float) -> list[str]:
         """Throw away what has not been played; all outstanding marks come back at once."""
-        at = round(now * RATE)
         self.clears.append(now)
         back = self.due(now)
         self.marks_cleared += len(self._marks)
         back += [name for _, name in self._marks]
         self._marks.clear()
+        self._cut(now)
+        return back
+
+    def _cut(self, now: float) -> None:
+        at = round(now * RATE)
         while self.segments and self.segments[-1].end > at:
             last = self.segments.pop()
             if last.start < at:
@@ -87,7 +91,11 @@ class Playout:
                 break
         self._end = min(self._end, at)
         self.heard_until = min(self.heard_until, now)
-        return back
+
+    def stop(self, now: float) -> None:
+        """The stream is over: what has not been played never will be, and no mark comes back any more."""
+        self._marks.clear()
+        self._cut(now)
 
     def due(self, now: float) -> list[str]:
         """The marks whose turn has come, in order."""
