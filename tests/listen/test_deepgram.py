@@ -60,6 +60,9 @@ class Line:
         """Seconds of audio that the service has spoken of."""
         return max((info.audio_window_end for info in self.of(flux.TurnInfo)), default=0.0)
 
+    async def until_heard(self, seconds: float) -> None:
+        await self.until(lambda: self.heard_s() >= seconds)
+
     def speak(self, seconds: float) -> None:
         """Give so much audio at once."""
         for _ in range(round(seconds / 0.08)):
@@ -92,7 +95,7 @@ async def test_a_recorded_session_is_heard_through_the_sdk() -> None:
     async with FluxStandIn(lambda _: Recorded(recorded)) as server, listening(server) as line:
         for reached in (7.2, 14.4, 21.6):
             line.speak(7.36)
-            await line.until(lambda at=reached: line.heard_s() >= at)
+            await line.until_heard(reached)
         expected = [m for m in recorded if isinstance(m, flux.TurnInfo)]
         await line.until(lambda: len(line.of(flux.TurnInfo)) == len(expected))
         heard = [(m.event, m.transcript, m.words) for m in line.of(flux.TurnInfo)]
