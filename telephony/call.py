@@ -31,6 +31,7 @@ from telephony.reply.agent import HangUp, Note, Said, Say, Transfer, Wait
 from telephony.reply.runner import run_reply
 from telephony.services import Services
 from telephony.speak.deepgram import PhraseAudio, PhraseDone, PhraseFailed, VoiceDown, VoiceEvent
+from telephony.speak.phrase_order import Part, PhraseOrder, Spoken
 from telephony.speak.playback import Mark, Pacer, SpokenStore
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ class Call:
         self._pacer = Pacer()
         self._phrase_texts: dict[tuple[int, int], str] = {}
         self._phrase_ends: dict[int, list[int]] = {}
+        self._order: dict[int, PhraseOrder] = {}
         self._kept_audio: dict[tuple[int, int], bytearray] = {}
         self._replies: dict[int, asyncio.Task[None]] = {}
         self._inbox: deque[ev.Event] = deque()
@@ -390,6 +392,7 @@ class Call:
     def _drop(self, reply: int) -> None:
         self._store.drop(reply)
         self._phrase_ends.pop(reply, None)
+        self._order.pop(reply, None)
         for key in [key for key in self._phrase_texts if key[0] == reply]:
             self._phrase_texts.pop(key)
             self._kept_audio.pop(key, None)
@@ -397,51 +400,63 @@ class Call:
     # ---- the voice
 
     def _speak(self, command: ev.Speak) -> None:
-        self._phrase_texts[command.reply, command.phrase] = command.text
+        reply, phrase = command.reply, command.phrase
+        self._phrase_texts[reply, phrase] = command.text
+        self._order.setdefault(reply, PhraseOrder()).expect(phrase)
         known = self._services.phrases.get(command.text)
         if known is None:
-            self._voice.speak(command.reply, command.phrase, command.text, draft=command.draft)
+            self._voice.speak(reply, phrase, command.text, draft=command.draft)
             return
-        self._more_audio(command.reply, command.phrase, known.ulaw)
-        self._phrase_spoken(command.reply, command.phrase, known.words, "")
+        self._spoken(reply, phrase, known.ulaw)
+        self._spoken(reply, phrase, Spoken(known.words))
 
     def _voiced(self, event: VoiceEvent) -> None:
         if isinstance(event, PhraseAudio):
             key = (event.reply, event.phrase)
             if key in self._phrase_texts:
                 self._kept_audio.setdefault(key, bytearray()).extend(event.ulaw)
-                self._more_audio(event.reply, event.phrase, event.ulaw)
+                self._spoken(event.reply, event.phrase, event.ulaw)
         elif isinstance(event, PhraseDone):
             self._phrase_done(event)
         elif isinstance(event, PhraseFailed):
-            self._phrase_spoken(event.reply, event.phrase, (), event.reason)
+            self._kept_audio.pop((event.reply, event.phrase), None)
+            self._spoken(event.reply, event.phrase, Spoken(problem=event.reason))
         elif isinstance(event, VoiceDown):
-            log.warning(
-                "call %s: the voice is down: %s %s", self.started.call_sid, event.status, event.reason
-            )
+            sid = self.started.call_sid
+            log.warning("call %s: the voice is down: %s %s", sid, event.status, event.reason)
             self._put(ev.VoiceDown(event.reason, event.status))
 
     def _phrase_done(self, event: PhraseDone) -> None:
         key = (event.reply, event.phrase)
         text, audio = self._phrase_texts.get(key), self._kept_audio.pop(key, None)
-        if text is not None and audio is not None:
-            self._services.phrases.put(text, bytes(audio), event.words)
-            self._phrase_spoken(event.reply, event.phrase, event.words, "")
-        elif text is not None:
-            self._phrase_spoken(event.reply, event.phrase, (), "the voice gave no audio")
+        if text is None:
+            return
+        if audio is None:
+            self._spoken(event.reply, event.phrase, Spoken(problem="the voice gave no audio"))
+            return
+        self._services.phrases.put(text, bytes(audio), event.words)
+        self._spoken(event.reply, event.phrase, Spoken(event.words))
 
-    def _more_audio(self, reply: int, phrase: int, ulaw: bytes) -> None:
-        available = self._store.append(reply, ulaw)
-        self._pacer.extend(reply, available)
-        self._put(ev.ReplyAudio(reply, phrase, len(ulaw)))
+    def _spoken(self, reply: int, phrase: int, part: Part) -> None:
+        """More of a phrase: into the store as soon as all before it is there."""
+        order = self._order.get(reply)
+        if order is None:
+            return
+        for number, ready in order.add(phrase, part):
+            if isinstance(ready, bytes):
+                self._more_audio(reply, number, ready)
+            else:
+                self._phrase_ended(reply, number, ready)
         if self._pacer.reply == reply:
             self._write_due(self._now())
 
-    def _phrase_spoken(self, reply: int, phrase: int, words: tuple[ev.WordTime, ...], problem: str) -> None:
+    def _more_audio(self, reply: int, phrase: int, ulaw: bytes) -> None:
+        self._pacer.extend(reply, self._store.append(reply, ulaw))
+        self._put(ev.ReplyAudio(reply, phrase, len(ulaw)))
+
+    def _phrase_ended(self, reply: int, phrase: int, spoken: Spoken) -> None:
         end = self._store.available(reply)
         if end:
             self._phrase_ends.setdefault(reply, []).append(end)
             self._pacer.phrase_end(reply, end)
-        self._put(ev.PhraseSpoken(reply, phrase, words, problem))
-        if self._pacer.reply == reply:
-            self._write_due(self._now())
+        self._put(ev.PhraseSpoken(reply, phrase, spoken.words, spoken.problem))
