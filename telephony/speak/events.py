@@ -1,0 +1,61 @@
+"""What a voice reports to its call. PURE. Audio is mu-law at 8000 Hz: one byte is one sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from telephony.events import WordTime
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseAudio:
+    """More audio of a phrase."""
+
+    reply: int
+    phrase: int
+    ulaw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseDone:
+    """A phrase's audio is complete."""
+
+    reply: int
+    phrase: int
+    samples: int
+    words: tuple[WordTime, ...] = ()
+    """Where the words lie; empty when the voice does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseFailed:
+    """No more audio of a phrase comes, and it is not complete."""
+
+    reply: int
+    phrase: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseInterrupted:
+    """What the service says of a phrase that was cut: how much of it was played, and which words."""
+
+    reply: int
+    phrase: int
+    played_ms: float
+    text_spoken: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceDown:
+    """The voice could not be reached, was lost with something still to say, or refused us."""
+
+    reason: str
+    status: int | None = None
+    """The HTTP status of a refused handshake."""
+    dg_error: str | None = None
+    """The service's own words for it."""
+
+
+VoiceEvent: TypeAlias = PhraseAudio | PhraseDone | PhraseFailed | PhraseInterrupted | VoiceDown

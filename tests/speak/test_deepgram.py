@@ -1,0 +1,344 @@
+"""The speaking client against a real server: what is asked for is heard, and what was given up is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+from telephony.audio import ulaw_to_linear16
+from telephony.speak.deepgram import (
+    Deadlines,
+    PhraseAudio,
+    PhraseDone,
+    PhraseFailed,
+    PhraseInterrupted,
+    VoiceClient,
+    VoiceConnection,
+    VoiceDown,
+    VoiceEvent,
+)
+from tests.speak.voice_server import RATE, VoiceServer, tone, voice_server
+
+
+class Ear:
+    """Collects what a voice reports."""
+
+    def __init__(self) -> None:
+        self.events: list[VoiceEvent] = []
+        self._seen = asyncio.Event()
+
+    def __call__(self, event: VoiceEvent) -> None:
+        self.events.append(event)
+        self._seen.set()
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def audio(self, reply: int, phrase: int = 0) -> bytes:
+        return b"".join(e.ulaw for e in self.of(PhraseAudio) if (e.reply, e.phrase) == (reply, phrase))
+
+    async def until(self, kind: type[Any], count: int = 1, seconds: float = 8) -> Any:
+        """Wait for the count-th event of this kind, and return it."""
+        async with asyncio.timeout(seconds):
+            while len(self.of(kind)) < count:
+                self._seen.clear()
+                await self._seen.wait()
+        return self.of(kind)[count - 1]
+
+
+@asynccontextmanager
+async def call(
+    server: VoiceServer, model: str = "flux-haley-en", ahead_s: Any = None, **deadlines: float
+) -> AsyncIterator[tuple[VoiceConnection, Ear]]:
+    """A call's voice on a running server."""
+    client = VoiceClient(server.url, "secret", model, deadlines=Deadlines(**deadlines))
+    ear = Ear()
+    voice = client.open(ear, ahead_s)
+    running = asyncio.create_task(voice.run())
+    try:
+        yield voice, ear
+    finally:
+        voice.close()
+        await running
+        await client.close()
+
+
+async def test_a_phrase_is_spoken_whole_with_its_word_times() -> None:
+    async with voice_server() as server, call(server) as (voice, ear):
+        voice.speak(1, 0, "Hello there.")
+        done = await ear.until(PhraseDone)
+        assert (done.reply, done.phrase, done.samples) == (1, 0, round(0.05 * 12 * RATE))
+        assert len(ear.audio(1)) == done.samples
+        (word,) = done.words
+        assert (word.text, word.start, word.end, word.estimated) == ("Hello", 80, 160, False)
+        (session,) = server.sessions
+        assert session.query == {
+            "model": "flux-haley-en", "encoding": "linear16", "sample_rate": "8000", "word_times": "true"
+        }  # fmt: skip
+        assert session.authorization.lower() == "token secret"
+
+
+async def test_the_socket_is_open_before_it_is_needed_and_serves_the_whole_call() -> None:
+    async with voice_server() as server, call(server) as (voice, ear):
+        await server.wait_for(lambda: bool(server.sessions))
+        for reply in range(3):
+            voice.speak(reply, 0, "One.")
+            voice.speak(reply, 1, "Two.")
+        await ear.until(PhraseDone, 6)
+        assert [(e.reply, e.phrase) for e in ear.of(PhraseDone)] == [
+            (r, p) for r in range(3) for p in range(2)
+        ]
+        assert len(server.sessions) == 1
+
+
+async def test_what_was_asked_before_the_socket_is_open_is_spoken() -> None:
+    async with voice_server() as server:
+        client, ear = VoiceClient(server.url, "k", "flux-haley-en"), Ear()
+        voice = client.open(ear)
+        voice.speak(1, 0, "Early.")
+        running = asyncio.create_task(voice.run())
+        await ear.until(PhraseDone)
+        voice.close()
+        await running
+        await client.close()
+
+
+async def test_only_one_phrase_is_on_the_wire() -> None:
+    async with voice_server(pace=True) as server, call(server) as (voice, ear):
+        voice.speak(1, 0, "A longer phrase.")
+        voice.speak(1, 1, "Another one.")
+        await ear.until(PhraseAudio)
+        assert len(server.sessions[0].sent("Speak")) == 1
+        server.go.set()
+        await ear.until(PhraseDone, 2)
+
+
+async def test_a_cancelled_phrase_never_leaks_into_the_next() -> None:
+    """The next phrase's audio is exactly what it is alone, though late audio of the old one comes."""
+    pitch = {"An old one, long enough.": tone(300, 1.2), "New.": tone(900, 0.3)}
+    async with voice_server(audio_of=pitch.__getitem__) as server, call(server) as (voice, ear):
+        voice.speak(9, 0, "New.")
+        await ear.until(PhraseDone)
+    alone = ear.audio(9)
+    late = tone(300, 0.2)
+    async with voice_server(audio_of=pitch.__getitem__, pace=True, late_audio=late) as server:
+        async with call(server) as (voice, ear):
+            voice.speak(1, 0, "An old one, long enough.")
+            voice.speak(1, 1, "New.")
+            await ear.until(PhraseAudio)
+            heard = len(ear.audio(1))
+            voice.cancel(1, 50.0)
+            voice.speak(2, 0, "New.")
+            server.go.set()
+            await ear.until(PhraseDone)
+            assert len(ear.audio(1)) == heard and not ear.audio(1, 1)
+            assert len(ear.audio(2)) == len(alone)
+            assert _pitch(ear.audio(2)) == pytest.approx(900, rel=0.03)
+            assert voice.counts.dropped_bytes >= len(late)
+            assert len(server.sessions) == 1
+
+
+def _pitch(ulaw: bytes) -> float:
+    """Zero crossings of a tone, as Hz."""
+    samples = np.frombuffer(ulaw_to_linear16(ulaw), np.int16)
+    return float(np.count_nonzero(np.diff((samples > 0).astype(int)) > 0) / (len(samples) / RATE))
+
+
+async def test_an_interrupt_carries_what_the_caller_heard_of_the_whole_session() -> None:
+    async with voice_server() as server, call(server) as (voice, ear):
+        voice.speak(1, 0, "Twenty characters...")
+        await ear.until(PhraseDone)  # 1000 ms
+        server.pace = True
+        voice.speak(2, 0, "Sure, and a lot more words than that.")
+        await ear.until(PhraseAudio, len(ear.of(PhraseAudio)) + 1)
+        voice.cancel(2, 60.0)
+        await server.wait_for(lambda: bool(server.sessions[0].sent("Interrupt")))
+        (interrupt,) = server.sessions[0].sent("Interrupt")
+        assert interrupt["playback_offset"] == {"type": "time_ms", "value": 1060}
+        cut = await ear.until(PhraseInterrupted)
+        assert (cut.reply, cut.phrase, cut.text_spoken) == (2, 0, "Sure,")
+
+
+async def test_without_a_position_in_the_speech_on_the_wire_no_offset_is_claimed() -> None:
+    async with voice_server(pace=True) as server, call(server) as (voice, ear):
+        voice.speak(1, 1, "The first phrase came from memory.")  # so 60 ms of the reply is not here
+        await ear.until(PhraseAudio)
+        voice.cancel(1, 60.0)
+        await server.wait_for(lambda: bool(server.sessions[0].sent("Interrupt")))
+        assert "playback_offset" not in server.sessions[0].sent("Interrupt")[0]
+
+
+async def test_a_phrase_cancelled_before_its_first_audio_costs_only_its_socket() -> None:
+    async with voice_server(silent=True) as server, call(server) as (voice, ear):
+        voice.speak(1, 0, "Never heard.")
+        await server.wait_for(lambda: bool(server.sessions and server.sessions[0].sent("Flush")))
+        voice.cancel(1)
+        server.silent = False
+        voice.speak(2, 0, "Heard.")
+        await ear.until(PhraseDone)
+        assert len(server.sessions) == 2 and not ear.of(VoiceDown) and not ear.of(PhraseFailed)
+
+
+async def test_a_draft_is_spoken_on_a_spare_socket_that_becomes_the_call_s() -> None:
+    async with voice_server() as server, call(server) as (voice, ear):
+        voice.speak(1, 0, "Now.")
+        await ear.until(PhraseDone)
+        voice.speak(2, 0, "Draft.", draft=True)
+        await ear.until(PhraseDone, 2)
+        voice.release(2)
+        voice.speak(3, 0, "After.")
+        await ear.until(PhraseDone, 3)
+        first, second = server.sessions
+        assert [len(s.sent("Speak")) for s in (first, second)] == [1, 2]
+
+
+async def test_a_draft_thrown_away_takes_its_socket_with_it_and_disturbs_nothing() -> None:
+    async with voice_server(pace=True) as server, call(server) as (voice, ear):
+        voice.speak(1, 0, "What is being spoken.")
+        await ear.until(PhraseAudio)
+        voice.speak(2, 0, "A draft of some length.", draft=True)
+        await ear.until(PhraseAudio, 2)
+        voice.cancel(2, None)
+        server.go.set()
+        await ear.until(PhraseDone)
+        voice.speak(3, 0, "Another draft.", draft=True)
+        await ear.until(PhraseDone, 2)
+        assert len(server.sessions) == 3
+        assert len(ear.audio(2)) < 0.05 * 23 * RATE
+
+
+async def test_where_a_second_socket_is_refused_drafts_use_the_first() -> None:
+    async with voice_server(refuse_after=1) as server, call(server) as (voice, ear):
+        voice.speak(1, 0, "Now.")
+        await ear.until(PhraseDone)
+        voice.speak(2, 0, "Draft.", draft=True)
+        voice.speak(2, 1, "More of it.", draft=True)
+        await ear.until(PhraseDone, 3)
+        assert not ear.of(VoiceDown) and not ear.of(PhraseFailed)
+
+
+async def test_a_refusal_for_good_is_told_with_the_service_s_own_words() -> None:
+    async with voice_server(refuse=(401, "INVALID_AUTH")) as server, call(server) as (voice, ear):
+        voice.speak(1, 0, "Anything.")
+        down = await ear.until(VoiceDown)
+        assert (down.status, down.dg_error) == (401, "INVALID_AUTH")
+        await ear.until(PhraseFailed)
+        voice.speak(1, 1, "More.")
+        await ear.until(PhraseFailed, 2)
+        assert server.handshakes == 1
+
+
+async def test_a_voice_that_says_nothing_fails_in_time() -> None:
+    async with voice_server(silent=True) as server, call(server, first_audio_s=0.2) as (voice, ear):
+        voice.speak(1, 0, "Never heard.")
+        failed = await ear.until(PhraseFailed)
+        assert failed.reason == "no audio for 0.2 s"
+        server.silent = False
+        voice.speak(1, 1, "Heard.")
+        await ear.until(PhraseDone)
+
+
+async def test_a_voice_that_stops_in_a_phrase_fails_in_time() -> None:
+    async with voice_server(stop_after_chunks=2) as server, call(server, next_audio_s=0.2) as (voice, ear):
+        voice.speak(1, 0, "Half of this is heard.")
+        failed = await ear.until(PhraseFailed)
+        assert failed.reason == "no audio for 0.2 s" and ear.audio(1)
+        server.stop_after_chunks = None
+        voice.speak(2, 0, "Heard.")
+        await ear.until(PhraseDone)
+
+
+async def test_a_voice_that_cannot_be_reached_fails_in_time() -> None:
+    nobody = VoiceServer(url="ws://127.0.0.1:9")
+    async with call(nobody, first_audio_s=0.3) as (voice, ear):
+        voice.speak(1, 0, "Never heard.")
+        await ear.until(PhraseFailed)
+        assert ear.of(VoiceDown)[0].status is None
+
+
+async def test_a_socket_lost_before_the_first_audio_is_made_good() -> None:
+    async with voice_server(drop_after_chunks=0) as server, call(server) as (voice, ear):
+        voice.speak(1, 0, "Heard all the same.")
+        done = await ear.until(PhraseDone)
+        assert done.samples == len(ear.audio(1)) and len(server.sessions) == 2
+        assert not ear.of(PhraseFailed)
+
+
+async def test_a_socket_lost_within_a_phrase_fails_that_phrase_only() -> None:
+    async with voice_server(drop_after_chunks=2) as server, call(server) as (voice, ear):
+        voice.speak(1, 0, "Half of this is heard.")
+        voice.speak(1, 1, "And this.")
+        assert (await ear.until(PhraseFailed)).phrase == 0
+        assert (await ear.until(PhraseDone)).phrase == 1
+        assert len(server.sessions) == 2
+
+
+@pytest.mark.parametrize(
+    ("garbage", "reason"),
+    [
+        (b"<!DOCTYPE html><html>busy</html>", "HTML"),
+        (b'{"error": "no voice"}', "JSON"),
+        (b"ID3" + bytes(100), "MP3"),
+    ],
+)
+async def test_what_is_no_audio_is_refused_and_named(garbage: bytes, reason: str) -> None:
+    audio = {"Bad.": garbage, "Good.": tone(400, 0.3)}
+    async with voice_server(audio_of=audio.__getitem__) as server, call(server) as (voice, ear):
+        voice.speak(1, 0, "Bad.")
+        voice.speak(1, 1, "Good.")
+        assert reason in (await ear.until(PhraseFailed)).reason
+        assert (await ear.until(PhraseDone)).phrase == 1
+
+
+async def test_words_that_cannot_be_spoken_fail_without_harm() -> None:
+    async with voice_server(warn={"...": "NO_SYNTHESIZABLE_TEXT"}, error={"x": "DATA-0002"}) as server:
+        async with call(server) as (voice, ear):
+            voice.speak(1, 0, "...")
+            voice.speak(1, 1, "Fine.")
+            assert (await ear.until(PhraseDone)).phrase == 1
+            voice.speak(2, 0, "x")
+            voice.speak(2, 1, "\ud800 Fine.")
+            assert "DATA-0002" in (await ear.until(PhraseFailed, 2)).reason
+            assert (await ear.until(PhraseDone, 2)).phrase == 1
+
+
+async def test_aura_is_spoken_on_its_own_path() -> None:
+    async with voice_server(pace=True) as server, call(server, "aura-2-thalia-en") as (voice, ear):
+        voice.speak(1, 0, "A phrase of some length.")
+        await ear.until(PhraseAudio)
+        voice.cancel(1, 100.0)
+        voice.speak(2, 0, "Another.")
+        server.go.set()
+        done = await ear.until(PhraseDone)
+        (session,) = server.sessions
+        assert session.path == "/v1/speak" and "word_times" not in session.query
+        assert done.reply == 2 and done.samples == round(0.05 * 8 * RATE)
+        assert len(session.sent("Clear")) == 1
+
+
+async def test_the_voice_waits_while_a_minute_of_audio_is_unheard() -> None:
+    ahead = [61.0]
+    async with (
+        voice_server() as server,
+        call(server, ahead_s=lambda: ahead[0], ahead_check_s=0.05) as (voice, ear),
+    ):
+        voice.speak(1, 0, "Wait for it.")
+        await asyncio.sleep(0.2)  # the absence of something can only be seen in time
+        assert not server.sessions[0].sent("Speak")
+        ahead[0] = 10.0
+        await ear.until(PhraseDone)
+
+
+async def test_closing_is_prompt_and_final() -> None:
+    async with voice_server(silent=True) as server, call(server) as (voice, ear):
+        voice.speak(1, 0, "Never heard.")
+        await server.wait_for(lambda: bool(server.sessions and server.sessions[0].sent("Flush")))
+        voice.close()
+        voice.speak(1, 1, "After the end.")
+        await server.wait_for(lambda: server.sessions[0].over)
+        assert not ear.events
