@@ -1,0 +1,97 @@
+"""Hearing in a process of its own: what becomes of its streams when it crashes, and of the ones after."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp.test_utils import TestServer
+
+from telephony.engine import models
+from telephony.engine.ears import EarLost
+from telephony.engine.heard import HearingOptions
+from telephony.engine.loudness import LoudnessEar
+from telephony.engine.mouth import Mouth
+from telephony.engine.server import Engine, make_app
+from telephony.engine.worker_ears import WorkerEars
+from telephony.listen.flux import Connected, FatalError
+from tests.engine.engine_client import listening, noise, serving, silence
+from tests.engine.tone_voice import ToneVoices
+
+
+@pytest.fixture
+async def ears() -> AsyncIterator[WorkerEars]:
+    if absent := models.missing(["silero-vad", "moonshine-tiny-en"]):
+        pytest.skip(f"models are not here: {', '.join(absent)}")
+    started = WorkerEars()
+    started.start()
+    await started.ready()
+    yield started
+    await started.close()
+
+
+@pytest.fixture
+async def server(ears: WorkerEars) -> AsyncIterator[TestServer]:
+    async with serving(make_app(Engine(ears, Mouth(ToneVoices())))) as running:
+        yield running
+
+
+async def test_a_crash_ends_its_streams_with_an_error_and_is_recovered(
+    server: TestServer, ears: WorkerEars
+) -> None:
+    first = ears.worker_pid
+    assert first is not None
+    async with listening(server) as client, listening(server) as other:
+        for stream in (client, other):
+            await stream.audio(silence(3))
+            await stream.until("Update")
+        os.kill(first, signal.SIGKILL)
+        for stream in (client, other):
+            await stream.audio(silence(3))
+            error = (await stream.rest())[-1]
+            assert isinstance(error, FatalError)
+            assert error.code == "INTERNAL_SERVER_ERROR"
+            assert stream.close_code == 1011
+    async with listening(server) as client:
+        assert isinstance(await client.next(), Connected)
+        await client.audio(silence(3))
+        await client.until("Update")
+        assert ears.worker_pid not in (None, first)
+
+
+async def test_noise_and_silence_start_no_turn(server: TestServer) -> None:
+    async with listening(server) as client:
+        await client.audio(noise(20) + silence(20))
+        messages = await client.close_stream()
+        assert {getattr(message, "event", "Update") for message in messages} == {"Update"}
+
+
+async def test_a_worker_that_never_starts_leaves_loudness() -> None:
+    ears = WorkerEars((sys.executable, "-c", "raise SystemExit(3)"))
+    ears.start()
+    await asyncio.wait_for(ears.ready(), 20)
+    assert ears.state == "loudness"
+    assert "no words are heard" in ears.notes[0]
+    assert isinstance(await ears.open(HearingOptions()), LoudnessEar)
+    await ears.close()
+
+
+async def test_without_models_the_way_out_is_told(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    ears = WorkerEars()
+    ears.start()
+    await asyncio.wait_for(ears.ready(), 20)
+    assert "run python -m telephony.engine.models" in ears.notes[0]
+    await ears.close()
+
+
+async def test_a_stream_of_a_worker_that_is_gone_is_lost(ears: WorkerEars) -> None:
+    ear = await ears.open(HearingOptions())
+    await ears.close()
+    with pytest.raises(EarLost):
+        async for _ in ear.hear(silence(1)):
+            pass
