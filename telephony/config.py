@@ -7,6 +7,7 @@ empty value means the default. What cannot be right is refused here, before anyt
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from telephony.errors import BadSetting
 from telephony.secret import Secret, mask
 from telephony.values import (
     Kind,
+    api_url,
     choice,
     host_is_loopback,
     number,
@@ -38,6 +40,7 @@ CLOUD_URL = "wss://api.deepgram.com"
 CLOUD_DOMAIN = "deepgram.com"
 LOCAL = "local"
 EAGER_THRESHOLD_WHEN_ON = 0.5  # what EAGER means without FLUX_EAGER_EOT_THRESHOLD
+ACCOUNT_SID = re.compile("AC[0-9a-fA-F]{32}")
 MULAW_RATE = 8000  # G.711 knows no other
 
 BargeIn = Literal["patient", "immediate", "off"]
@@ -140,11 +143,23 @@ class Settings:
         "YAML file: which agent, voice, language and greeting answer which number; blocked callers",
     )
     human_number: str = _setting(text(), "", "number that a script's `${HUMAN_NUMBER}` transfers to")
+    twilio_account_sid: str = _setting(
+        text(), "", "`AC...`: the account, for what is done by REST: dialling, transfers, numbers"
+    )
     twilio_auth_token: tuple[Secret, ...] = _setting(
         secrets(),
         "",
         "checks that webhooks come from Twilio; several, comma separated, while changing over (the first"
         " signs). Without it the server stays on this machine",
+    )
+    twilio_api_key: str = _setting(
+        text(), "", "`SK...`: signs in to REST in place of the auth token, with TWILIO_API_SECRET"
+    )
+    twilio_api_secret: Secret | None = _setting(secret(), "", "of TWILIO_API_KEY")
+    twilio_region: str = _setting(text(), "", "where calls are processed, `ie1` or `au1`; with TWILIO_EDGE")
+    twilio_edge: str = _setting(text(), "", "where Twilio is entered, `dublin`; with TWILIO_REGION")
+    twilio_api_url: str = _setting(
+        api_url(), "", "another address of the REST API, `http://127.0.0.1:port`: a stand-in, for tests"
     )
     public_url: str = _setting(public_url(), "", "`https://host` as Twilio sees this server")
     stream_secret: tuple[Secret, ...] = _setting(
@@ -236,7 +251,7 @@ def _parse(setting: Setting, given: str) -> object:
 
 def _checked(settings: Settings, given: Mapping[str, str]) -> Settings:
     """The checks that need more than one setting, and the defaults that follow from others."""
-    for check in (_mulaw_rate, _language_hints, _eager, _public):
+    for check in (_mulaw_rate, _language_hints, _eager, _public, _rest):
         settings = check(settings, given)
     return settings
 
@@ -278,6 +293,20 @@ def _public(settings: Settings, given: Mapping[str, str]) -> Settings:
         raise BadSetting(
             "PUBLIC_URL", given["PUBLIC_URL"], "it needs TWILIO_AUTH_TOKEN, to tell Twilio from others"
         )
+    return settings
+
+
+def _rest(settings: Settings, given: Mapping[str, str]) -> Settings:
+    """What belongs together is given together."""
+    if bool(settings.twilio_region) != bool(settings.twilio_edge):
+        name = "TWILIO_REGION" if settings.twilio_region else "TWILIO_EDGE"
+        # Hosts with a region alone were switched off; with an edge alone the region is a guess.
+        raise BadSetting(name, given[name], "TWILIO_REGION and TWILIO_EDGE are set together")
+    if settings.twilio_api_key and not settings.twilio_api_secret:
+        raise BadSetting("TWILIO_API_KEY", settings.twilio_api_key, "it needs TWILIO_API_SECRET")
+    if settings.twilio_account_sid and not ACCOUNT_SID.fullmatch(settings.twilio_account_sid):
+        allowed = "an account begins with AC (a key, SK..., goes into TWILIO_API_KEY)"
+        raise BadSetting("TWILIO_ACCOUNT_SID", given["TWILIO_ACCOUNT_SID"], allowed)
     return settings
 
 

@@ -172,6 +172,22 @@ def public_url() -> Kind:
     return Kind(parse, allowed)
 
 
+def api_url() -> Kind:
+    """`https://host`, or `http://` on this machine; "" if unset."""
+    allowed = "https://host, or http://127.0.0.1:port"
+
+    def parse(value: str) -> str:
+        if not value:
+            return ""
+        url = value.rstrip("/")
+        plain = not _address_fault(url, ("https", "http"))
+        if not plain or (url.startswith("http:") and not host_is_loopback(urlsplit(url).hostname or "")):
+            raise ValueError(allowed)
+        return url
+
+    return Kind(parse, allowed)
+
+
 def host_is_loopback(host: str) -> bool:
     """Whether only this machine can reach `host`. A name other than localhost may lead anywhere."""
     if host.lower() == "localhost":

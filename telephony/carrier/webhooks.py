@@ -13,6 +13,7 @@ from aiohttp import web
 
 from telephony.carrier.after import ENDED, OVER, RESUME_WINDOW_S, RESUMES, Answer, answer_after
 from telephony.carrier.incoming import verified_form
+from telephony.carrier.twilio_errors import explain
 from telephony.line import LINE, Form, Line
 from telephony.routes import Route
 from telephony.twiml_files import clip_parameter, render
@@ -100,7 +101,8 @@ async def stream_status(request: web.Request) -> web.Response:
     form = await verified_form(request)
     error = form.get("StreamError", "")
     level = logging.WARNING if error else logging.INFO
-    log.log(level, "call %s: %s %s", _call_sid(form), form.get("StreamEvent", "?"), error[:300])
+    known = explain(error[:5])  # the text begins with the code
+    log.log(level, "call %s: %s %s %s", _call_sid(form), form.get("StreamEvent", "?"), error[:300], known)
     return web.Response(status=204)
 
 
@@ -109,10 +111,11 @@ async def fallback(request: web.Request) -> web.Response:
     form = await verified_form(request)
     call_sid = _call_sid(form)
     log.error(
-        "call %s: Twilio could not use our answer: error %s at %s",
+        "call %s: Twilio could not use our answer: error %s at %s %s",
         call_sid,
         form.get("ErrorCode", "?"),
         form.get("ErrorUrl", "?").partition("?")[0],
+        explain(form.get("ErrorCode")),
     )
     await request.app[LINE].call_ended(call_sid)
     return _twiml(request, call_sid, FALLBACK)
