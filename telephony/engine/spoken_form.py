@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from telephony.engine import spoken_numbers
 from telephony.engine.number_words import cardinal, digits
@@ -68,10 +68,12 @@ def spoken_form(text: str) -> tuple[SpokenToken, ...]:
     matches = list(_pieces(plain))
     words = [_bare(plain[start:end]) for start, end in matches]
     shouted = _is_shouted(words)
-    tokens = []
+    tokens: list[SpokenToken] = []
     for index, (start, end) in enumerate(matches):
         spoken = _say(words, index, shouted)
         pause = _pause_after(plain[start:end], words[index], index + 1 == len(words))
+        if not spoken and pause and tokens and not tokens[-1].pause:  # "yes — no": the dash is a pause
+            tokens[-1] = replace(tokens[-1], pause=pause)
         tokens.append(SpokenToken(text[start:end], start, end, " ".join(spoken.split()), pause))
     return tuple(tokens)
 
@@ -183,9 +185,8 @@ def _letters(word: str, before: str, shouted: bool) -> str:
     parts = re.split(r"[-/]", word)
     if len(parts) > 1 and any(_CAPITALS.match(part) or part.isdigit() for part in parts):
         return " ".join(_say([part], 0, shouted) for part in parts if part)
-    return _UNSAID.sub(" ", word.replace("&", " and ").replace("/", " ").replace("@", " at ")).replace(
-        "_", " "
-    )
+    signs = word.replace("&", " and ").replace("@", " at ").replace("_", " ")
+    return re.sub(r"\d+", lambda found: f" {_digits(found[0])} ", _UNSAID.sub(" ", signs))
 
 
 def _is_spelled(lower: str) -> bool:
@@ -205,13 +206,17 @@ def _letter(letter: str) -> str:
     return LETTERS.get(letter.lower()) or (digits(letter) if letter in "0123456789" else letter)
 
 
+def _digits(text: str) -> str:
+    return cardinal(int(text)) if len(text) < 3 and text[0] != "0" else digits(text)
+
+
 def _code(word: str) -> str:
     """Letters and digits in one: "B12" -> "bee twelve", "X7Q2" -> "ex seven cue two", "iPhone15"."""
     parts = re.findall(r"[A-Za-z]+|\d+", word)
     said = []
     for part in parts:
         if part.isdigit():
-            said.append(cardinal(int(part)) if len(part) < 3 and part[0] != "0" else digits(part))
+            said.append(_digits(part))
         elif len(part) <= 2 or part.isupper() and _is_spelled(part.lower()):
             said.append(spell(part))
         else:

@@ -17,10 +17,10 @@ from telephony.engine.word_times import speech_frames
 Samples = npt.NDArray[np.float32]
 
 LEVEL_DBFS = -20.0  # of the parts with speech: the level that audio.py asks of every voice
-_GAIN_DB = (-9.0, 12.0)  # a clause that needs more than this is not speech
+_GAIN_DB = (-15.0, 15.0)  # a clause that needs more than this is not speech
 _PEAK = 0.89  # -1 dBFS
-# Tone of the room: at -72 dBFS it cannot be heard, yet mu-law's smallest step (8 of 32768) leaves no stretch of
-# it constant.
+# Tone of the room: at -72 dBFS it cannot be heard, yet no stretch of it is constant in mu-law, whose smallest
+# step is 8 of 32768.
 _TONE = 8.0 / 32768
 
 _LEAD_S = 0.020  # kept before the first sound: a soft consonant begins below the threshold
@@ -29,7 +29,7 @@ _FADE_IN_S, _FADE_OUT_S = 0.004, 0.012
 
 PAUSE_S = {"": 0.03, ",": 0.12, ";": 0.18, ":": 0.18, ".": 0.28, "?": 0.28, "!": 0.28}
 # Behind a text's last clause: the reply's next text follows, or the caller answers; neither should wait.
-LAST_PAUSE_S = {**PAUSE_S, ".": 0.14, "?": 0.10, "!": 0.14}
+LAST_PAUSE_S = {**PAUSE_S, ".": 0.22, "?": 0.15, "!": 0.22}
 
 _WINDOW_S, _SEARCH_S = 0.030, 0.012  # WSOLA: two periods of a low voice, and as far as one
 
