@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from telephony.errors import BadAudio, SocketLost
-from telephony.events import PHONE_RATE, WordTime
+from telephony.events import PHONE_RATE
 from telephony.listen.transport import HandshakeRefused, SpeechSocket, connected
 from telephony.speak import messages as wire
 from telephony.speak.events import (
@@ -28,6 +28,7 @@ from telephony.speak.events import (
     VoiceEvent,
 )
 from telephony.speak.voice_audio import VoiceAudio
+from telephony.speak.voice_state import Phrase, VoiceCounts, in_samples
 
 if TYPE_CHECKING:
     from telephony.speak.deepgram import VoiceClient
@@ -40,56 +41,6 @@ STEADY_S = 3.0  # a connection that lived so long starts the backoff anew
 TRIES = 2  # a phrase whose socket is lost before its first audio is spoken once more
 FINAL_STATUSES = frozenset(range(400, 500)) - {408, 425, 429}
 """Asking again would be answered alike; 429 is the account's concurrency, which may come free."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """How long a voice may take, in seconds."""
-
-    first_audio_s: float = 4.0
-    """From when a phrase is first in line, a reconnect included."""
-    next_audio_s: float = 3.0
-    """Within a phrase: the voice is faster than speech, so a pause means that it is stuck."""
-    stop_s: float = 1.0
-    """From Interrupt to its answer; then the socket is given up."""
-    ahead_s: float = 60.0
-    """Audio made and not yet heard: beyond it the voice waits."""
-    ahead_check_s: float = 0.5
-
-
-@dataclass(slots=True)
-class Phrase:
-    """One phrase on its way."""
-
-    reply: int
-    number: int
-    text: str
-    tries: int = 0
-    speech_id: str | None = None
-    """None until the service said that it began."""
-    received: int = 0
-    """Bytes of audio that came for it."""
-    samples: int = 0
-    """Samples that were handed on, at the phone's rate."""
-    dropped: bool = False
-    """It was given up: its audio is dropped."""
-    progress_at: float = 0.0
-    """When it was first in line, or its newest audio came; 0: it is not first yet."""
-
-
-@dataclass(slots=True)
-class VoiceCounts:
-    """What befell one call's voice."""
-
-    connections: int = 0
-    failures: int = 0
-    """Handshakes that failed."""
-    lost: int = 0
-    """Connections that ended while the call went on."""
-    dropped_bytes: int = 0
-    """Audio of phrases that were given up."""
-    unknown: int = 0
-    """Messages that we do not know."""
 
 
 @dataclass(slots=True)
@@ -144,7 +95,8 @@ class Channel:
             # An Interrupt before the first audio is ignored, and the speech would hold up what comes next.
             self.abort("a phrase was given up")
         else:
-            self._put(wire.interrupt(self.client.dialect, self._offset_ms(current, heard_ms)))
+            current.offset_ms = self._offset_ms(current, heard_ms)
+            self._put(wire.interrupt(self.client.dialect, current.offset_ms))
             self._set_timer(self.client.deadlines.stop_s)
 
     def take_queue(self) -> list[Phrase]:
@@ -383,7 +335,7 @@ class Channel:
             self._hand_on(phrase, self._audio.finish())
             self._session_samples += phrase.samples
             if phrase.samples:
-                times = _in_samples(words, phrase.samples)
+                times = in_samples(words, phrase.samples)
                 self.on_event(PhraseDone(phrase.reply, phrase.number, phrase.samples, times))
             else:
                 self._failed(phrase, "the voice gave no audio")
@@ -395,11 +347,13 @@ class Channel:
         if phrase is None or not phrase.dropped:
             return
         self._current = None
-        self._session_samples += round(stopped.played_ms * PHONE_RATE / 1000)
-        if stopped.text_spoken:
-            self.on_event(
-                PhraseInterrupted(phrase.reply, phrase.number, stopped.played_ms, stopped.text_spoken)
-            )
+        begin_ms = self._session_samples * 1000 / PHONE_RATE
+        if phrase.offset_ms is None:
+            self._session_samples += phrase.received // 2
+        else:
+            self._session_samples = round(phrase.offset_ms * PHONE_RATE / 1000)
+            played_ms = phrase.offset_ms - begin_ms
+            self.on_event(PhraseInterrupted(phrase.reply, phrase.number, played_ms, stopped.text_spoken))
         self._next()
 
     def _warned(self, phrase: Phrase | None, code: str, description: str) -> None:
@@ -419,15 +373,3 @@ class Channel:
         heard = begin * 1000 / PHONE_RATE + heard_ms
         here = self._session_samples * 1000 / PHONE_RATE
         return heard if here < heard <= here + phrase.samples * 1000 / PHONE_RATE else None
-
-
-def _in_samples(words: tuple[wire.TimedWord, ...], samples: int) -> tuple[WordTime, ...]:
-    return tuple(
-        WordTime(
-            word.text,
-            min(round(word.start_s * PHONE_RATE), samples),
-            min(round(word.end_s * PHONE_RATE), samples),
-            estimated=False,
-        )
-        for word in words
-    )

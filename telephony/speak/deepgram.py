@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from telephony.listen.transport import sdk_client, speech_session
-from telephony.speak.channel import Channel, Deadlines, Phrase, VoiceCounts
+from telephony.speak.channel import Channel
 from telephony.speak.events import (
     PhraseAudio,
     PhraseDone,
@@ -26,6 +26,7 @@ from telephony.speak.events import (
 )
 from telephony.speak.messages import Dialect, dialect_of
 from telephony.speak.voice_audio import VOICE_RATE
+from telephony.speak.voice_state import Deadlines, Phrase, VoiceCounts
 
 __all__ = [
     "Deadlines",

@@ -46,6 +46,8 @@ class TimedWord:
     text: str
     start_s: float
     end_s: float
+    estimated: bool = False
+    """The voice guessed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,6 @@ class SpeechInterrupted:
     """The speech was given up at our wish: no more of its audio comes."""
 
     speech_id: str = ""
-    played_ms: float = 0.0
     text_spoken: str = ""
     """What the caller heard of the text, where an offset was given."""
 
@@ -131,7 +132,7 @@ def decode(text: str | bytes, dialect: Dialect) -> VoiceMessage:
 def _interrupted(fields: dict[str, Any]) -> SpeechInterrupted:
     metadata = fields.get("metadata")
     speech_id = _text(metadata, "speech_id") if isinstance(metadata, dict) else _text(fields, "speech_id")
-    return SpeechInterrupted(speech_id, _number(fields.get("audio_played_ms")), _text(fields, "text_spoken"))
+    return SpeechInterrupted(speech_id, _text(fields, "text_spoken"))
 
 
 def _words(value: object) -> tuple[TimedWord, ...]:
@@ -139,7 +140,12 @@ def _words(value: object) -> tuple[TimedWord, ...]:
     if not isinstance(value, list):
         return ()
     words = [
-        TimedWord(_text(one, "word"), _number(one.get("start")), _number(one.get("end")))
+        TimedWord(
+            _text(one, "word"),
+            _number(one.get("start")),
+            _number(one.get("end")),
+            one.get("estimated") is True,
+        )
         for one in value
         if isinstance(one, dict)
     ]
