@@ -1,4 +1,4 @@
-"""`python -m telephony.standins flux|speak --port N`: a stand-in of the speech service, by itself."""
+"""`python -m telephony.standins flux|speak|both --port N`: the speech service's stand-ins, by themselves."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import json
 import signal
 from pathlib import Path
 
+from telephony.listen.flux import FluxOptions
 from telephony.standins.flux import FluxStandIn
-from telephony.standins.scripts import Cycle, Recorded
+from telephony.standins.scripts import Cycle, Recorded, Script
+from telephony.standins.server import StandIn
 from telephony.standins.speak import SpeakStandIn, length_by_words
 
 
@@ -24,20 +26,28 @@ def parser() -> argparse.ArgumentParser:
     speak = which.add_parser("speak", help="/v2/speak: a tone")
     speak.add_argument("--seconds", type=float, help="length of every text; default: by its words")
     speak.add_argument("--pace", type=float, help="times faster than it is heard; default: all at once")
-    for one in (flux, speak):
+    both = which.add_parser("both", help="both on one port, as the service has them")
+    for one in (flux, speak, both):
         one.add_argument("--port", type=int, default=0)
+    both.set_defaults(capture=None, seconds=None, pace=None)
     return arguments
 
 
-def standin(options: argparse.Namespace) -> FluxStandIn | SpeakStandIn:
-    """The stand-in that the command line asks for."""
-    if options.which == "speak":
+def standins(options: argparse.Namespace) -> list[StandIn]:
+    """The stand-ins that the command line asks for."""
+    wanted: list[StandIn] = []
+    if options.which != "speak":
+        frames = [] if options.capture is None else json.loads(options.capture.read_text())["frames"]
+        wanted.append(FluxStandIn(lambda o: _script(o, frames), keep_audio=False))
+    if options.which != "flux":
         seconds: float | None = options.seconds
-        return SpeakStandIn(length_by_words if seconds is None else lambda text: seconds, pace=options.pace)
-    if options.capture is None:
-        return FluxStandIn(lambda o: Cycle(eager=o.eager_eot_threshold is not None), keep_audio=False)
-    frames: list[str] = json.loads(options.capture.read_text())["frames"]
-    return FluxStandIn(lambda o: Recorded.read(frames), keep_audio=False)
+        length = length_by_words if seconds is None else lambda text: seconds
+        wanted.append(SpeakStandIn(length, pace=options.pace))
+    return wanted
+
+
+def _script(options: FluxOptions, frames: list[str]) -> Script:
+    return Recorded.read(frames) if frames else Cycle(eager=options.eager_eot_threshold is not None)
 
 
 async def serve(options: argparse.Namespace) -> None:
@@ -45,11 +55,12 @@ async def serve(options: argparse.Namespace) -> None:
     over = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, over.set)
-    server = standin(options)
-    await server.start(options.port)
-    print(server.url, flush=True)
+    first, *others = standins(options)
+    await first.start(options.port, *others)
+    print(first.url, flush=True)
     await over.wait()
-    await server.close()
+    for one in (first, *others):
+        await one.close()
 
 
 if __name__ == "__main__":

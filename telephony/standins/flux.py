@@ -18,6 +18,7 @@ from aiohttp import WSMsgType, web
 from telephony.listen import flux
 from telephony.standins.faults import NONE, Faults, Refusal
 from telephony.standins.scripts import Cycle, Script
+from telephony.standins.server import StandIn
 
 log = logging.getLogger(__name__)
 
@@ -70,12 +71,14 @@ class FluxSession:
         )
 
 
-class FluxStandIn:
-    """Serves `/v2/listen` on a local port.
+class FluxStandIn(StandIn):
+    """Serves `/v2/listen`.
 
     `script` makes what a connection hears; `faults` are used up one a connection; the last one stays.
     `on_sent(session, message, now)` and `on_audio(session, chunk, now)` see every TurnInfo and every chunk.
     """
+
+    path = "/v2/listen"
 
     def __init__(
         self,
@@ -86,46 +89,23 @@ class FluxStandIn:
         on_sent: Callable[[FluxSession, flux.TurnInfo, float], None] | None = None,
         on_audio: Callable[[FluxSession, bytes, float], None] | None = None,
     ) -> None:
+        super().__init__(faults)
         self.sessions: list[FluxSession] = []
         self.refused: list[str] = []
         """Why handshakes were refused."""
-        self.url = ""
         self._script = script
-        self._faults = list(faults)
         self._keep_audio = keep_audio
         self._on_sent = on_sent
         self._on_audio = on_audio
-        self._runner: web.AppRunner | None = None
 
-    async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
-        """Listen; `url` is then the service's."""
-        app = web.Application()
-        app.router.add_get("/v2/listen", self.handle)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
-        await site.start()
-        self.url = f"ws://{host}:{self._runner.addresses[0][1]}"
-
-    async def close(self) -> None:
-        """Stop listening, and drop every connection."""
-        if self._runner is not None:
-            for session in self.sessions:
-                session.over.set()
-            await self._runner.cleanup()
-
-    async def __aenter__(self) -> FluxStandIn:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
+    def release(self) -> None:
+        """Let every handler end that waits on purpose."""
+        for session in self.sessions:
+            session.over.set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One handshake, and its connection."""
-        faults = self._faults.pop(0) if len(self._faults) > 1 else self._faults[0]
-        if faults.handshake_delay_s:
-            await asyncio.sleep(faults.handshake_delay_s)
+        faults = await self.next_faults()
         if faults.refuse is not None:
             return self._refusal(faults.refuse)
         try:

@@ -19,6 +19,7 @@ from telephony import fast_json
 from telephony.audio import linear16_to_ulaw
 from telephony.standins.faults import NONE, Faults
 from telephony.standins.flux import reset
+from telephony.standins.server import StandIn
 
 log = logging.getLogger(__name__)
 
@@ -86,13 +87,15 @@ class SpeakSession:
         }
 
 
-class SpeakStandIn:
-    """Serves `/v2/speak` on a local port.
+class SpeakStandIn(StandIn):
+    """Serves `/v2/speak`.
 
     `length_s` says how long a text takes, `audio` makes its bytes (seconds, rate, encoding). `pace`: how many
     times faster than it is heard the audio comes; None: all of it at once. `faults` are used up one a
     connection; the last one stays. `on_audio(session, text, now)` is called before a speech's first audio.
     """
+
+    path = "/v2/speak"
 
     def __init__(
         self,
@@ -103,42 +106,21 @@ class SpeakStandIn:
         pace: float | None = None,
         on_audio: Callable[[SpeakSession, str, float], None] | None = None,
     ) -> None:
+        super().__init__(faults)
         self.sessions: list[SpeakSession] = []
-        self.url = ""
         self._length_s = length_s
         self._audio = audio
         self._pace = pace
-        self._faults = list(faults)
         self._on_audio = on_audio
-        self._runner: web.AppRunner | None = None
 
-    async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
-        """Listen; `url` is then the service's."""
-        app = web.Application()
-        app.router.add_get("/v2/speak", self.handle)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
-        self.url = f"ws://{host}:{self._runner.addresses[0][1]}"
-
-    async def close(self) -> None:
-        """Stop listening, and drop every connection."""
-        if self._runner is not None:
-            for session in self.sessions:
-                session.over.set()
-            await self._runner.cleanup()
-
-    async def __aenter__(self) -> SpeakStandIn:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
+    def release(self) -> None:
+        """Let every handler end that waits on purpose."""
+        for session in self.sessions:
+            session.over.set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One handshake, and its connection."""
-        faults = self._faults.pop(0) if len(self._faults) > 1 else self._faults[0]
-        await asyncio.sleep(faults.handshake_delay_s)
+        faults = await self.next_faults()
         if faults.refuse is not None:
             headers = {"dg-error": faults.refuse.dg_error} if faults.refuse.dg_error else {}
             return web.Response(status=faults.refuse.status, headers=headers, text=faults.refuse.body)
