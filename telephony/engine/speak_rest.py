@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -18,6 +19,10 @@ log = logging.getLogger(__name__)
 
 MAX_TEXT = 2400
 """Characters of a text; the service answers 413 above."""
+
+
+BODY_S = 10.0
+"""Longest time that a body may take."""
 
 
 class BadBody(Exception):
@@ -67,7 +72,12 @@ async def _frames(voices: VoiceSource, text: str, voice: str, options: SpeakOpti
 
 async def _text(request: web.Request) -> str:
     try:
-        body = fast_json.loads(await request.read())
+        async with asyncio.timeout(BODY_S):
+            body = fast_json.loads(await request.read())
+    except TimeoutError:
+        raise BadBody(408, f"the body did not come within {BODY_S:.0f} s") from None
+    except ConnectionError:
+        raise BadBody(400, "the client went away") from None
     except web.HTTPRequestEntityTooLarge:
         raise BadBody(413, "the body is too long") from None
     except ValueError:
