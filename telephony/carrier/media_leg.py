@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -77,7 +77,9 @@ class MediaLeg:
         self._woken = asyncio.Event()
         self._congested = False
 
-    async def run(self, stream: CarrierStream, parameters: dict[str, str], cut: Callable[[], None]) -> LegEnd:
+    async def run(
+        self, stream: CarrierStream, parameters: dict[str, str], cut: Callable[[], Awaitable[None]]
+    ) -> LegEnd:
         """Until either side ends the stream. `cut` breaks the connection without a closing handshake."""
         self._clock.start()
         for text in self._phone.connect(self._clock.now(), stream, parameters):
@@ -90,7 +92,7 @@ class MediaLeg:
             if reading.done():
                 return reading.result()
             if self._phone.dropped:
-                cut()
+                await cut()
                 return LegEnd(End.DROPPED)
             await self._hang_up(writing)
             return LegEnd(End.CALLER)

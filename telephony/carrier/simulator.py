@@ -190,10 +190,10 @@ class _Call:
                 SERVER_CLOSED, f"the server closed the media stream with {ended.code} {ended.reason}".rstrip()
             )
 
-    def _cut(self) -> None:
+    async def _cut(self) -> None:
         """Break the connection: the server sees the end of it, without `stop` and without a close frame."""
         if self._media.connector is not None:
-            self._media.connector.close()
+            await self._media.connector.close()
 
     async def _dial(self, verb: twiml.Dial, base: str) -> tuple[str, str, dict[str, str]] | None:
         self._dials += 1

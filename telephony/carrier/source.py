@@ -39,7 +39,7 @@ def recording(data: bytes, name: str, *, raw: bool = False) -> bytes:
             raise BadAudio(f"{name} {error}{hint}") from None
         if wav.channels != 1:
             channels = "stereo" if wav.channels == 2 else f"{wav.channels} channels"
-            raise BadAudio(f"{name} is {channels}; a caller is one channel. Take one: sox IN OUT remix 1")
+            raise BadAudio(f"{name} is {channels}; a caller has one channel. Save one of them as a mono file")
         resampler = Resampler(wav.rate, PHONE_RATE)
         ulaw = linear16_to_ulaw(resampler.feed(wav.linear16) + resampler.flush())
     if len(ulaw) < SHORTEST_S * PHONE_RATE:

@@ -1,0 +1,118 @@
+"""The report of a call: the wire's moments, the server's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from telephony.carrier.call_report import CallResult, Stretch, Teller, clock, stretches, summary, turns
+from telephony.carrier.caller import RecordingCaller
+from telephony.carrier.impairments import Impairments, Line
+from telephony.carrier.media_stream import CarrierStream
+from telephony.carrier.phone import Phone
+from telephony.carrier.playout import Playout
+
+CONTRACT: dict[str, Any] = {
+    "call_id": None,
+    "call_sid": "CA1",
+    "source": "a.wav",
+    "duration_s": 0.0,
+    "ended_by": "error",
+    "violations": [],
+    "turns": [],
+    "clears_s": [],
+    "marks": {"sent": 0, "played": 0, "cleared": 0},
+    "dtmf": [],
+    "files": {"caller": None, "agent": None, "stereo": None, "tape": None, "report": None},
+}
+
+
+def ear(*sounds: tuple[float, float]) -> Playout:
+    """An ear that heard sound from each start for so many seconds."""
+    heard = Playout()
+    for start, seconds in sounds:
+        heard.media(start, bytes(round(seconds * 8000)))
+    return heard
+
+
+def turn(index: int, **agent: Any) -> dict[str, Any]:
+    caller = {"text": "a latte", "start_s": 1.0, "end_s": 2.0, "eot_s": 2.3}
+    whole = {
+        "text": "Okay.",
+        "heard": "Okay.",
+        "first_audio_s": 2.4,
+        "last_audio_s": 3.4,
+        "interrupted": False,
+    }
+    return {"index": index, "caller": caller, "agent": {**whole, **agent}, "latency_ms": None}
+
+
+def test_the_names_are_the_contracts_even_of_a_call_that_never_was() -> None:
+    told = CallResult("CA1", "a.wav").as_json()
+    assert {name: told[name] for name in CONTRACT} == CONTRACT
+
+
+def test_a_pause_longer_than_a_frame_makes_a_new_stretch() -> None:
+    heard = ear((1.0, 0.5), (1.51, 0.5), (2.5, 0.5))
+    heard.clear(2.75)
+    assert stretches(heard) == [Stretch(1.0, 2.01), Stretch(2.5, 2.75, cut=True)]
+
+
+def test_the_wires_moments_replace_the_servers_estimates() -> None:
+    told = turns({"turns": [turn(0)]}, ear((2.52, 1.05)))
+    assert (told[0]["agent"]["first_audio_s"], told[0]["agent"]["last_audio_s"]) == (2.52, 3.57)
+
+
+def test_two_replies_without_a_pause_between_them_are_told_apart_by_their_pieces() -> None:
+    heard = ear(*((2.5 + 0.1 * n, 0.1) for n in range(20)))
+    told = turns({"turns": [turn(0), turn(1, first_audio_s=3.48, last_audio_s=4.46)]}, heard)
+    assert told[0]["agent"]["last_audio_s"] == told[1]["agent"]["first_audio_s"] == 3.5 or (
+        told[0]["agent"]["last_audio_s"] == 3.4
+    )
+    assert told[1]["agent"]["last_audio_s"] == 4.5
+
+
+def test_a_servers_moment_that_nothing_on_the_wire_is_near_stays() -> None:
+    assert turns({"turns": [turn(0)]}, ear((9.0, 1.0)))[0]["agent"]["first_audio_s"] == 2.4
+
+
+def test_without_a_servers_word_the_wire_alone_is_told() -> None:
+    told = turns(None, ear((1.0, 0.5), (3.0, 0.5)))
+    assert [part["agent"]["first_audio_s"] for part in told] == [1.0, 3.0]
+    assert {part["caller"] for part in told} == {None}
+    assert told[0]["agent"]["text"] is None
+
+
+def test_each_line_of_a_conversation_is_told_once() -> None:
+    teller = Teller()
+    half = {"turns": [{"index": 0, "caller": {"text": "a", "start_s": 1.0, "eot_s": None}, "agent": None}]}
+    assert teller.lines(half) == []
+    whole = {"turns": [turn(0, interrupted=True, heard="Ok")]}
+    assert teller.lines(whole) == [
+        "0:01.0  caller  a latte",
+        '0:02.4  agent   Okay.   [interrupted; heard: "Ok"]',
+    ]
+    assert teller.lines(whole) == []
+
+
+def test_moments_are_written_for_people() -> None:
+    assert [clock(at) for at in (0.0, 6.24, 59.96, 754.31)] == ["0:00.0", "0:06.2", "1:00.0", "12:34.3"]
+    assert len(clock(None)) == len("0:06.2")
+
+
+def test_the_summary_says_what_matters() -> None:
+    phone = Phone(RecordingCaller(b"\xff" * 8000), Line(Impairments()))
+    phone.connect(0.0, CarrierStream("MZ1", "CA1", "AC1"), {})
+    phone.flag(1.5, 31951, "not JSON")
+    result = CallResult("CA1", "a.wav", "caller", duration_s=4.0, phone=phone, flags=phone.facts.flags)
+    result.record = {"call_id": "x", "turns": [turn(0, interrupted=True, heard="Ok")]}
+    result.broken.append("the agent says goodbye")
+    lines = summary(result)
+    assert lines == [
+        "4.0 s, ended by the caller",
+        "turns: 1 of the caller, 1 of the agent",
+        "response: 0.40 s in the middle, 0.40 s at most, over 1 answers",
+        'interrupted: "Okay.", heard: "Ok"',
+        "Twilio would flag 31951 at 1.50 s: not JSON",
+        "not as expected: the agent says goodbye",
+    ]
+    assert not result.good
