@@ -324,7 +324,7 @@ class Channel:
                 log.warning("the voice ended the session: %s %s", code, description)
                 if self._socket is not None:
                     self._socket.abort(f"{code} {description}".strip())
-            case wire.Unneeded(kind):
+            case wire.Unneeded(kind) as unneeded if not unneeded.known:
                 self.counts.unknown += 1
                 log.debug("the voice sent %r", kind)
 

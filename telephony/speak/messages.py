@@ -84,15 +84,21 @@ class VoiceError:
 
 @dataclass(frozen=True, slots=True)
 class Unneeded:
-    """A message that changes nothing for us, or that we do not know."""
+    """A message that changes nothing for us."""
 
     kind: str
+
+    @property
+    def known(self) -> bool:
+        """It is one of the service's messages, as documented."""
+        return self.kind in _UNNEEDED
 
 
 VoiceMessage: TypeAlias = (
     VoiceReady | SpeechStarted | SpeechEnded | SpeechInterrupted | VoiceWarning | VoiceError | Unneeded
 )
 
+_UNNEEDED = frozenset({"Flushed", "SessionMetadata", "ConfigureSuccess", "ConfigureFailure"})
 NOTHING_TO_SAY = "NO_SYNTHESIZABLE_TEXT"
 NOT_INTERRUPTED = frozenset({"NO_AUDIO_GENERATED", "NO_ACTIVE_SPEECH", "INVALID_INTERRUPT_OFFSET"})
 """Warnings that answer an Interrupt which was ignored."""

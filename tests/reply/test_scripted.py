@@ -115,7 +115,7 @@ def test_every_recorded_order_is_understood() -> None:
 def test_the_answer_names_what_was_ordered_and_the_order_holds_all_of_it() -> None:
     talk = Talk()
     answer = talk.say("may i have a dark roast large coffee with soy milk and lots of sugar")
-    assert answer == "A large coffee, got it. Anything else?"
+    assert answer == "A large coffee. Anything else?"
     assert talk.say("what's my order") == (
         "So far, a large dark roast coffee with soy milk with sugar. Is that right?"
     )
@@ -136,7 +136,7 @@ def test_the_answer_names_what_was_ordered_and_the_order_holds_all_of_it() -> No
     ],
 )
 def test_words_a_little_misheard_and_written_differently_are_understood(text: str, drink: str) -> None:
-    assert Talk().say(text) == f"{drink}, got it. Anything else?"
+    assert Talk().say(text) == f"{drink}. Anything else?"
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_no_in_its_many_forms_takes_the_no_branch(no: str) -> None:
 def test_a_yes_with_an_order_is_an_order() -> None:
     talk = Talk()
     talk.say("a small latte")
-    assert talk.say("Yes, can I get a large mocha?") == "A large mocha, got it. Anything else?"
+    assert talk.say("Yes, can I get a large mocha?") == "A large mocha. Anything else?"
 
 
 def test_a_yes_to_no_question_is_not_taken_for_an_answer_to_one() -> None:
@@ -218,7 +218,7 @@ def test_again_repeats_what_had_a_meaning_not_the_line_s_own_prompts() -> None:
     talk = Talk()
     talk.say("a small latte")
     talk.history += (Line("agent", "Are you still there?", "Are you still there?"),)
-    assert talk.say("pardon") == "A small latte, got it. Anything else?"
+    assert talk.say("pardon") == "A small latte. Anything else?"
 
 
 def test_again_at_the_start_repeats_the_greeting() -> None:
@@ -272,7 +272,7 @@ def test_without_a_number_for_a_person_the_caller_is_told_and_helped_on() -> Non
 
 
 def test_an_order_may_begin_with_hold_on() -> None:
-    assert Talk().say("hold on can i get a small latte") == "A small latte, got it. Anything else?"
+    assert Talk().say("hold on can i get a small latte") == "A small latte. Anything else?"
 
 
 def test_a_missing_size_is_asked_for_once_more_and_then_left_out() -> None:
@@ -280,13 +280,13 @@ def test_a_missing_size_is_asked_for_once_more_and_then_left_out() -> None:
     assert talk.say("a mocha") == "Small, medium or large?"
     assert talk.expects == Expect("choice", ("small", "medium", "large"))
     assert talk.say("ten of clubs") == "Sorry, I didn't get that. Small, medium or large?"
-    assert talk.say("mountain view") == "A mocha, got it. Anything else?"
+    assert talk.say("mountain view") == "A mocha. Anything else?"
 
 
 def test_an_unanswered_detail_does_not_lose_the_order() -> None:
     talk = Talk()
     talk.say("a mocha")
-    assert talk.say("a small latte") == "A small latte, got it. Anything else?"
+    assert talk.say("a small latte") == "A small latte. Anything else?"
     assert talk.say("nope") == "That's a mocha and a small latte. Thank you, goodbye."
 
 
@@ -294,7 +294,7 @@ def test_an_unanswered_detail_does_not_lose_the_order() -> None:
 def test_no_preference_is_an_answer(text: str) -> None:
     talk = Talk()
     talk.say("a mocha")
-    assert talk.say(text) == "A mocha, got it. Anything else?"
+    assert talk.say(text) == "A mocha. Anything else?"
 
 
 def test_the_last_drink_can_be_changed_and_all_be_forgotten() -> None:
@@ -308,7 +308,7 @@ def test_the_last_drink_can_be_changed_and_all_be_forgotten() -> None:
 def test_keys_answer_questions_and_reach_a_person() -> None:
     talk = Talk()
     talk.say("a mocha")
-    assert talk.press("3") == "A large mocha, got it. Anything else?"
+    assert talk.press("3") == "A large mocha. Anything else?"
     assert talk.press("1") == "What else would you like?"
     assert talk.press("0") == "One moment."
     assert Transfer(NUMBER) in talk.said
