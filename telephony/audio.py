@@ -1,4 +1,4 @@
-"""Sound as the phone line carries it. Pure: bytes in, bytes out.
+"""Sound as the phone line carries it. PURE: bytes in, bytes out.
 
 Linear audio is mono, 16-bit signed little-endian ("linear16") unless something else is said.
 The longer parts have files of their own: resampling.py, leveler.py, wav.py; import them all from here.

@@ -1,4 +1,4 @@
-"""One level for whatever voice speaks, and a limiter. Pure: reads no clock, does no I/O."""
+"""One level for whatever voice speaks, and a limiter. PURE: reads no clock, does no I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A streaming change of sampling rate. Pure: reads no clock, does no I/O."""
+"""A streaming change of sampling rate. PURE: reads no clock, does no I/O."""
 
 from __future__ import annotations
 

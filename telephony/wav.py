@@ -1,4 +1,4 @@
-"""Recordings in WAV files: any rate, mu-law, A-law, whole or floating numbers. Pure: bytes in and out."""
+"""Recordings in WAV files: any rate, mu-law, A-law, whole or floating numbers. PURE: bytes in and out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a simulated call was: the contract's JSON object, the recordings, the lines that people read. Pure.
+"""What a simulated call was: the contract's JSON object, the recordings, the lines that people read. PURE.
 
 Moments of sound are the carrier's own, from what it played; what was said, meant and decided is the server's,
 and null where the server does not tell.

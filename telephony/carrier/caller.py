@@ -1,4 +1,4 @@
-"""The person at the other end of a simulated call: what they say, and when they hang up. Pure.
+"""The person at the other end of a simulated call: what they say, and when they hang up. PURE.
 
 A caller is asked for 20 ms of sound at a time and told what plays in their ear; times are seconds of the
 call's clock, which begins with the first frame.

@@ -1,4 +1,4 @@
-"""Touch tones: finding keys in a caller's sound, and making them. Pure.
+"""Touch tones: finding keys in a caller's sound, and making them. PURE.
 
 A carrier tells keys by their tones and reports each one as a message of its own; recordings with tones in
 them therefore give the same `dtmf` messages as a real call. Frequencies and tolerances: ITU-T Q.23 and Q.24.

@@ -1,4 +1,4 @@
-"""What a real line does to a media stream: loss, jitter, stalls, marks that go astray, echo, drift. Pure.
+"""What a real line does to a media stream: loss, jitter, stalls, marks that go astray, echo, drift. PURE.
 
 Everything is drawn from one seed, so that a call that went wrong can be placed again. Sound is lost before
 it reaches the carrier, so a loss is a jump in `timestamp`; the websocket is TCP: nothing changes its order.

@@ -1,4 +1,4 @@
-"""What a media stream carries, in either direction, as data. Pure. Source: Twilio, "WebSocket messages"."""
+"""What a media stream carries, in either direction, as data. PURE. Source: Twilio, "WebSocket messages"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Twilio's media stream, both sides of the wire: messages <-> events. Pure: no clock, no socket.
+"""Twilio's media stream, both sides of the wire: messages <-> events. PURE: no clock, no socket.
 
 `ServerStream` is our end: `receive` turns one websocket message into one event and never raises; `encode_*`
 write what Twilio takes, with exactly the documented keys. `CarrierStream`, from media_stream_carrier.py, is

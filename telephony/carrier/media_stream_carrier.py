@@ -1,4 +1,4 @@
-"""Twilio's end of a media stream, which the simulator speaks. Pure: no clock, no socket.
+"""Twilio's end of a media stream, which the simulator speaks. PURE: no clock, no socket.
 
 Writes Twilio's messages, numbers as strings, and reads ours as strictly as Twilio does: a key too many or too
 few, another stream's sid, a payload that is not base64, a binary frame. Source: Twilio, "Media Streams:

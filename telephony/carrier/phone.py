@@ -1,4 +1,4 @@
-"""One simulated call's phone and line, between a caller and a media stream. Pure: time is passed in as `now`.
+"""One simulated call's phone and line, between a caller and a media stream. PURE: time is passed in as `now`.
 
 Times are seconds of the call's clock, which begins with the first frame of the first stream: the same clock
 as the caller's recording. A frame leaves when its last sample has been said, 20 ms after its first, as on a

@@ -1,4 +1,4 @@
-"""TwiML as Twilio reads it: a document -> verbs. Pure.
+"""TwiML as Twilio reads it: a document -> verbs. PURE.
 
 Reads the verbs that a voice line answers with. What Twilio would refuse raises BadTwiML with its error code;
 what it would only warn of (12200, "schema validation") is listed beside the verbs.
