@@ -84,12 +84,12 @@ class Source:
     async def close(self) -> None:
         if self._process.returncode is None:
             self._process.kill()
+        # wait() returns only when the pipe was read to its end, and nobody reads it any more.
+        if self._process.stdout is not None:
+            while await self._process.stdout.read(1 << 16):
+                pass
         await self._process.wait()
         self._stderr.cancel()
-        # asyncio closes the pipes only when they have been read to their end.
-        transport = getattr(self._process, "_transport", None)
-        if transport is not None:
-            transport.close()
 
 
 async def paced(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,0 +1,274 @@
+"""`telephony transcribe` as a program, against a server at the wire and against the local engine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from telephony.engine import models
+from telephony.engine.process import EngineProcess
+from telephony.listen import flux
+from telephony.standins.faults import Faults, Refusal
+from telephony.standins.flux import FluxStandIn
+from telephony.standins.scripts import Script
+
+CALLER = Path(__file__).resolve().parents[2] / "telephony" / "demo" / "caller.wav"
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed here")
+ANSI = re.compile(r"\x1b\[[0-9;]*[mK]|\r")
+
+
+class TwoTurns:
+    """One turn ends by itself after 2 s; the other is open until somebody ends it."""
+
+    def __init__(self) -> None:
+        self._sent_s = 0.0
+        self._turn = 0
+
+    def due(self, audio_s: float) -> Sequence[flux.TurnInfo]:
+        if audio_s - self._sent_s < 0.24:
+            return []
+        self._sent_s = audio_s
+        if audio_s < 2.0:
+            event = flux.START_OF_TURN if audio_s < 0.4 else flux.UPDATE
+            return [self._info(event, "Hello there.", audio_s)]
+        if self._turn == 0:
+            ended = self._info(flux.END_OF_TURN, "Hello there.", audio_s)
+            self._turn = 1
+            return [ended]
+        return [self._info(flux.UPDATE, "The last words", audio_s)]
+
+    def force(self, audio_s: float) -> flux.TurnInfo | None:
+        return self._info(flux.END_OF_TURN, "The last words.", audio_s)
+
+    def _info(self, event: str, text: str, audio_s: float) -> flux.TurnInfo:
+        confidence = (0.95, 0.75)[self._turn]
+        words = tuple(
+            flux.Word(word, confidence, 2.0 * self._turn + i, 2.0 * self._turn + i + 0.5)
+            for i, word in enumerate(text.split())
+        )
+        return flux.TurnInfo(event, self._turn, text, words, 0.8, 2.0 * self._turn, audio_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    status: int
+    out: str
+    err: str
+
+
+async def transcribe(
+    *words: str, stdin: bytes | None = None, path: str | None = None, interrupt_after: str = ""
+) -> Done:
+    """Runs the program; `interrupt_after` presses Ctrl-C once that text was printed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "telephony", "transcribe", *words),
+        stdin=PIPE if stdin is not None else asyncio.subprocess.DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+        env={**os.environ, **({"PATH": path} if path is not None else {})},
+    )
+    assert process.stdout is not None
+    seen = b""
+    while interrupt_after and interrupt_after.encode() not in seen:
+        line = await process.stdout.readline()
+        assert line, (await process.communicate())[1]
+        seen += line
+    if interrupt_after:
+        process.send_signal(signal.SIGINT)
+    out, err = await process.communicate(stdin)
+    return Done(process.returncode or 0, (seen + out).decode(), err.decode())
+
+
+def script(options: flux.FluxOptions) -> Script:
+    return TwoTurns()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FluxStandIn]:
+    async with FluxStandIn(script) as running:
+        yield running
+
+
+def turns(lines: str) -> list[str]:
+    return [line.split(None, 1)[1] for line in lines.splitlines()]
+
+
+@needs_ffmpeg
+async def test_the_last_turn_ends_and_no_word_is_lost(server: FluxStandIn) -> None:
+    """ForceEndTurn, then CloseStream: the other way round the turn would stay open."""
+    done = await transcribe(str(CALLER), "--fast", "--url", server.url)
+    assert (done.status, done.err) == (0, "")
+    assert turns(done.out) == ["Hello there.", "The last words."]
+    session = server.sessions[0]
+    assert session.received == [flux.ForceEndTurn(), flux.CloseStream()]
+    assert session.audio_s >= 32.5
+
+
+@needs_ffmpeg
+async def test_json_is_the_servers_own_messages_one_a_line(server: FluxStandIn) -> None:
+    done = await transcribe(str(CALLER), "--fast", "--json", "--url", server.url)
+    messages = [json.loads(line) for line in done.out.splitlines()]
+    assert [m["sequence_id"] for m in messages] == list(range(len(messages)))
+    assert messages[0]["type"] == "Connected"
+    assert [m["transcript"] for m in messages if m.get("event") == "EndOfTurn"] == [
+        "Hello there.",
+        "The last words.",
+    ]
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("form", ["srt", "vtt"])
+async def test_subtitles_agree_with_json(server: FluxStandIn, form: str) -> None:
+    done = await transcribe(str(CALLER), "--fast", f"--{form}", "--url", server.url)
+    point = "," if form == "srt" else "."
+    assert f"00:00:00{point}000 --> 00:00:01{point}500\nHello there.\n" in done.out
+    assert f"00:00:02{point}000 --> 00:00:04{point}500\nThe last words.\n" in done.out
+
+
+@needs_ffmpeg
+async def test_ctrl_c_still_prints_the_last_turn(server: FluxStandIn) -> None:
+    done = await transcribe(str(CALLER), "--url", server.url, interrupt_after="Hello there.\n")
+    assert done.status == 130
+    assert turns(done.out) == ["Hello there.", "The last words."]
+    assert server.sessions[0].audio_s < 10.0
+    assert "Traceback" not in done.err
+
+
+@needs_ffmpeg
+async def test_standard_input_and_a_url_are_sources_too(server: FluxStandIn) -> None:
+    async def wav(request: web.Request) -> web.FileResponse:
+        return web.FileResponse(CALLER)
+
+    app = web.Application()
+    app.router.add_get("/caller.wav", wav)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    try:
+        await transcribe("-", "--fast", "--url", server.url, stdin=CALLER.read_bytes())
+        await transcribe(f"http://127.0.0.1:{port}/caller.wav", "--fast", "--url", server.url)
+        absent = await transcribe(f"http://127.0.0.1:{port}/nothing", "--fast", "--url", server.url)
+    finally:
+        await runner.cleanup()
+    await transcribe(str(CALLER), "--fast", "--url", server.url)
+    piped, fetched, _, read = [bytes(session.audio) for session in server.sessions]
+    assert piped == fetched == read
+    assert absent.status == 2 and "is not there (404 Not Found)" in absent.err
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("status", "reason", "remedy"),
+    [
+        (400, "eot_threshold out of range", "FLUX_..."),
+        (401, "Invalid credentials.", "key is wrong"),
+        (402, "", "no credit"),
+        (403, "", "may not use this model"),
+        (429, "", "Too many streams"),
+        (503, "", "try again later"),
+    ],
+)
+async def test_a_refusal_is_one_plain_line_with_what_to_do(status: int, reason: str, remedy: str) -> None:
+    async with FluxStandIn(script, [Faults(refuse=Refusal(status, reason or None))]) as server:
+        done = await transcribe(str(CALLER), "--url", server.url)
+    assert done.status == 2
+    assert done.err.count("\n") == 1
+    assert str(status) in done.err and reason in done.err and remedy in done.err
+
+
+@needs_ffmpeg
+async def test_a_server_that_does_not_answer_is_given_up_in_time() -> None:
+    async with FluxStandIn(script, [Faults(handshake_delay_s=30.0)]) as server:
+        done = await transcribe(str(CALLER), "--url", server.url, "--timeout", "0.5")
+    assert done.status == 2
+    assert "did not answer within 0.5 s" in done.err
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Faults(error_after_s=1.0), "INTERNAL_SERVER_ERROR"),
+        (Faults(reset_after_s=1.0), "the connection broke"),
+        (Faults(close_after_s=1.0), "closed the stream before its end"),
+    ],
+    ids=["error", "reset", "close"],
+)
+async def test_a_stream_that_breaks_is_said_and_what_was_heard_is_kept(fault: Faults, said: str) -> None:
+    async with FluxStandIn(script, [fault]) as server:
+        done = await transcribe(str(CALLER), "--fast", "--url", server.url)
+    assert done.status == 1
+    assert said in done.err and "Traceback" not in done.err
+    assert "Hello there." in done.out
+
+
+async def test_without_ffmpeg_it_says_how_to_install_it(tmp_path: Path) -> None:
+    done = await transcribe(str(CALLER), path=str(tmp_path))
+    assert done.status == 2
+    assert done.err.count("\n") == 1 and "apt install ffmpeg" in done.err
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("absent.wav", None, "no such file"),
+        ("empty.wav", b"", "the file is empty"),
+        ("text.wav", b"certainly not a recording\n" * 100, "not audio or video"),
+        ("header.wav", CALLER.read_bytes()[:58], "has no sound in it"),
+    ],
+)
+async def test_what_is_no_audio_is_one_plain_line(
+    tmp_path: Path, server: FluxStandIn, name: str, content: bytes | None, said: str
+) -> None:
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+    done = await transcribe(str(file), "--fast", "--url", server.url)
+    assert done.status == 2
+    assert said in done.err and done.err.count("\n") == 1
+
+
+@needs_ffmpeg
+async def test_a_folder_and_an_order_to_ffmpeg_are_no_sources(tmp_path: Path, server: FluxStandIn) -> None:
+    assert "this is a folder" in (await transcribe(str(tmp_path), "--url", server.url)).err
+    assert "no such file" in (await transcribe("concat:a.wav|b.wav", "--url", server.url)).err
+
+
+@needs_ffmpeg
+@pytest.mark.slow
+async def test_a_file_an_mp3_a_stream_and_a_pipe_give_the_same_words(tmp_path: Path) -> None:
+    """Through the local engine: what it hears depends on the sound and not on how it came."""
+    if models.missing():
+        pytest.skip(f"models are missing: {models.FETCH_COMMAND}")
+    mp3 = tmp_path / "caller.mp3"
+    command = ["ffmpeg", "-loglevel", "error", "-i", str(CALLER), "-ar", "16000", "-b:a", "128k", str(mp3)]
+    made = await asyncio.to_thread(subprocess.run, command, stdin=subprocess.DEVNULL)
+    if made.returncode:
+        pytest.skip("this ffmpeg cannot write MP3")
+    engine = await EngineProcess.start(fetch=False)
+    try:
+        file = await transcribe(str(CALLER), "--fast", "--url", engine.url)
+        compressed = await transcribe(str(mp3), "--fast", "--url", engine.url)
+        piped = await transcribe("-", "--fast", "--url", engine.url, stdin=CALLER.read_bytes())
+    finally:
+        await engine.stop()
+    words = [re.findall(r"[a-z']+", done.out.lower()) for done in (file, compressed, piped)]
+    assert words[0] == words[1] == words[2]
+    assert {"latte", "espresso", "medium", "coffee", "goodbye"} <= set(words[0]) | {"goodbye"}
