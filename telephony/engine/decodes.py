@@ -92,12 +92,14 @@ class Decodes:
         work = partial(careful.decode, self._audio.power(start_s))
         return Job(self._models.finals.submit(work), start_s, end_s, due_s)
 
-    def careful(self, start_s: float, end_s: float, due_s: float, options: HearingOptions) -> Job:
-        """Begin a careful text of a stretch of audio, at most 15 s."""
+    def careful(
+        self, start_s: float, end_s: float, due_s: float, options: HearingOptions, spelled: bool
+    ) -> Job:
+        """Begin a careful text of a stretch of audio, at most 15 s; `spelled`: letters are being dictated."""
         quick, careful = self._models.quick, self._models.careful
         if careful is not None:
             power = self._audio.power(start_s, end_s)
-            work = partial(careful.decode, power, options.numerals, options.keyterms)
+            work = partial(careful.decode, power, options.keyterms, spelled)
             return Job(self._models.finals.submit(work), start_s, end_s, due_s)
         assert quick is not None
         work = partial(quick.decode, self._audio.samples(start_s, end_s))

@@ -46,6 +46,7 @@ from telephony.engine.hearing_models import HearingModels, ModelPaths
 from telephony.engine.recognizer import Decoded
 from telephony.engine.turn_audio import TurnAudio
 from telephony.engine.turn_detector import Evidence, Phase, TurnClock, confidence
+from telephony.engine.turn_text import is_spelled
 from telephony.engine.turn_words import TurnWords, place
 from telephony.engine.vad import BLOCK, Heard, VoiceActivity
 
@@ -59,7 +60,7 @@ _SOUND_UNTIL_S: Final = 1.3  # of silence: what it thinks does not change any mo
 _CAREFUL_AFTER_S: Final = 0.16  # of silence: the careful decode begins
 _CAREFUL_DUE_S: Final = 0.32  # and its text is shown this much later, needed or not
 _PARTIAL_DUE_S: Final = 0.16
-_SECOND_PARTIAL_S: Final = 0.4  # after the first
+_OPENING_S: Final = 1.2  # of a segment, with what is before its first speech: a new text every 0.16 s
 _SETTLE_S: Final = 5.0  # an open segment as long as this is settled at the next pause
 _CUT_S: Final = 12.0  # and cut without a pause before it outgrows the window of 15 s
 _CUT_LOOK_BACK_S: Final = 3.0
@@ -167,7 +168,6 @@ class Hearing:
         self._turn_start_s = self._words.start_s
         self._start_partial(0.0)
         await self._show_partial(_ONSET_PATIENCE_S)
-        self._next_partial_s = self._audio.end_s + _SECOND_PARTIAL_S
 
     async def _resume(self) -> None:
         """Speech is back after a pause: what was decoded with care is settled, if it is long enough."""
@@ -193,7 +193,8 @@ class Hearing:
         if self._careful is not None and now_s >= self._careful.due_s - 1e-6:
             await self._show_cut(0.0)
         if self._partial is None and now_s >= self._next_partial_s - 1e-6 and not self._decodes.behind:
-            self._start_partial(_PARTIAL_DUE_S)
+            opening = now_s - self._words.start_s < _OPENING_S
+            self._start_partial(BLOCK_S if opening else _PARTIAL_DUE_S)
         if self._careful is None and now_s - self._words.start_s > _CUT_S:
             self._start_careful(self._weakest_s(now_s), cut=True)
 
@@ -232,12 +233,15 @@ class Hearing:
     def _start_partial(self, due_in_s: float) -> None:
         now_s = self._audio.end_s
         self._partial = self._decodes.quick(self._words.start_s, self._guess, now_s + due_in_s)
-        # The longer the segment the dearer its decode: the cost per second of audio stays level.
-        self._next_partial_s = now_s + 0.4 + 0.1 * (now_s - self._words.start_s)
+        # The longer the segment the dearer its decode: the cost per second of audio stays level. The first
+        # words of a turn decide whether the agent falls silent: there it is worth looking often.
+        length_s = now_s - self._words.start_s
+        self._next_partial_s = now_s + (0.16 if length_s < _OPENING_S else 0.4 + 0.1 * length_s)
 
     def _start_careful(self, end_s: float, cut: bool = False) -> None:
         due_s = self._audio.end_s + _CAREFUL_DUE_S
-        self._careful = self._decodes.careful(self._words.start_s, end_s, due_s, self._options)
+        spelled = is_spelled(self._words.text)
+        self._careful = self._decodes.careful(self._words.start_s, end_s, due_s, self._options, spelled)
         self._careful.cut = cut
 
     async def _show_due_partial(self) -> None:

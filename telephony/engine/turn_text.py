@@ -31,23 +31,33 @@ _WANTING: Final = frozenset(
     "i'm it's that's um uh er erm like than then into about i we they he she".split()
 )
 
+_SPELLED: Final = 2  # single letters in a row
 _LETTER: Final = re.compile(r"[a-z]")
 _WHOLE_NUMBERS: Final = frozenset({5, 7, 10, 11})  # ZIP, local, national, with the 1 before it
 
 
 def ending_of(text: str) -> Ending:
     """How the text ends."""
-    words = [word for word in re.split(r"[\s\-]+", re.sub(r"[^\w\s'\-]", " ", text.lower())) if word]
+    words = _words_of(text)
     if not words:
         return Ending.OPEN
     digits = _trailing_digits(words)
     if digits >= 2 or (digits == 1 and len(words) == 1):
         return _of_digits(digits)
-    if _trailing_letters(words) >= 2:
+    if _trailing_letters(words) >= _SPELLED:
         return Ending.DICTATION_GROUP
     if words[-1] in _WANTING:
         return Ending.UNFINISHED
     return Ending.OPEN
+
+
+def is_spelled(text: str) -> bool:
+    """Whether letters are being dictated."""
+    return _trailing_letters(_words_of(text)) >= _SPELLED
+
+
+def _words_of(text: str) -> list[str]:
+    return [word for word in re.split(r"[\s\-]+", re.sub(r"[^\w\s'\-]", " ", text.lower())) if word]
 
 
 def _of_digits(count: int) -> Ending:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from telephony.engine.heard import HeardWord
 from telephony.engine.figures import in_words
+from telephony.engine.heard import HeardWord
 
 
 @dataclass(frozen=True, slots=True)
