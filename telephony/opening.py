@@ -88,7 +88,8 @@ async def _way(services: Services, route: Route, stack: AsyncExitStack) -> Servi
         hints = (route.language.partition("-")[0],)
         way.flux_options = replace(way.flux_options, model="flux-general-multi", language_hints=hints)
     if route.voice:
-        way.voice = VoiceClient(services.voice.url, services.voice.api_key, route.voice)
+        key = services.settings.deepgram().api_key.reveal()
+        way.voice = VoiceClient(services.voice.url, key, route.voice)
         way.phrases = PhraseMemory()
         stack.push_async_callback(way.voice.close)
     return way

@@ -1,0 +1,171 @@
+"""The server's life as its operator sees it: a real process, real signals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+from xml.etree import ElementTree
+
+import pytest
+from aiohttp import ClientSession
+
+from telephony.serve import drain
+from telephony.standins.flux import FluxStandIn
+from telephony.standins.scripts import Cycle
+from telephony.standins.speak import SpeakStandIn
+from tests.twilio_side import phone_line, start_message, until
+
+NO_SPEECH = "ws://127.0.0.1:9"  # the discard port: nobody is there
+
+
+@pytest.fixture
+async def speech() -> AsyncIterator[str]:
+    """Where stand-ins listen and speak."""
+    flux, voice = FluxStandIn(lambda options: Cycle()), SpeakStandIn()
+    await flux.start(0, voice)
+    yield flux.url
+    await flux.close()
+
+
+@dataclass
+class Server:
+    """A running `telephony serve`."""
+
+    process: asyncio.subprocess.Process
+    url: str
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(10):
+            return await self.process.wait()
+
+
+def command(folder: Path, *arguments: str, **environ: str) -> tuple[list[str], dict[str, str]]:
+    line = [sys.executable, "-m", "telephony", "serve", *arguments]
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "PYTHONPATH")}
+    root = str(Path(__file__).resolve().parents[1])
+    return line, {**kept, "PYTHONPATH": root, "DATA_DIR": str(folder), **environ}
+
+
+@asynccontextmanager
+async def server(folder: Path, speech: str, **environ: str) -> AsyncIterator[Server]:
+    line, environment = command(folder, "--port", "0", DEEPGRAM_URL=speech, **environ)
+    process = await asyncio.create_subprocess_exec(
+        *line, env=environment, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            ready = (await process.stdout.readline()).decode().split()
+        assert ready[:4] == ["telephony", "is", "ready", "on"]
+        yield Server(process, ready[4])
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def refused(folder: Path, *arguments: str, **environ: str) -> str:
+    """The one line of a server that cannot start, exit status 2."""
+    line, environment = command(folder, *arguments, DEEPGRAM_URL=NO_SPEECH, **environ)
+    process = await asyncio.create_subprocess_exec(
+        *line, env=environment, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await process.communicate()
+    said = errors.decode().strip().splitlines()
+    assert process.returncode == 2 and "Traceback" not in errors.decode()
+    assert said[-1].startswith("telephony: ")
+    return said[-1]
+
+
+async def test_it_says_where_it_is_and_stops_when_told(tmp_path: Path, speech: str) -> None:
+    """Ready on a free port of this machine; SIGTERM and SIGINT (which Fly sends) end it with status 0."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        async with server(tmp_path, speech) as one, ClientSession() as client:
+            assert one.url.startswith("http://127.0.0.1:")
+            async with client.get(one.url + "/readyz") as response:
+                assert response.status == 200
+            one.process.send_signal(number)
+            assert await one.ended() == 0
+
+
+async def test_while_a_call_runs_it_goes_on_listening(tmp_path: Path, speech: str) -> None:
+    """After SIGTERM it answers, is not ready, and turns new calls away; a second signal ends it at once."""
+    async with server(tmp_path, speech, DRAIN_SECONDS="60") as one, ClientSession() as client:
+        form = urlencode({"CallSid": "CA1", "CallStatus": "ringing"})
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        async with client.post(one.url + "/twilio/voice", data=form, headers=headers) as response:
+            answer = ElementTree.fromstring(await response.text())
+        parameters = {p.get("name", ""): p.get("value", "") for p in answer.iter("Parameter")}
+        async with client.ws_connect(one.url + "/twilio/media") as socket:
+            await socket.send_json(start_message(parameters, "CA1"))
+            await socket.send_json({"event": "media"})
+            async with client.get(one.url + "/api/calls/CA1") as response:
+                assert response.status in (200, 404)
+            one.process.terminate()
+            status = 200
+            for _ in range(200):
+                async with client.get(one.url + "/readyz") as response:
+                    status = response.status
+                if status == 503:
+                    break
+            assert status == 503
+            form = form.replace("CA1", "CA2")
+            async with client.post(one.url + "/twilio/voice", data=form, headers=headers) as response:
+                assert "Reject" in await response.text()
+            one.process.terminate()
+            assert await one.ended() == 128 + signal.SIGTERM
+
+
+async def test_what_cannot_be_served_is_one_clear_line(tmp_path: Path, speech: str) -> None:
+    """A port in use, a public address without a token, PUBLIC_URL without one, a bad agent: status 2."""
+    async with server(tmp_path, speech) as one:
+        port = one.url.rpartition(":")[2]
+        assert "Address already in use" in await refused(tmp_path, "--port", port)
+    assert "TWILIO_AUTH_TOKEN" in await refused(tmp_path, "--host", "0.0.0.0")
+    assert "TWILIO_AUTH_TOKEN" in await refused(tmp_path, PUBLIC_URL="https://line.example.com")
+    assert "no.such" in await refused(tmp_path, "--port", "0", AGENT="no.such.module:Agent")
+    assert "none.yaml" in await refused(tmp_path, "--port", "0", ROUTES="none.yaml")
+
+
+async def test_a_drain_waits_for_the_calls_that_run(tmp_path: Path) -> None:
+    """It ends with the last of them, long before the deadline; nobody is told goodbye."""
+    async with phone_line(tmp_path) as phone:
+        goodbyes: list[int] = []
+        phone.line.say_goodbye = lambda: goodbyes.append(1)
+        socket = await phone.call()
+        await phone.answering.arrival.wait()
+        draining = asyncio.create_task(drain(phone.line, 30))
+        await until(lambda: phone.line.draining)
+        await socket.close()
+        await asyncio.wait_for(draining, 5)
+        assert not goodbyes
+
+
+async def test_at_the_deadline_calls_are_told_goodbye_and_then_cut(tmp_path: Path) -> None:
+    """Once; the socket closes with 1012, after which Twilio asks how the call goes on."""
+    async with phone_line(tmp_path) as phone:
+        goodbyes: list[int] = []
+        phone.line.say_goodbye = lambda: goodbyes.append(1)
+        socket = await phone.call()
+        await phone.answering.arrival.wait()
+        draining = asyncio.create_task(drain(phone.line, 0.3))
+        await socket.receive()
+        assert socket.close_code == 1012
+        await draining
+        assert goodbyes == [1]
+
+
+@pytest.mark.parametrize("token", ["", "0123456789abcdef"])
+async def test_without_a_public_url_only_this_machine_is_listened_on(
+    tmp_path: Path, speech: str, token: str
+) -> None:
+    """With an auth token, too: nothing could be verified."""
+    async with server(tmp_path, speech, TWILIO_AUTH_TOKEN=token) as one:
+        assert one.url.startswith("http://127.0.0.1:")
