@@ -137,7 +137,8 @@ def letters(text: str) -> str:
 
 # ---- words misheard
 
-_LEFT_ALONE = frozenset({"late", "later", "latter", "smell", "largely", "sugary", "american", "americans"})
+# Words in their own right, one letter from what may be ordered.
+_LEFT_ALONE = frozenset("late later latter smell largely sugary america american americans".split())
 _SHORTEST = 5  # letters: below it one changed letter is too often another word
 
 

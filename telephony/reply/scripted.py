@@ -21,6 +21,11 @@ _MAX_ASKS = 2  # a question for a slot is asked again once; then the order goes 
 _MAX_THEN = 8  # `then` to `then`: a bound for scripts that go in circles
 SKIPPED = "-"  # stands in a slot that the caller would not or could not fill
 GIVEN = "(given)"  # stands for a sensitive answer: notes are stored with the call
+_ANOTHER = re.compile(
+    r"\b(?:and|plus|also)\b(?= (?:also )?(?:a|an|one|another) )"
+    r"|(?=\b(?:can|could|may) i (?:get|have)\b|\bi(?:'?d| would) like\b|\bi want\b|\b(?:give|get|make) me\b)"
+)
+"""Where another thing begins to be ordered, within what was said in one turn."""
 _OPERATOR = "0"  # the key that callers press to reach a person
 
 WAIT_STEP = Step(say=("Sure, take your time.",), do=Do.WAIT)
@@ -139,14 +144,17 @@ class _Answer:
 
     def _parts(self, text: str, intent: Intent) -> list[Item]:
         """The things ordered in one breath: "a small latte and a large mocha" is two."""
-        parts: list[str] = []
-        for piece in re.split(r"\b(?:and|plus|also)\b(?= (?:also )?(?:a|an|one|another) )", text):
-            slots = find_slots(heard.plain(piece), self.script.slots)
-            if parts and not all(slots.get(name) for name in intent.needs):
-                parts[-1] += " " + piece
+        found: list[Item] = []
+        before = ""
+        for piece in filter(None, map(str.strip, _ANOTHER.split(text))):
+            alone = find_slots(piece, self.script.slots)
+            if found and (_lacks(intent, alone) or _lacks(intent, found[-1])):
+                before = f"{before} {piece}"
+                found[-1] = find_slots(before, self.script.slots)
             else:
-                parts.append(piece)
-        return [find_slots(heard.plain(part), self.script.slots) for part in parts]
+                before = piece
+                found.append(alone)
+        return found or [{}]
 
     def _changes(self, found: Item) -> bool:
         return bool(self.state.items or self.state.partial) and bool(found)
@@ -352,6 +360,10 @@ class _Answer:
     def _spoken(self, slots: Item) -> dict[str, str]:
         known = self.script.slots
         return {name: spoken(known[name], value) for name, value in slots.items() if name in known}
+
+
+def _lacks(intent: Intent, found: Item) -> bool:
+    return not all(found.get(name) for name in intent.needs)
 
 
 def _actions(step: Step) -> Iterator[Said]:

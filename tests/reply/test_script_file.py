@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from telephony.errors import BadScript
 from telephony.reply import Say, SilenceStep
-from telephony.reply.agent import load_agent, manners_of
-from telephony.reply.script_file import load_script
+from telephony.reply.agent import EXPECT_KINDS, load_agent, manners_of
+from telephony.reply.script import Do
+from telephony.reply.script_file import _ASK, _INTENT, _SLOT, _TOP, READY, load_script
 
 
 class Settings:
@@ -139,3 +141,17 @@ def test_the_ready_script_is_sound_and_named_by_a_word() -> None:
     script = load_script("coffee", Settings())
     assert script.name == "coffee" and script.manners.greeting.text
     assert script.intents["human"].step.to == Settings.human_number
+
+
+def test_the_example_that_explains_the_format_is_a_sound_script(tmp_path: Path) -> None:
+    text = (READY / "README.md").read_text(encoding="utf-8")
+    file = tmp_path / "flowers.yaml"
+    file.write_text(text.split("```yaml\n")[1].split("```")[0])
+    script = load_script(str(file), Settings())
+    assert script.name == "flowers" and list(script.intents) == ["order", "hours", "human", "bye"]
+
+
+def test_every_key_of_a_script_is_explained() -> None:
+    text = (READY / "README.md").read_text(encoding="utf-8")
+    for key in (*_TOP, *_INTENT, *_ASK, *_SLOT, *(do.value for do in Do), *EXPECT_KINDS):
+        assert re.search(rf"\b{key}\b", text), key

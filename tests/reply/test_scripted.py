@@ -132,6 +132,9 @@ def test_the_answer_names_what_was_ordered_and_the_order_holds_all_of_it() -> No
         ("a 12 oz latte", "A twelve ounce latte"),
         ("an eight ounce latte", "An eight ounce latte"),
         ("two small lattes", "A small latte"),
+        ("a large cough", "A large coffee"),
+        ("i want a small latte can i get a large mocha", "A small latte and a large mocha"),
+        ("a small latte and a lot of sugar", "A small latte"),
         ("a small latte and a large mocha", "A small latte and a large mocha"),
     ],
 )
@@ -140,7 +143,14 @@ def test_words_a_little_misheard_and_written_differently_are_understood(text: st
 
 
 @pytest.mark.parametrize(
-    "text", ["See you later", "The smell of old beer lingers", "ten of clubs", "mountain view"]
+    "text",
+    [
+        "See you later",
+        "The smell of old beer lingers",
+        "ten of clubs",
+        "mountain view",
+        "my fellow Americans",
+    ],
 )
 def test_words_that_only_resemble_an_order_are_none(text: str) -> None:
     assert Talk().say(text) == COFFEE.script.fallback[0]
