@@ -70,9 +70,14 @@ async def _fetch(stop: asyncio.Event) -> None:
     if not absent:
         return
     log.info("fetching %s: once, into %s", ", ".join(absent), models.cache_dir())
-    work = asyncio.create_task(asyncio.to_thread(models.fetch, absent, log.info))
+
+    def progress(line: str) -> None:
+        if stop.is_set():  # said in the thread that fetches: the way to end it
+            raise MissingModel("stopped while fetching models")
+        log.info("%s", line)
+
     try:
-        await work
+        await asyncio.to_thread(models.fetch, absent, progress)
     except MissingModel as error:
         log.warning("%s", error)
 

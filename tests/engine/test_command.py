@@ -1,0 +1,74 @@
+"""`telephony engine` as a person starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import sys
+
+import pytest
+from aiohttp import ClientSession
+
+from telephony.audio import read_wav
+from telephony.engine import models
+
+
+async def start(*arguments: str) -> tuple[asyncio.subprocess.Process, str]:
+    """The command and the http address that it prints."""
+    engine = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "telephony", "engine", "--port", "0", "--no-fetch", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert engine.stdout is not None
+    line = (await asyncio.wait_for(engine.stdout.readline(), 30)).decode()
+    found = re.search(r"ws://(\S+)/v2/listen", line)
+    assert found, line
+    return engine, f"http://{found[1]}"
+
+
+async def test_it_says_where_it_is_how_it_is_and_ends_in_order() -> None:
+    engine, url = await start("--limit", "3")
+    async with ClientSession() as session, session.get(f"{url}/healthz") as response:
+        health = await response.json()
+    assert health["status"] == "ok"
+    assert health["listen_limit"] == 3
+    assert health["hearing"] in ("ready", "loudness")
+    engine.terminate()
+    assert await asyncio.wait_for(engine.wait(), 10) == 0
+
+
+async def test_curl_gets_playable_mulaw() -> None:
+    if absent := models.missing(["joe"]):
+        pytest.skip(f"models are not here: {', '.join(absent)}")
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not here")
+    engine, url = await start()
+    try:
+        curl = await asyncio.create_subprocess_exec(
+            *("curl", "--silent", "--show-error", "--fail", "--json", '{"text": "Two lattes, please."}'),
+            f"{url}/v1/speak?model=aura-2-thalia-en&encoding=mulaw&sample_rate=8000",
+            stdout=asyncio.subprocess.PIPE,
+        )
+        audio, _ = await asyncio.wait_for(curl.communicate(), 60)
+        wav = read_wav(audio)
+        assert (wav.rate, wav.channels) == (8000, 1)
+        assert 0.7 < wav.duration_s < 4
+    finally:
+        engine.terminate()
+        await asyncio.wait_for(engine.wait(), 10)
+
+
+async def test_a_port_that_cannot_be_had_is_one_line_and_status_2() -> None:
+    engine, url = await start()
+    port = url.rsplit(":", 1)[1]
+    second = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "telephony", "engine", "--port", port, "--no-fetch"),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await asyncio.wait_for(second.communicate(), 30)
+    assert second.returncode == 2
+    assert b"is in use: choose another one with --port" in errors
+    assert b"Traceback" not in errors
+    engine.terminate()
+    await asyncio.wait_for(engine.wait(), 10)
