@@ -82,7 +82,8 @@ class Account:
         part = self.agent_part(reply)
         if part is not None:
             part.text, part.heard = text, heard
-            part.interrupted = interrupted and self._ledger.first_sent_at(reply.number) is not None
+            sounded = self._ledger.first_sent_at(reply.number) is not None
+            part.interrupted = interrupted and sounded and heard.split() != text.split()
             if part.first_sent_at is not None:
                 part.last_audio_at = min(now, self._ledger.play_end())
         self._ledger.forget(reply.number)

@@ -1,0 +1,373 @@
+"""Our half of a conversation: answers, drafts, fillers, prompts into silence, and what comes of them. PURE."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from telephony import events as ev
+from telephony.floor import Kind, Reply, Stage
+from telephony.policy import GOODBYE_S, VOICE_FAILURES
+from telephony.record.turns import TurnRecord
+from telephony.reply.agent import Expect, HangUp, Line, Transfer, Turn, Wait
+from telephony.scene import Scene
+
+WAITING_TIMERS = ("filler", "bridge", "give up")
+
+
+class AgentSide:
+    """What we say, from the agent's first word to the caller's ear."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.turn_count = 0
+        self.unanswered: list[str] = []
+        """What the caller said that will be answered together with what comes next."""
+        self.kept: list[tuple[str, TurnRecord]] = []
+        """What the caller said while we could not be interrupted: answered after it."""
+        self._scene = scene
+        self._draft: Reply | None = None
+        self._answer: Reply | None = None
+        """The accepted answer of which nothing was sent yet."""
+        self._waiting = False
+        self._voice_failures = 0
+        self._wasted: dict[str, int] = {}
+
+    # ---- answering
+
+    def answer(self, text: str, record: TurnRecord, digits: str | None = None) -> None:
+        """The floor is ours: answer these words, together with those that were never answered aloud."""
+        scene = self._scene
+        scene.expect(None)
+        scene.question = None
+        self._waiting = False
+        merged = " ".join([*self.unanswered, text]).strip()
+        self.unanswered.clear()
+        reply = self._take_draft(merged, record, digits)
+        if reply is None:
+            reply = self._start(merged, scene.account.history, scene.notes, digits=digits)
+        self.turn_count += 1
+        reply.record = record
+        record.wasted, self._wasted = self._wasted, {}
+        if merged:
+            scene.account.add_line(Line("caller", merged, merged))
+        scene.floor.enqueue(reply)
+        self._release(reply)
+        self._await(reply)
+
+    def _take_draft(self, text: str, record: TurnRecord, digits: str | None) -> Reply | None:
+        """The draft, if it answers exactly these words."""
+        draft = self._draft
+        if draft is None or draft.turn_text != text or digits is not None:
+            self.drop_draft("the words changed")
+            return None
+        self._draft = None
+        if record.caller is not None and record.caller.eager_at is not None:
+            record.saved_ms = round((self._scene.now - record.caller.eager_at) * 1000)
+        self._scene.commands.append(ev.ReleaseReply(draft.number))
+        return draft
+
+    def start_draft(self, text: str) -> None:
+        """A draft is made as if the turn ended here; an answer not yet heard would then be given up."""
+        self.drop_draft("the words changed")
+        scene = self._scene
+        history, notes = scene.account.history, scene.notes
+        texts = list(self.unanswered)
+        for reply in scene.floor.queue:
+            if reply.kind is Kind.ANSWER and self._unheard(reply):
+                texts.append(reply.turn_text)
+                history = [line for line in history if line.text != reply.turn_text]
+                notes = notes if reply.notes_before is None else reply.notes_before
+        self._draft = self._start(" ".join([*texts, text]), history, notes, draft=True)
+
+    def drop_draft(self, reason: str) -> None:
+        """Give the draft up, if there is one; what it cost is counted."""
+        draft, self._draft = self._draft, None
+        if draft is not None:
+            self._wasted["drafts"] = self._wasted.get("drafts", 0) + 1
+            self._wasted["characters"] = self._wasted.get("characters", 0) + len(draft.text)
+            self._scene.floor.discard(draft, self._scene.now, reason)
+            self._scene.ledger.forget(draft.number)
+
+    def _start(
+        self,
+        text: str,
+        history: list[Line],
+        notes: Mapping[str, Any],
+        *,
+        draft: bool = False,
+        digits: str | None = None,
+    ) -> Reply:
+        stage = Stage.DRAFT if draft else Stage.WAITING
+        reply = self._scene.floor.new(Kind.ANSWER, turn_text=text, stage=stage)
+        turn = Turn(text, self.turn_count, tuple(history), digits, self._scene.info)
+        self._scene.commands.append(ev.StartReply(reply.number, turn, dict(notes), draft))
+        return reply
+
+    def _release(self, reply: Reply) -> None:
+        """A reply is to be said: its notes are adopted, its words voiced, its question prepared."""
+        scene = self._scene
+        reply.notes_before = dict(scene.notes)
+        scene.notes.update(reply.notes)
+        scene.floor.voice_held_back(reply)
+        if reply.question is not None:
+            scene.expect(reply.question)
+        if reply.ended:
+            self._check(reply)
+
+    def _await(self, reply: Reply) -> None:
+        scene = self._scene
+        self._answer = reply
+        if scene.ledger.available(reply.number) == 0 and not reply.complete:
+            scene.timers.set("filler", scene.now + scene.policy.filler_s)
+            scene.timers.set("bridge", scene.now + scene.policy.bridge_s)
+            scene.timers.set("give up", scene.now + scene.policy.give_up_s)
+
+    def say_filler(self, line: str) -> None:
+        """The answer is late: say something meanwhile."""
+        scene = self._scene
+        pending = self._answer is not None and self._answer in scene.floor.queue
+        if line and pending and not scene.floor.held and scene.speaking is None:
+            self.say(Kind.FILLER, line, first=True)
+
+    def give_up_answer(self) -> None:
+        """The answer has not come in all this time: ask again."""
+        answer, self._answer = self._answer, None
+        if answer is None or answer not in self._scene.floor.queue:
+            return
+        if self._scene.ledger.available(answer.number) == 0:
+            self._ask_again(answer, "no reply in time")
+
+    def _ask_again(self, failed: Reply, reason: str) -> None:
+        """A reply that failed ends in words all the same."""
+        scene = self._scene
+        scene.decide("ask again", reason)
+        record = None
+        if scene.ledger.available(failed.number) == 0:
+            record = failed.record
+            scene.floor.discard(failed, scene.now, reason)
+            scene.ledger.forget(failed.number)
+        scene.timers.clear(*WAITING_TIMERS)
+        self.say(Kind.REASK, scene.prompts.reask(), record=record)
+
+    # ---- holding, cutting, going on
+
+    def may_interrupt(self) -> bool:
+        """Whether what is in the caller's ear may be stopped for the caller."""
+        scene = self._scene
+        head = scene.floor.head
+        if head is None or scene.floor.held:
+            return True
+        in_the_ear = head.stage in (Stage.SPEAKING, Stage.SENT)
+        return not in_the_ear or (scene.policy.barge_in != "off" and head.interruptible)
+
+    def go_on(self) -> None:
+        """The hold is over: what was held goes on, and what waits for it goes on waiting."""
+        scene = self._scene
+        scene.timers.clear("hold", "go on")
+        if scene.floor.held:
+            for reply in scene.floor.queue:
+                part = scene.account.agent_part(reply)
+                if part is not None:
+                    part.held += 1
+            scene.floor.go_on()
+        self.resume_waiting()
+
+    def resume_waiting(self) -> None:
+        """The caller's turn came to nothing: deadlines that rested for it are set anew."""
+        scene = self._scene
+        if self._answer is not None and self._answer in scene.floor.queue:
+            self._await(self._answer)
+        if any(reply.ends_call for reply in scene.floor.queue):
+            scene.timers.set("goodbye", scene.now + GOODBYE_S)
+
+    def cut(self, reason: str) -> None:
+        """Give up what is queued, and write down what was heard of it."""
+        scene = self._scene
+        if scene.floor.queue:
+            scene.decide("cut", reason)
+        for reply in scene.floor.cut(scene.now, reason):
+            if reply.kind is Kind.ANSWER and self._unheard(reply):
+                # Its question will be answered together with the caller's next words.
+                if reply.turn_text:
+                    self.unanswered.append(reply.turn_text)
+                    scene.account.take_back(reply.turn_text)
+                if reply.notes_before is not None:
+                    scene.notes = reply.notes_before
+            scene.account.settle(reply, scene.now, interrupted=True)
+        self._answer = None
+        scene.timers.clear("hold", "go on", *WAITING_TIMERS, "heard", "goodbye")
+
+    def _unheard(self, reply: Reply) -> bool:
+        """Whether not one word of a reply was heard: then it was no answer."""
+        return not self._scene.ledger.heard_text(reply.number, self._scene.now)
+
+    # ---- what the agent and the voice bring
+
+    def on_text(self, event: ev.ReplyText) -> None:
+        scene = self._scene
+        reply = scene.floor.known(event.reply)
+        if reply is not None:
+            scene.account.text_came(reply, scene.now)
+            reply.interruptible = reply.interruptible and event.interruptible
+            scene.floor.add_text(reply, event.text, hold_back=self._held_back(reply))
+
+    def _held_back(self, reply: Reply) -> bool:
+        return reply.stage is Stage.DRAFT and self._scene.policy.eager != "voice"
+
+    def on_note(self, event: ev.ReplyNote) -> None:
+        reply = self._scene.floor.known(event.reply)
+        if reply is not None:
+            reply.notes.update(event.note.values)
+            if reply.stage is not Stage.DRAFT:
+                self._scene.notes.update(event.note.values)
+
+    def on_action(self, event: ev.ReplyAction) -> None:
+        reply = self._scene.floor.known(event.reply)
+        if reply is not None:
+            reply.actions.append(event.action)
+            if isinstance(event.action, Expect) and reply.stage is not Stage.DRAFT:
+                self._scene.expect(event.action)
+
+    def on_ended(self, event: ev.ReplyEnded) -> None:
+        reply = self._scene.floor.known(event.reply)
+        if reply is not None:
+            self._scene.floor.end_text(reply, hold_back=self._held_back(reply))
+            reply.problem = reply.problem or event.problem
+            if reply.stage is not Stage.DRAFT:
+                self._check(reply)
+
+    def _check(self, reply: Reply) -> None:
+        """A reply that failed, or says and does nothing, becomes a re-ask."""
+        does_something = any(not isinstance(action, Expect) for action in reply.actions)
+        if reply.problem:
+            self._ask_again(reply, reply.problem)
+        elif not reply.text.strip() and not does_something:
+            self._ask_again(reply, "an empty reply")
+        elif reply.ends_call:
+            self._scene.timers.set("goodbye", self._scene.now + GOODBYE_S)
+
+    def on_audio(self, event: ev.ReplyAudio) -> None:
+        scene = self._scene
+        reply = scene.floor.known(event.reply)
+        if reply is not None:
+            scene.account.sound_came(reply, scene.now)
+            self._voice_failures = 0
+            scene.floor.audio(event)
+
+    def on_phrase(self, event: ev.PhraseSpoken) -> None:
+        scene = self._scene
+        reply = scene.floor.known(event.reply)
+        if reply is None:
+            return
+        scene.floor.phrase_spoken(event)
+        if not reply.problem or reply.open_phrases:
+            return
+        self._voice_failures += 1
+        if self._voice_failures >= VOICE_FAILURES:
+            scene.end_call("the voice failed")
+        elif reply.kind is Kind.ANSWER and scene.ledger.available(reply.number) == 0:
+            self._ask_again(reply, reply.problem)
+
+    def on_voice_down(self, event: ev.VoiceDown) -> None:
+        if event.status is not None and 400 <= event.status < 500:
+            self._scene.end_call("the voice was refused")
+
+    def on_sent(self, event: ev.Sent) -> None:
+        scene = self._scene
+        scene.ledger.sent(event.reply, event.start, event.end, scene.now)
+        reply = scene.floor.known(event.reply)
+        if reply is not None:
+            scene.account.sent(reply, scene.now)
+            self._came(reply)
+
+    def _came(self, reply: Reply) -> None:
+        if reply is self._answer:
+            self._answer = None
+            self._scene.timers.clear(*WAITING_TIMERS)
+
+    # ---- our own words
+
+    def say(
+        self,
+        kind: Kind,
+        text: str,
+        actions: list[HangUp | Transfer] | None = None,
+        *,
+        interruptible: bool = True,
+        first: bool = False,
+        record: TurnRecord | None = None,
+    ) -> None:
+        """Say something of our own accord, behind what is queued, or before what has not begun (`first`)."""
+        scene = self._scene
+        reply = scene.floor.new(kind, interruptible=interruptible, record=record)
+        reply.actions += actions or []
+        scene.account.text_came(reply, scene.now)
+        scene.floor.add_text(reply, text)
+        scene.floor.end_text(reply)
+        scene.floor.enqueue(reply, first=first)
+        if reply.ends_call:
+            scene.timers.set("goodbye", scene.now + GOODBYE_S)
+        scene.timers.clear("silence")
+
+    def advance(self) -> None:
+        """Feed what is due, and act on what was heard to its end."""
+        scene = self._scene
+        for reply in scene.floor.advance(scene.now):
+            scene.account.settle(reply, scene.now, interrupted=False)
+            self._heard_out(reply)
+            if scene.over:
+                return
+        head = scene.floor.head
+        if head is not None and head.stage is Stage.SENT:
+            scene.timers.set("heard", scene.ledger.played_out_at())
+        elif head is None:
+            scene.timers.clear("heard")
+            self._rest()
+
+    def _heard_out(self, reply: Reply) -> None:
+        """The caller has heard a reply to its end: now it has its effects."""
+        scene = self._scene
+        self._came(reply)
+        if reply.question is not None:
+            scene.question = reply.question
+        self._waiting = any(isinstance(action, Wait) for action in reply.actions)
+        transfer = next((a for a in reply.actions if isinstance(a, Transfer)), None)
+        if transfer is not None:
+            scene.commands.append(ev.TransferCall(transfer.to))
+            scene.close("agent")
+        elif reply.ends_call:
+            scene.end_call("goodbye")
+
+    def _rest(self) -> None:
+        """Nobody speaks: answer what was kept, or wait for the caller."""
+        scene = self._scene
+        if scene.speaking is not None:
+            self.unanswered += [text for text, _ in self.kept]
+            self.kept.clear()
+        elif self.kept:
+            *before, (text, record) = self.kept
+            self.kept.clear()
+            self.unanswered += [said for said, _ in before]
+            self.answer(text, record)
+            scene.floor.advance(scene.now)
+        elif "silence" not in scene.timers and "digits" not in scene.timers:
+            step = scene.prompts.silence()
+            if step is not None:
+                after = scene.policy.wait_s if self._waiting else step.after_s
+                scene.timers.set("silence", scene.now + after)
+
+    def say_into_silence(self) -> None:
+        """The next step of the silence ladder."""
+        scene = self._scene
+        step = scene.prompts.silence()
+        if step is None or scene.floor.head is not None or scene.speaking is not None:
+            return
+        scene.prompts.silence_step += 1
+        self._waiting = False
+        self.say(Kind.PROMPT, step.say, [HangUp()] if step.hang_up else None)
+
+    def acknowledge(self) -> None:
+        """A sign that we are still listening, in a caller's monologue."""
+        line = self._scene.prompts.acknowledge()
+        if line:
+            self.say(Kind.FILLER, line)
