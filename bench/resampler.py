@@ -124,7 +124,7 @@ def same_however_cut(make: Callable[[int, int], Feed], a: int, b: int, chunk: in
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description="Which resampler? One row for each candidate.")
     parser.add_argument("--quick", action="store_true", help="only 8 -> 16 kHz")
     pairs = ((8000, 16000, 80), (16000, 8000, 20), (22050, 8000, 20), (24000, 8000, 20))
     for a, b, chunk_ms in pairs[:1] if parser.parse_args().quick else pairs:
