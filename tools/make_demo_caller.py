@@ -4,7 +4,7 @@
 
 A recording plays in real time whatever the agent does, so each line has its second. Between two lines there
 is room for the answer to the first; only the barge-in is placed where the agent must be speaking, whatever
-between 0 and 2.2 seconds it took to begin.
+between 0 and 3 seconds it took to begin.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Samples = NDArray[np.float64]
 
 TARGET = Path(__file__).parents[1] / "telephony" / "demo" / "caller.wav"
 RATE = 8000
-LENGTH_S = 32.5
+LENGTH_S = 31.5
 SPEECH_DBFS = -20.0  # a usual level of speech on a telephone line
 NOISE_DBFS = -66.0  # a line is never digitally silent
 BAND_HZ = (300.0, 3400.0)  # what the telephone network passes on
@@ -43,13 +43,11 @@ class Line:
 
 
 LINES = (
-    Line(4.8, "Hi, can I get a large lah tay, please?"),
-    Line(13.0, "Yes, please."),
-    Line(17.6, "A small espresso, please."),
-    Line(
-        21.8, "Actually, make it a medium coffee."
-    ),  # while "A small espresso, got it. Anything else?" is said
-    Line(28.3, "No, that's all. Thank you. Goodbye."),
+    Line(4.6, "Hi, can I get a large lah tay, please?"),
+    Line(12.2, "Yes, please."),
+    Line(17.0, "What do you have?"),
+    Line(21.6, "A small coffee, please."),  # while the agent reads the menu, which takes 5 s
+    Line(27.8, "No, that's all. Thank you. Goodbye."),
 )
 
 

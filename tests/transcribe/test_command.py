@@ -115,7 +115,7 @@ async def test_the_last_turn_ends_and_no_word_is_lost(server: FluxStandIn) -> No
     assert turns(done.out) == ["Hello there.", "The last words."]
     session = server.sessions[0]
     assert session.received == [flux.ForceEndTurn(), flux.CloseStream()]
-    assert session.audio_s >= 32.5
+    assert session.audio_s >= 31.5
 
 
 @needs_ffmpeg
@@ -271,4 +271,4 @@ async def test_a_file_an_mp3_a_stream_and_a_pipe_give_the_same_words(tmp_path: P
         await engine.stop()
     words = [re.findall(r"[a-z']+", done.out.lower()) for done in (file, compressed, piped)]
     assert words[0] == words[1] == words[2]
-    assert {"latte", "espresso", "medium", "coffee", "goodbye"} <= set(words[0]) | {"goodbye"}
+    assert {"latte", "small", "coffee", "goodbye"} <= set(words[0])
