@@ -63,6 +63,7 @@ class Channel:
     _up: bool = False
     _aborted: bool = False
     """We gave the socket up ourselves: the next one comes at once."""
+    _stopped: bool = False
     _session_samples: int = 0
     """Samples of all speeches that this socket's session has ended: the service's own timeline."""
     _contiguous: tuple[int, int, int] = (-1, 0, 0)
@@ -112,9 +113,11 @@ class Channel:
             self._socket.abort(reason)
 
     def stop(self) -> None:
-        """The end of the call."""
-        if self._timer is not None:
-            self._timer.cancel()
+        """The end of the call: nothing is reported any more."""
+        self._stopped = True
+        self._queue.clear()
+        self._current = None
+        self._set_timer(None)
         if self._socket is not None:
             self._socket.abort("the call is over")
 
@@ -124,7 +127,7 @@ class Channel:
         """Connect, and stay connected until cancelled, or until the service refuses for good."""
         loop = asyncio.get_running_loop()
         attempt = 0
-        while not self.refused:
+        while not self.refused and not self._stopped:
             began = loop.time()
             self._aborted = False
             down = await self._connect_once(attempt)
@@ -258,7 +261,7 @@ class Channel:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if seconds is not None:
+        if seconds is not None and not self._stopped:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._overdue)
 
     def _overdue(self) -> None:
@@ -358,9 +361,12 @@ class Channel:
 
     def _warned(self, phrase: Phrase | None, code: str, description: str) -> None:
         log.info("the voice warns: %s %s", code, description)
-        if phrase is None or phrase.received:
+        if phrase is None:
             return
-        if code == wire.NOTHING_TO_SAY and not phrase.dropped:
+        if code == wire.INVALID_OFFSET and phrase.dropped and phrase.offset_ms is not None:
+            phrase.offset_ms = None
+            self._put(wire.interrupt(self.client.dialect))
+        elif code == wire.NOTHING_TO_SAY and not phrase.dropped and not phrase.received:
             self._current = None
             self._failed(phrase, "there is nothing to say in it")
             self._next()

@@ -179,8 +179,10 @@ class VoiceConnection:
                 raise end
 
     def close(self) -> None:
-        """The call is over: `run` returns, and the sockets are dropped."""
+        """The call is over: `run` returns, the sockets are dropped, and no event comes any more."""
         self._over.set()
+        for channel in filter(None, (self._main, self._spare)):
+            channel.stop()
 
     def _channel(self) -> Channel:
         return Channel(self._client, self._on_event, self.counts, self._down, self._ahead_s)

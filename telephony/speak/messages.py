@@ -100,8 +100,8 @@ VoiceMessage: TypeAlias = (
 
 _UNNEEDED = frozenset({"Flushed", "SessionMetadata", "ConfigureSuccess", "ConfigureFailure"})
 NOTHING_TO_SAY = "NO_SYNTHESIZABLE_TEXT"
-NOT_INTERRUPTED = frozenset({"NO_AUDIO_GENERATED", "NO_ACTIVE_SPEECH", "INVALID_INTERRUPT_OFFSET"})
-"""Warnings that answer an Interrupt which was ignored."""
+INVALID_OFFSET = "INVALID_INTERRUPT_OFFSET"
+"""The Interrupt was ignored: by the service's account the caller cannot have heard so much, or heard more."""
 
 
 def decode(text: str | bytes, dialect: Dialect) -> VoiceMessage:

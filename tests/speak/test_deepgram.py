@@ -173,6 +173,18 @@ async def test_without_a_position_in_the_speech_on_the_wire_no_offset_is_claimed
         assert "playback_offset" not in server.sessions[0].sent("Interrupt")[0]
 
 
+async def test_an_offset_that_the_service_refuses_does_not_hold_up_the_next_phrase() -> None:
+    async with voice_server(pace=True, no_offsets=True) as server, call(server) as (voice, ear):
+        voice.speak(1, 0, "A phrase of some length.")
+        await ear.until(PhraseAudio)
+        voice.cancel(1, 50.0)
+        voice.speak(2, 0, "Next.")
+        await server.wait_for(lambda: len(server.sessions[0].sent("Interrupt")) == 2)
+        assert ["playback_offset" in m for m in server.sessions[0].sent("Interrupt")] == [True, False]
+        server.go.set()
+        assert (await ear.until(PhraseDone)).reply == 2
+
+
 async def test_a_phrase_cancelled_before_its_first_audio_costs_only_its_socket() -> None:
     async with voice_server(silent=True) as server, call(server) as (voice, ear):
         voice.speak(1, 0, "Never heard.")
@@ -332,6 +344,16 @@ async def test_the_voice_waits_while_a_minute_of_audio_is_unheard() -> None:
         assert not server.sessions[0].sent("Speak")
         ahead[0] = 10.0
         await ear.until(PhraseDone)
+
+
+async def test_closing_before_it_ran_leaves_nothing_behind() -> None:
+    client, ear = VoiceClient("ws://127.0.0.1:9", "k", "m", deadlines=Deadlines(first_audio_s=0.01)), Ear()
+    voice = client.open(ear)
+    voice.speak(1, 0, "Never heard.")
+    voice.close()
+    await asyncio.sleep(0.05)  # the absence of something can only be seen in time
+    assert not ear.events
+    await voice.run()
 
 
 async def test_closing_is_prompt_and_final() -> None:

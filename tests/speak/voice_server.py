@@ -66,6 +66,8 @@ class VoiceServer:
     """Texts that are answered with this warning instead of audio."""
     error: dict[str, str] = field(default_factory=dict)
     words: bool = True
+    no_offsets: bool = False
+    """Every offset is refused."""
     sessions: list[Session] = field(default_factory=list)
     handshakes: int = 0
     go: asyncio.Event = field(default_factory=asyncio.Event)
@@ -125,6 +127,9 @@ class VoiceServer:
             if task:
                 task.cancel()
             await session.send("Cleared", sequence_id=1)
+            return
+        if self.no_offsets and "playback_offset" in message:
+            await session.send("Warning", code="INVALID_INTERRUPT_OFFSET", description="no")
             return
         if not session.active:
             await session.send("Warning", code="NO_ACTIVE_SPEECH", description="nothing is spoken")
