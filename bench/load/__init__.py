@@ -1,0 +1,1 @@
+"""What the load benches share: callers, stand-ins that stamp, and the server under test."""
