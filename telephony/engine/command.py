@@ -11,6 +11,8 @@ import sys
 from telephony.config import Settings
 from telephony.engine import models
 from telephony.engine.serving import EngineOptions, serve
+from telephony.engine.voice_list import find_voices
+from telephony.errors import MissingModel
 
 DEFAULT_PORT = 9090
 
@@ -25,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit", type=int, help="streams listened to at once (default: 2 for each core)", metavar="N"
     )
     parser.add_argument("--fetch", action="store_true", help="fetch the models, and do nothing else")
+    parser.add_argument("--voices", action="store_true", help="list the voices of this machine")
     parser.add_argument("--no-fetch", action="store_true", help="never fetch models: do with what is here")
 
 
@@ -32,8 +35,25 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Serves until Ctrl-C or SIGTERM."""
     if args.fetch:
         return models.main([])
+    if args.voices:
+        return _list_voices()
     os.environ["LOG_LEVEL"] = settings.log_level  # the hearing worker's, too
     asyncio.run(_serve(EngineOptions(args.host, args.port, args.limit, not args.no_fetch)))
+    return 0
+
+
+def _list_voices() -> int:
+    """Each voice, and which the cloud's names are mapped onto. Exit status 2 where nothing can speak."""
+    try:
+        voices = find_voices()
+    except MissingModel as error:
+        print(error, file=sys.stderr)
+        return 2
+    for voice in voices:
+        print(f"{voice.name:10} {voice.description}")
+    print(
+        f"flux-... and aura-2-... names are spoken by {voices[0].name} or {voices[1].name}, always the same"
+    )
     return 0
 
 

@@ -53,7 +53,7 @@ def find_voices() -> tuple[Voice, ...]:
     joe = models.path(_JOE)
     if joe and piper_process.available():
         first = Voice("joe", "piper with the joe voice", "joe-1.0.0", PiperProcess(joe))
-        return first, _second(first, system)
+        return (first, _of_system(system), _higher(first)) if system else (first, _higher(first))
     lack = "the joe voice is not here (telephony doctor says how)" if not joe else "piper is not installed"
     if system is None:
         raise MissingModel(
@@ -62,21 +62,19 @@ def find_voices() -> tuple[Voice, ...]:
         )
     first = _of_system(system)
     logger.warning("%s: %s speaks instead", lack, system.program)
-    return first, _second(first, None)
+    return first, _higher(first)
 
 
 def _of_system(system: system_voice.SystemVoice) -> Voice:
     return Voice(system.name, f"{system.program}, a synthesizer of this system", system.program, system)
 
 
-def _second(first: Voice, system: system_voice.SystemVoice | None) -> Voice:
-    """A voice that nobody takes for the first."""
-    if system:
-        return _of_system(system)
+def _higher(first: Voice) -> Voice:
+    """A voice that nobody takes for the first, made of it."""
     character = Character(pitch=1.22, pace=1.06)
     return Voice(
         f"{first.name}-high",
-        f"{first.name} at another pitch and rate; install flite for a voice of its own",
+        f"{first.name} at another pitch and rate",
         f"{first.version} {character}",
         first.renderer,
         character,
@@ -93,5 +91,6 @@ def voice_for(model: str, names: Sequence[str]) -> str:
     if not model.startswith(_CLOUD_PREFIXES) or model.count("-") < 2:
         raise KeyError(model)
     person = model.removeprefix("aura-2-").removeprefix("flux-").removeprefix("aura-").split("-")[0]
-    # Shifted by one so that the default VOICE, flux-haley-en, gets the natural voice.
-    return names[(zlib.crc32(person.encode()) >> 1) % len(names)]
+    # Two voices share the names, so that a third does not move them. Shifted by one, the default VOICE,
+    # flux-haley-en, gets the natural one.
+    return names[(zlib.crc32(person.encode()) >> 1) % min(2, len(names))]
