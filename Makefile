@@ -18,7 +18,7 @@ help:
 
 # Only the command's own words are echoed, so that what is left on the screen is the conversation.
 demo: install-local
-	@$(BIN)/python -m telephony.engine.models
+	@$(BIN)/python -m telephony.engine.models >/dev/null
 	@$(BIN)/telephony --ignore-environment call $(RECORDING)
 
 install-local:
@@ -28,8 +28,8 @@ install-dev:
 	@sh tools/install local,dev $(VENV)
 
 test: lint
-	@$(BIN)/python -m telephony.engine.models
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m telephony.engine.models >/dev/null
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: install-dev
 	$(BIN)/ruff check $(CODE)

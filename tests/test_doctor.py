@@ -1,0 +1,218 @@
+"""`telephony doctor` finds broken set-ups, and says what to do about each."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from telephony.config import Settings
+from telephony.doctor import CHECKS
+from telephony.engine import models
+from telephony.standins.faults import NONE, Faults, Refusal
+from telephony.standins.flux import FluxStandIn
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    status: int
+    lines: list[str]
+
+    def remedy(self, what: str) -> str:
+        """The line under the bad finding that contains `what`."""
+        for line, below in zip(self.lines, self.lines[1:], strict=False):
+            if line.startswith("BAD") and what in line:
+                assert self.status == 1
+                return below
+        raise AssertionError(f"{what!r} is not among {self.lines}")
+
+
+async def doctor(*words: str, files: int | None = None, **environ: str) -> Said:
+    def limit() -> None:
+        if files is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "telephony", "doctor", *words),
+        env={**os.environ, "PORT": "0", **environ},
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+        preexec_fn=limit,
+    )
+    out, err = await process.communicate()
+    assert b"Traceback" not in err, err.decode()
+    return Said(process.returncode or 0, (out + err).decode().splitlines())
+
+
+@pytest.fixture
+async def speech() -> AsyncIterator[str]:
+    """A speech server that lets anybody in, so that nothing depends on this machine's models."""
+    async with FluxStandIn() as server:
+        yield server.url
+
+
+async def test_a_good_set_up_is_good_and_every_check_speaks(speech: str) -> None:
+    said = await doctor(DEEPGRAM_URL=speech, DEEPGRAM_API_KEY="any")
+    assert said.status == 0, said.lines
+    assert said.lines[-1] == "all good"
+    assert f"good  {speech} listens (DEEPGRAM_URL says so)" in said.lines
+    assert len(said.lines) >= len(CHECKS) - 1
+
+
+async def test_a_bad_value() -> None:
+    said = await doctor(FLUX_EOT_THRESHOLD="1.5")
+    assert said.status == 2 and "a number from 0.5 to 1" in said.lines[0]
+
+
+async def test_a_misspelt_name(speech: str) -> None:
+    said = await doctor(DEEPGRAM_URL=speech, FLUX_EOT_TRESHOLD="0.8")
+    assert "FLUX_EOT_THRESHOLD" in said.remedy("FLUX_EOT_TRESHOLD is no setting")
+
+
+async def test_models_that_are_not_here(tmp_path: Path) -> None:
+    said = await doctor(XDG_CACHE_HOME=str(tmp_path))
+    assert models.FETCH_COMMAND in said.remedy("models not here")
+
+
+async def test_a_model_that_is_damaged(tmp_path: Path) -> None:
+    """Its size is right: only the checksum tells."""
+    for file in models.MODELS:
+        place = tmp_path / "telephony" / "models" / file.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+        os.truncate(place, file.size)
+    said = await doctor(XDG_CACHE_HOME=str(tmp_path))
+    assert models.FETCH_COMMAND in said.remedy("the model silero-vad is damaged")
+
+
+async def test_a_port_that_is_taken(speech: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = await doctor(DEEPGRAM_URL=speech, PORT=str(port))
+    assert "set PORT to another" in said.remedy(f"port {port}")
+
+
+async def test_a_folder_that_cannot_be_written(speech: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said = await doctor(DEEPGRAM_URL=speech, DATA_DIR=str(tmp_path / "file" / "calls"))
+    assert "set DATA_DIR" in said.remedy("cannot be written")
+
+
+@pytest.mark.parametrize("agent", ["nobody.here:Agent", "scripted:absent.yaml", "barista"])
+async def test_an_agent_that_cannot_be_had(speech: str, agent: str) -> None:
+    said = await doctor(DEEPGRAM_URL=speech, AGENT=agent)
+    assert said.remedy(f"agent {agent}").strip()
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "remedy"),
+    [
+        (401, "Invalid credentials.", "key is wrong"),
+        (402, "", "credit"),
+        (403, "", "misspelt"),
+        (429, "", "streams"),
+    ],
+)
+async def test_a_speech_service_that_refuses(status: int, reason: str, remedy: str) -> None:
+    async with FluxStandIn(faults=[Faults(refuse=Refusal(status, reason or None))]) as server:
+        said = await doctor(DEEPGRAM_URL=server.url, DEEPGRAM_API_KEY="some-key")
+    assert remedy in said.remedy(f"{status} {reason}".rstrip())
+    assert not any("some-key" in line for line in said.lines)
+
+
+async def test_a_speech_service_that_is_not_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        url = f"ws://127.0.0.1:{gone.getsockname()[1]}"
+    assert "firewall" in (await doctor(DEEPGRAM_URL=url)).remedy(url)
+
+
+async def test_offline_asks_nobody() -> None:
+    async with FluxStandIn(faults=[NONE]) as server:
+        said = await doctor("--offline", DEEPGRAM_URL=server.url)
+        assert server.sessions == []
+    assert said.status == 0
+
+
+async def test_a_public_url_without_a_token() -> None:
+    said = await doctor(PUBLIC_URL="https://phone.example")
+    assert said.status == 2 and "TWILIO_AUTH_TOKEN" in said.lines[0]
+
+
+async def test_a_token_without_a_public_url(speech: str) -> None:
+    said = await doctor(DEEPGRAM_URL=speech, TWILIO_AUTH_TOKEN=TOKEN)
+    line = next(line for line in said.lines if "PUBLIC_URL" in line)
+    assert line.startswith("note")
+
+
+async def test_a_token_that_is_something_else(speech: str) -> None:
+    said = await doctor(DEEPGRAM_URL=speech, TWILIO_AUTH_TOKEN="SKtooshort")
+    assert any("unusual length" in line for line in said.lines)
+    assert not any("SKtooshort" in line for line in said.lines)
+
+
+@pytest.mark.parametrize(("status", "verdict"), [(200, "good"), (502, "note"), (404, "BAD")])
+async def test_where_the_public_url_leads(speech: str, status: int, verdict: str) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(status=status)
+
+    app = web.Application()
+    app.router.add_get("/healthz", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        said = await doctor(DEEPGRAM_URL=speech, TWILIO_AUTH_TOKEN=TOKEN, PUBLIC_URL=url)
+    finally:
+        await runner.cleanup()
+    line = next(line for line in said.lines if "/healthz" in line)
+    assert line.startswith(verdict)
+
+
+async def test_a_public_url_that_leads_nowhere(speech: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        url = f"http://127.0.0.1:{gone.getsockname()[1]}"
+    said = await doctor(DEEPGRAM_URL=speech, TWILIO_AUTH_TOKEN=TOKEN, PUBLIC_URL=url)
+    assert "tunnel" in said.remedy(url)
+
+
+async def test_too_few_open_files(speech: str) -> None:
+    said = await doctor(DEEPGRAM_URL=speech, files=256, MAX_CALLS="1000")
+    assert "ulimit -n" in said.remedy("open files")
+
+
+async def test_no_ffmpeg(speech: str, tmp_path: Path) -> None:
+    said = await doctor(DEEPGRAM_URL=speech, PATH=str(tmp_path))
+    assert any("ffmpeg" in line and line.startswith("note") for line in said.lines)
+    assert said.status == 0, "only transcribe needs it"
+
+
+async def test_the_local_extra_is_looked_for_only_where_it_is_used(speech: str, tmp_path: Path) -> None:
+    said = await doctor(DEEPGRAM_URL=speech, XDG_CACHE_HOME=str(tmp_path))
+    assert said.status == 0
+
+
+@pytest.mark.skipif(bool(models.missing()), reason="the models are not here")
+async def test_the_local_engine_is_good_where_its_models_are() -> None:
+    said = await doctor()
+    assert any(line.startswith("good  local speech engine") for line in said.lines)
+
+
+def test_every_check_can_be_asked_alone(tmp_path: Path) -> None:
+    """Each is a function of the settings; none depends on another."""
+    settings = Settings.load({"DATA_DIR": str(tmp_path), "PORT": "0"})
+    for check in reversed(CHECKS[:-1]):
+        assert list(check(settings)) or check.__name__ == "engine"
