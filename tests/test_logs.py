@@ -42,11 +42,14 @@ def test_a_phone_number_keeps_only_its_last_two_digits(lines: io.StringIO, numbe
     assert f"***{number[-2:]} to somebody" in lines.getvalue()
 
 
-@pytest.mark.parametrize("evil", ["\n", "\r\n", "\x1b[2J", "\u2028", "\x85", "\u202e", "\x00", "\ud800"])
-def test_what_a_caller_sends_cannot_forge_a_line_or_steer_a_terminal(lines: io.StringIO, evil: str) -> None:
-    logging.getLogger("telephony").warning("said %s", f"hello{evil}INFO forged")
-    written = lines.getvalue()
-    assert len(written.splitlines()) == 1 and evil not in written[:-1]
+@pytest.mark.parametrize(
+    "evil", ["\n", "\r\n", "\x1b[2J", "\u2028", "\x85", "\u202e", "\x00", "\ud800"], ids=ascii
+)
+def test_what_a_caller_sends_cannot_forge_a_line_or_steer_a_terminal(evil: str) -> None:
+    # Not through a logger: pytest keeps what is logged, and xdist cannot pass a lone surrogate on.
+    record = logging.makeLogRecord({"msg": "said %s", "args": (f"hello{evil}INFO forged",)})
+    written = logs.SafeFormatter().format(record)
+    assert len(written.splitlines()) == 1 and evil not in written
     assert "INFO forged" in written
 
 
