@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import fields
 from typing import Any
 
 from aiohttp import web
 
+from telephony.carrier.incoming import BODY_DEADLINE_S
+from telephony.carrier.rest import TwilioRefused
+from telephony.dial_policy import Forbidden
+from telephony.dialling import MACHINE, Dialler, DialRefused, DialRequest, dial_record
+from telephony.errors import BadInput
 from telephony.line import LINE, CallRecords
 from telephony.values import host_is_loopback
 
@@ -27,6 +34,81 @@ def allow(request: web.Request) -> None:
         raise web.HTTPForbidden(text="set API_KEYS to use the API of a public server\n")
 
 
+async def dial(request: web.Request) -> web.Response:
+    """POST /api/calls: place a call. 201 with its record; 200 with the first one's for a repeated key."""
+    asked = _dial_request(await _json(request), request.headers.get("Idempotency-Key", ""))
+    try:
+        record, new = await _dialler(request).dial(asked)
+    except DialRefused as error:
+        return _no(429, error)
+    except Forbidden as error:
+        return _no(403, error)
+    except BadInput as error:
+        return _no(400, error)
+    except TwilioRefused as error:
+        return _no(502, error)
+    return web.json_response(record, status=201 if new else 200)
+
+
+async def dialling(request: web.Request) -> web.Response:
+    """POST /api/dialling {"allowed": false}: the kill switch, which also withdraws queued calls."""
+    allowed = (await _json(request)).get("allowed")
+    dialler = _dialler(request)
+    if not isinstance(allowed, bool):
+        return _no(400, BadInput('{"allowed": false} stops dialling, {"allowed": true} allows it again'))
+    try:
+        withdrawn = 0 if allowed else await dialler.stop()
+        if allowed:
+            await dialler.allow()
+    except TwilioRefused as error:
+        return _no(502, error)
+    return web.json_response({"allowed": allowed, "withdrawn": withdrawn})
+
+
+async def _json(request: web.Request) -> dict[str, Any]:
+    """The body of a request that changes something: from somebody with an API key, never from a web page."""
+    if not request.app[LINE].settings.api_keys:
+        raise web.HTTPForbidden(text="set API_KEYS to let programs place calls\n")
+    allow(request)
+    if request.content_type != "application/json":  # a page elsewhere cannot send this without being asked
+        raise web.HTTPUnsupportedMediaType(text="application/json is needed\n")
+    try:
+        async with asyncio.timeout(BODY_DEADLINE_S):
+            body = await request.json()
+    except ValueError:
+        raise web.HTTPBadRequest(text="not JSON\n") from None
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text="the body did not arrive in time\n") from None
+    if not isinstance(body, dict):
+        raise web.HTTPBadRequest(text="a JSON object is needed\n")
+    return body
+
+
+def _dial_request(body: dict[str, Any], key: str) -> DialRequest:
+    names = {"from": "from_number"}
+    given = {names.get(name, name): value for name, value in body.items()}
+    unknown = given.keys() - {field.name for field in fields(DialRequest)}
+    wrong = [
+        name for name, value in given.items() if not isinstance(value, int if name == "max_seconds" else str)
+    ]
+    wrong += [name for name in ("machine", "unknown") if given.get(name, "go_on") not in MACHINE]
+    if unknown or wrong or "to" not in given:
+        problem = ", ".join(sorted({*unknown, *wrong})) or "to"
+        raise web.HTTPBadRequest(text=f"unknown, missing or of the wrong type: {problem}\n")
+    return DialRequest(**{"idempotency_key": key, **given})
+
+
+def _dialler(request: web.Request) -> Dialler:
+    dialler = request.app[LINE].dialler
+    if dialler is None:
+        raise web.HTTPServiceUnavailable(text="dialling needs TWILIO_ACCOUNT_SID and its token or API key\n")
+    return dialler
+
+
+def _no(status: int, error: Exception) -> web.Response:
+    return web.json_response({"error": str(error)}, status=status)
+
+
 async def tape(request: web.Request) -> web.StreamResponse:
     """GET /api/calls/{id}/tape: every event and decision of a call, one JSON object a line."""
     allow(request)
@@ -42,6 +124,8 @@ async def one(request: web.Request) -> web.Response:
     records = request.app[RECORDS]
     call_id = request.match_info["id"]
     found: dict[str, Any] | None = records.snapshot(call_id) or await records.load(call_id)
+    if found is None:
+        found = await dial_record(request.app[LINE].shared, call_id)  # dialled, not answered yet or never
     if found is None:
         raise web.HTTPNotFound(text="no such call\n")
     return web.json_response(found)

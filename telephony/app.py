@@ -64,9 +64,12 @@ def make_app(line: Line, records: CallRecords) -> web.Application:
     app.router.add_post("/twilio/after", webhooks.after)
     app.router.add_post("/twilio/status", webhooks.status)
     app.router.add_post("/twilio/stream-status", webhooks.stream_status)
+    app.router.add_post("/twilio/amd", webhooks.amd)
     app.router.add_post("/twilio/fallback", webhooks.fallback)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
+    app.router.add_post("/api/calls", api.dial)
+    app.router.add_post("/api/dialling", api.dialling)
     app.router.add_get("/api/calls/{id}", api.one)
     app.router.add_get("/api/calls/{id}/tape", api.tape)
     return app

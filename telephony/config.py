@@ -22,6 +22,7 @@ from telephony.values import (
     Kind,
     api_url,
     choice,
+    dial_prefixes,
     host_is_loopback,
     number,
     path,
@@ -171,6 +172,12 @@ class Settings:
     api_keys: tuple[Secret, ...] = _setting(
         secrets(), "", "who may read `/api`, comma separated; unset: this machine only"
     )
+    dial_from: str = _setting(text(), "", "number of the account that calls are dialled from, `+14155550100`")
+    dial_prefixes: tuple[str, ...] = _setting(
+        dial_prefixes(), "", "where may be dialled, `+1415,+44`; unset: the country dialled from"
+    )
+    dial_max_per_minute: int = _setting(whole(0, 10_000), "10", "calls dialled within a minute")
+    dial_max_per_day: int = _setting(whole(0, 1_000_000), "100", "calls dialled within a day")
     barge_in: BargeIn = _setting(
         choice("patient", "immediate", "off"),
         "patient",

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aiohttp import web
 
 from telephony.carrier import token
-from telephony.carrier.after import Next
+from telephony.carrier.after import Next, Then, answer_after
+from telephony.carrier.rest import TwilioRefused, TwilioRest
 from telephony.config import Settings
+from telephony.dialling import Dialler
 from telephony.routes import Route, Routes
 from telephony.seats import Seats
 from telephony.shared import Shared
+from telephony.twiml_files import render
 
 if TYPE_CHECKING:
     from telephony.carrier.media_stream import ServerStream, Started
@@ -73,6 +76,10 @@ class Line:
     """Media sockets that are open and have not shown a token yet."""
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
     """The media sockets of running calls."""
+    rest: TwilioRest | None = None
+    """Twilio's REST API, where there are credentials."""
+    dialler: Dialler | None = None
+    """Places calls, where there are credentials."""
     routes: Routes = field(default_factory=Routes)
     """Who answers which number."""
     prewarm_s: float = PREWARM_S
@@ -115,7 +122,20 @@ class Line:
             raise token.BadToken("the stream token was used before")
 
     async def leave_word(self, call_sid: str, word: Next) -> None:
-        """Say how the call goes on. To be awaited before its media socket is closed: Twilio asks at once."""
+        """Say how the call goes on. To be awaited before its media socket is closed: Twilio asks at once.
+
+        A transfer is made by REST where that is possible: then Twilio ends the stream, and asks nothing.
+        """
+        if word.then is Then.TRANSFER and self.rest is not None and self.settings.public_url:
+            answer = answer_after(word, {})
+            after_url = f"{self.settings.public_url}/twilio/after"
+            try:
+                await self.rest.redirect(
+                    call_sid, render(answer.template, after_url=after_url, **answer.values)
+                )
+                return
+            except TwilioRefused as error:
+                log.warning("call %s: no transfer by REST, closing the socket does it: %s", call_sid, error)
         await self.shared.put(f"next:{call_sid}", word.as_dict(), NEXT_TTL_S)
 
     async def take_word(self, call_sid: str) -> Next | None:

@@ -12,11 +12,13 @@ from aiohttp import web
 
 from telephony import call
 from telephony.carrier.media_stream import ServerStream, Started
+from telephony.carrier.rest import TwilioRest, has_credentials
 from telephony.config import Settings, SpeechPeer
+from telephony.dialling import Dialler
 from telephony.engine.process import EngineProcess
 from telephony.line import AnswerCall, CallRecords, Line, make_line
-from telephony.reply.agent import load_agent, manners_of
-from telephony.routes import Route, Routes
+from telephony.reply.agent import Manners, load_agent, manners_of
+from telephony.routes import Route
 from telephony.routes_file import read_routes
 from telephony.services import Services, open_services
 from telephony.shared import SqliteShared
@@ -47,8 +49,12 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, Ca
     line = await make_line(settings, shared)  # a folder that cannot be written to is found out now
     if settings.routes is not None:
         line.routes = read_routes(settings.routes)
+    if has_credentials(settings):
+        line.rest = await TwilioRest.open(settings)
+        stack.push_async_callback(line.rest.close)
+        line.dialler = Dialler(settings, shared, line.rest)
     services = await stack.enter_async_context(open_services(settings, await _speech(settings, stack), line))
-    line.answer = await _answer_with(services, line.routes, stack)
+    line.answer = await _answer_with(services, line, stack)
     line.say_goodbye = services.say_goodbye
     return line, Records(services)
 
@@ -63,15 +69,24 @@ async def _speech(settings: Settings, stack: AsyncExitStack) -> SpeechPeer:
     return replace(speech, url=engine.url)
 
 
-async def _answer_with(services: Services, routes: Routes, stack: AsyncExitStack) -> AnswerCall:
-    """Answers each call as its route says."""
-    ways = {route.name: await _way(services, route, stack) for route in (*routes.routes, routes.default)}
+async def _answer_with(services: Services, line: Line, stack: AsyncExitStack) -> AnswerCall:
+    """Answers each call as its route says, and a dialled one with the words that were asked for."""
+    routes = (*line.routes.routes, line.routes.default)
+    ways = {route.name: await _way(services, route, stack) for route in routes}
 
     async def answer(socket: web.WebSocketResponse, stream: ServerStream, started: Started) -> None:
         way = ways.get(started.parameters.get("route", ""), ways[""])
+        dial_id = started.parameters.get("dial")
+        asked = await line.shared.get(f"dial:{dial_id}") if dial_id else None
+        if asked and asked["say"]:
+            way = replace(way, manners=_greeting(way.manners, asked["say"]))
         await call.answer(socket, stream, started, way)
 
     return answer
+
+
+def _greeting(manners: Manners, text: str) -> Manners:
+    return replace(manners, greeting=replace(manners.greeting, text=text))
 
 
 async def _way(services: Services, route: Route, stack: AsyncExitStack) -> Services:
@@ -82,7 +97,7 @@ async def _way(services: Services, route: Route, stack: AsyncExitStack) -> Servi
     agent = load_agent(route.agent, services.settings) if route.agent else services.agent
     manners = manners_of(agent)
     if route.greeting:
-        manners = replace(manners, greeting=replace(manners.greeting, text=route.greeting))
+        manners = _greeting(manners, route.greeting)
     way = replace(services, agent=agent, manners=manners)
     if route.language and not route.language.lower().startswith("en"):
         hints = (route.language.partition("-")[0],)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,6 +169,19 @@ def public_url() -> Kind:
         if parts.scheme == "http" and not host_is_loopback(parts.hostname or ""):
             raise ValueError(allowed)
         return url
+
+    return Kind(parse, allowed)
+
+
+def dial_prefixes() -> Kind:
+    """Comma separated beginnings of numbers, `+44`."""
+    allowed = "+ and 1 to 15 digits, comma separated"
+
+    def parse(value: str) -> tuple[str, ...]:
+        found = _split(value)
+        if not all(re.fullmatch(r"\+[1-9][0-9]{0,14}", one) for one in found):
+            raise ValueError(allowed)
+        return found
 
     return Kind(parse, allowed)
 

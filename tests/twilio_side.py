@@ -18,7 +18,9 @@ from twilio.request_validator import RequestValidator
 
 from telephony.app import make_app
 from telephony.carrier.media_stream import ServerStream, Started
+from telephony.carrier.rest import TwilioRest, has_credentials
 from telephony.config import Settings
+from telephony.dialling import Dialler
 from telephony.line import Line, make_line
 from telephony.shared import SqliteShared
 
@@ -134,10 +136,15 @@ async def phone_line(folder: Path, **environ: str) -> AsyncIterator[Phone]:
     line = await make_line(settings, SqliteShared(settings.data_dir / "shared.db"))
     answering = Answering()
     line.answer = answering
+    if has_credentials(settings):
+        line.rest = await TwilioRest.open(settings)
+        line.dialler = Dialler(settings, line.shared, line.rest)
     records = Records({CALL: {"call_sid": CALL, "live": True}}, {"old": {"call_sid": "CA1", "live": False}})
     server = TestServer(make_app(line, records), host="127.0.0.1")
     async with TestClient(server) as client:
         yield Phone(line, answering, client)
+    if line.rest is not None:
+        await line.rest.close()
     await line.shared.close()
 
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import logging
 import re
+from typing import Any
 
 from aiohttp import web
 
 from telephony.carrier.after import ENDED, OVER, RESUME_WINDOW_S, RESUMES, Answer, answer_after
 from telephony.carrier.incoming import verified_form
+from telephony.carrier.rest import TwilioRefused
 from telephony.carrier.twilio_errors import explain
-from telephony.line import LINE, Form, Line
+from telephony.dialling import note_state
+from telephony.line import ENDED_TTL_S, LINE, Form, Line
 from telephony.routes import Route
+from telephony.seats import NAME as SEATS
 from telephony.twiml_files import clip_parameter, render
 
 log = logging.getLogger(__name__)
@@ -34,26 +38,34 @@ BUSY = Answer("busy", ends=True)
 
 
 async def voice(request: web.Request) -> web.Response:
-    """POST /twilio/voice: a call comes in, or one that we dialled was picked up."""
+    """POST /twilio/voice: a call comes in, or (?dial=) one that we dialled was picked up."""
     form = await verified_form(request)
     call_sid = _call_sid(form)
     line = request.app[LINE]
+    dialled = await _dialled(request)
     if form.get("CallStatus") in OVER or await line.is_ended(call_sid):
         return _twiml(request, call_sid, ENDED)
     kept = await line.shared.get(f"answer:{call_sid}")
     if kept is None and line.draining:
         return _turned_away(request, call_sid)
-    route = await line.route_call(call_sid, form) if kept is None else Route()
-    if route is None:
+    route: Route | None = Route()
+    if dialled is not None:
+        route = line.routes.named(dialled["agent"])
+    elif kept is None:
+        route = await line.route_call(call_sid, form)
+    if route is None:  # the caller is blocked
         line.refused("blocked")
         log.info("call %s: refused, the caller is blocked", call_sid)
         return _twiml(request, call_sid, BLOCKED)
-    if kept is None and (full := await _full(line, call_sid)):
+    if kept is None and (full := await _full(line, call_sid, dialled is not None)):
         line.refused("full")
         log.info("call %s: refused, %s", call_sid, full)
         return _twiml(request, call_sid, BUSY)
     if kept is None:
         about = _about(form, route)
+        if dialled is not None:
+            about["dial"] = dialled["id"]
+            await line.shared.leave(SEATS, f"dial:{dialled['id']}")  # the call has a seat of its own now
         line.expect_stream(call_sid, about)
         answer = Answer("answer", connects=True, parameters=about)
         kept = await line.shared.keep(
@@ -91,8 +103,26 @@ async def status(request: web.Request) -> web.Response:
     call_sid = _call_sid(form)
     state = form.get("CallStatus", "")
     log.info("call %s: %s, %s s", call_sid, state, form.get("CallDuration", "?"))
+    if (dial_id := request.query.get("dial")) is not None:
+        more = {"duration_s": int(form.get("CallDuration") or 0)} if state in OVER else {}
+        await note_state(request.app[LINE].shared, dial_id, state, more)
     if state in OVER:
         await request.app[LINE].call_ended(call_sid)
+    return web.Response(status=204)
+
+
+async def amd(request: web.Request) -> web.Response:
+    """POST /twilio/amd: whether a person or a machine picked up the call that we dialled."""
+    form = await verified_form(request)
+    call_sid, line = _call_sid(form), request.app[LINE]
+    answered_by = form.get("AnsweredBy", "unknown")
+    action = None
+    if line.dialler is not None and await line.shared.claim(f"amd:{call_sid}", ENDED_TTL_S):
+        try:
+            action = await line.dialler.carry_out(request.query.get("dial", ""), call_sid, answered_by)
+        except TwilioRefused:
+            log.exception("call %s: the answering machine was not dealt with", call_sid)
+    log.info("call %s: answered by %s: %s", call_sid, answered_by[:30], action or "nothing to do")
     return web.Response(status=204)
 
 
@@ -126,11 +156,17 @@ def sorry(request: web.Request) -> web.Response:
     return _twiml(request, "", FALLBACK)
 
 
-async def _full(line: Line, call_sid: str) -> str:
-    """Why one more call would harm those that run; empty when it would not."""
-    if line.lag_s() > LATE_S:
+async def _dialled(request: web.Request) -> dict[str, Any] | None:
+    """What was asked of the call that we dialled, if this is one."""
+    dial_id = request.query.get("dial", "")
+    return await request.app[LINE].shared.get(f"dial:{dial_id}") if dial_id else None
+
+
+async def _full(line: Line, call_sid: str, returning: bool) -> str:
+    """Why one more call would harm those that run; empty when it would not. A dialled one has its seat."""
+    if line.lag_s() > LATE_S and not returning:
         return f"this machine is busy: the loop is {line.lag_s() * 1000:.0f} ms late"
-    if not await line.seats.expect(call_sid):
+    if not await line.seats.expect(call_sid, returning=returning):
         return f"all {line.settings.max_calls} lines are taken"
     return ""
 

@@ -6,40 +6,19 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestServer
 
 from telephony.carrier.rest import TwilioRefused, TwilioRest, credentials, has_credentials
 from telephony.carrier.twilio_errors import ERRORS, explain
 from telephony.config import Settings
 from telephony.errors import BadInput
-from telephony.standins.twilio_rest import Failure, TwilioRestStandin
-
-ACCOUNT = "AC" + "a" * 32
-TOKEN = "t" * 32
-
-
-class Account:
-    """A stand-in that is served, and clients signed in to it."""
-
-    def __init__(self, standin: TwilioRestStandin, url: str) -> None:
-        self.standin, self.url = standin, url
-        self.clients: list[TwilioRest] = []
-
-    async def client(self, **environ: str) -> TwilioRest:
-        given = {"TWILIO_ACCOUNT_SID": ACCOUNT, "TWILIO_AUTH_TOKEN": TOKEN, "TWILIO_API_URL": self.url}
-        rest = await TwilioRest.open(Settings.load({**given, **environ}))
-        self.clients.append(rest)
-        return rest
+from telephony.standins.twilio_rest import Failure
+from tests.rest_account import ACCOUNT, TOKEN, Account, rest_account
 
 
 @pytest.fixture
 async def account() -> AsyncIterator[Account]:
-    standin = TwilioRestStandin(ACCOUNT, {ACCOUNT: TOKEN, "SK1": "secret"})
-    async with TestServer(standin.app(), host="127.0.0.1") as server:
-        account = Account(standin, str(server.make_url("/")).rstrip("/"))
+    async with rest_account() as account:
         yield account
-        for client in account.clients:
-            await client.close()
 
 
 async def test_a_call_is_placed_with_all_that_was_asked(account: Account) -> None:

@@ -1,0 +1,222 @@
+"""Outbound calls: every one passes the same policy, caps and switch, from whichever process it is dialled.
+
+The record of a call exists before Twilio is asked, since the stream can be here before the answer to the
+request is. Status callbacks drive it, forwards only, however often and in whatever order they come.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from telephony.carrier.rest import TwilioRefused, TwilioRest
+from telephony.config import Settings
+from telephony.dial_policy import allowed_number, mask
+from telephony.errors import BadInput
+from telephony.seats import NAME as SEATS
+from telephony.shared import Shared
+from telephony.twiml_files import render
+
+log = logging.getLogger(__name__)
+
+Machine = Literal["hang_up", "message", "go_on"]
+MACHINE: tuple[Machine, ...] = ("hang_up", "message", "go_on")
+
+KEPT_S = 30 * 86_400.0
+IDEMPOTENT_S = 86_400.0
+RING_S = 60  # Twilio adds 5 s of its own
+SEAT_S = RING_S + 30.0  # until the stream is here and keeps a seat of its own
+MINUTE_S, DAY_S = 60.0, 86_400.0
+EVENTS = ("initiated", "ringing", "answered", "completed")
+ORDER = ("queued", "initiated", "ringing", "in-progress")
+OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
+LONGEST_TEXT = 1000
+LONGEST_CALL_S = 900  # unless asked otherwise, up to MAX_CALL_SECONDS
+
+
+class DialRefused(BadInput):
+    """A call that may not be dialled now: the switch is off, or a cap is reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialRequest:
+    """A call that somebody wants placed."""
+
+    to: str
+    from_number: str = ""
+    """One of the account's numbers; DIAL_FROM when empty."""
+    agent: str = ""
+    """The name of a route (ROUTES) whose agent speaks; empty: AGENT."""
+    say: str = ""
+    """The first words, in place of the agent's greeting."""
+    machine: Machine | None = None
+    """What becomes of an answering machine; None: nobody looks whether it is one."""
+    unknown: Machine = "go_on"
+    """What becomes of a call where nobody can tell."""
+    message: str = ""
+    """What is left after a machine's beep."""
+    max_seconds: int = LONGEST_CALL_S
+    idempotency_key: str = ""
+    """A second request with the same key within a day gets the first one's call."""
+
+
+class Dialler:
+    """Places calls for one process."""
+
+    def __init__(self, settings: Settings, shared: Shared, rest: TwilioRest) -> None:
+        self._settings = settings
+        self._shared = shared
+        self._rest = rest
+
+    async def dial(self, request: DialRequest) -> tuple[dict[str, Any], bool]:
+        """The call's record, and whether it is new.
+
+        Raises BadInput (of it Forbidden and DialRefused), TwilioRefused and SharedFailure.
+        """
+        own = request.from_number or self._settings.dial_from
+        if not own:
+            raise BadInput("no number to dial from: set DIAL_FROM, or name one")
+        self._check(request)
+        to = allowed_number(request.to, own, self._settings.dial_prefixes)
+        dial_id = uuid.uuid4().hex[:16]
+        if request.idempotency_key:
+            key = f"idempotency:{request.idempotency_key}"
+            first = await self._shared.keep(key, {"dial": dial_id}, IDEMPOTENT_S)
+            if first["dial"] != dial_id:
+                return await self.record(first["dial"]) or {"id": first["dial"], "status": "queued"}, False
+        await self._within_caps(dial_id)
+        asked = {**asdict(request), "id": dial_id, "to": to, "from_number": own}
+        await self._shared.put(f"dial:{dial_id}", asked, KEPT_S)
+        try:
+            await self._place(dial_id, to, own, request)
+        except TwilioRefused as error:
+            await self._shared.leave(SEATS, f"dial:{dial_id}")
+            await note_state(self._shared, dial_id, "failed", {"reason": str(error)})
+            raise
+        return await self.record(dial_id) or asked, True
+
+    async def record(self, dial_id: str) -> dict[str, Any] | None:
+        """What is known of a dialled call."""
+        return await dial_record(self._shared, dial_id)
+
+    async def stop(self) -> int:
+        """The kill switch: nothing is dialled any more, and what waits in Twilio's queue is withdrawn.
+
+        Returns how many calls were withdrawn. Raises TwilioRefused; the switch is thrown all the same.
+        """
+        await self._shared.put("dialling", {"stopped": True}, 10 * 365 * DAY_S)
+        log.warning("dialling is stopped")
+        withdrawn = 0
+        for call_sid in await self._rest.queued():
+            if await self._shared.get(f"dialled:{call_sid}") is not None:
+                await self._rest.cancel(call_sid)
+                withdrawn += 1
+        return withdrawn
+
+    async def allow(self) -> None:
+        """Take the kill switch back."""
+        await self._shared.take("dialling")
+        log.warning("dialling is allowed again")
+
+    async def carry_out(self, dial_id: str, call_sid: str, answered_by: str) -> Machine | None:
+        """Do what was asked for this kind of answer; returns it. Raises TwilioRefused."""
+        asked = await self._shared.get(f"dial:{dial_id}")
+        if asked is None:
+            return None
+        await self._shared.put(f"dial:{dial_id}:amd", {"answered_by": answered_by}, KEPT_S)
+        action = machine_action(answered_by, asked.get("machine"), asked.get("unknown") or "go_on")
+        if action == "message" and asked.get("message"):
+            twiml = render("goodbye", text=asked["message"], language="en-US")
+            await self._rest.redirect(call_sid, twiml)
+        elif action != "go_on":
+            await self._rest.hang_up(call_sid)
+        return action
+
+    def _check(self, request: DialRequest) -> None:
+        if not 1 <= request.max_seconds <= self._settings.max_call_seconds:
+            raise BadInput(f"max_seconds is from 1 to {self._settings.max_call_seconds} (MAX_CALL_SECONDS)")
+        if max(len(request.say), len(request.message)) > LONGEST_TEXT:
+            raise BadInput(f"a text to say has up to {LONGEST_TEXT} characters")
+        if request.machine == "message" and not request.message:
+            raise BadInput("a message is needed to be left after the beep")
+        if not self._settings.public_url and not request.say:
+            raise BadInput(
+                "PUBLIC_URL is not set: Twilio could not reach the agent. With --say it needs none"
+            )
+
+    async def _within_caps(self, dial_id: str) -> None:
+        """Count this call, everywhere; raises DialRefused at a cap."""
+        await self._not_stopped()
+        settings = self._settings
+        if not await self._shared.sit(SEATS, f"dial:{dial_id}", settings.max_calls, SEAT_S):
+            raise DialRefused(f"all {settings.max_calls} lines are taken (MAX_CALLS)")
+        day = ("dialled/day", settings.dial_max_per_day, DAY_S, "DIAL_MAX_PER_DAY")
+        minute = ("dialled/minute", settings.dial_max_per_minute, MINUTE_S, "DIAL_MAX_PER_MINUTE")
+        for name, limit, window_s, setting in (minute, day):
+            if not await self._shared.count(name, limit, window_s):
+                await self._shared.leave(SEATS, f"dial:{dial_id}")
+                raise DialRefused(f"{limit} calls were dialled already ({setting})")
+
+    async def _not_stopped(self) -> None:
+        if await self._shared.get("dialling") is not None:
+            raise DialRefused("dialling is stopped; telephony dial --allow lifts it")
+
+    async def _place(self, dial_id: str, to: str, own: str, request: DialRequest) -> None:
+        await self._not_stopped()  # it may have been thrown since
+        base, options = self._settings.public_url, {"timeout": RING_S, "time_limit": request.max_seconds}
+        if base:
+            options |= self._callbacks(base, dial_id, request)
+            call_sid = await self._rest.create_call(to, own, f"{base}/twilio/voice?dial={dial_id}", **options)
+        else:
+            twiml = render("goodbye", text=request.say, language="en-US")
+            call_sid = await self._rest.say_call(to, own, twiml, **options)
+        await self._shared.put(f"dialled:{call_sid}", {"dial": dial_id}, KEPT_S)
+        await self._shared.put(f"dial:{dial_id}:sid", {"call_sid": call_sid}, KEPT_S)
+        log.info("dialled %s: call %s", mask(to), call_sid)
+
+    def _callbacks(self, base: str, dial_id: str, request: DialRequest) -> dict[str, Any]:
+        callbacks: dict[str, Any] = {
+            "status_callback": f"{base}/twilio/status?dial={dial_id}",
+            "status_callback_event": list(EVENTS),
+            "fallback_url": f"{base}/twilio/fallback",
+        }
+        if request.machine is not None:
+            # Asynchronous: the person who picked up does not wait in silence for the verdict.
+            callbacks["async_amd"] = "true"
+            callbacks["async_amd_status_callback"] = f"{base}/twilio/amd?dial={dial_id}"
+            callbacks["machine_detection"] = "DetectMessageEnd" if request.machine == "message" else "Enable"
+        return callbacks
+
+
+def machine_action(answered_by: str, machine: Machine | None, unknown: Machine) -> Machine:
+    """What to do about an answer: AnsweredBy is human, fax, unknown or machine_..."""
+    if answered_by == "human" or machine is None:
+        return "go_on"
+    if answered_by == "fax":
+        return "hang_up"
+    return machine if answered_by.startswith("machine") else unknown
+
+
+async def note_state(shared: Shared, dial_id: str, state: str, more: dict[str, Any]) -> None:
+    """A call's state has changed. The first end stays; before it only forwards."""
+    if state in OVER:
+        await shared.keep(f"dial:{dial_id}:end", {"status": state, **more}, KEPT_S)
+        await shared.leave(SEATS, f"dial:{dial_id}")
+        return
+    known = await shared.get(f"dial:{dial_id}:now") or {"status": ORDER[0]}
+    if state in ORDER and ORDER.index(state) > ORDER.index(known["status"]):
+        await shared.put(f"dial:{dial_id}:now", {"status": state}, KEPT_S)
+
+
+async def dial_record(shared: Shared, dial_id: str) -> dict[str, Any] | None:
+    """What is known of a dialled call, put together; None for an unknown one."""
+    asked = await shared.get(f"dial:{dial_id}")
+    if asked is None:
+        return None
+    record = {"id": dial_id, "to": asked["to"], "from": asked["from_number"], "status": ORDER[0]}
+    record |= {"call_sid": None, "answered_by": None}
+    for part in ("now", "sid", "amd", "end"):
+        record |= await shared.get(f"dial:{dial_id}:{part}") or {}
+    return record
