@@ -208,7 +208,8 @@ class Call:
     # ---- the inbox
 
     def _now(self) -> float:
-        return self._loop.time() - self._t0
+        # To the microsecond, as the tape writes it: run again, it must be the very same number.
+        return round(self._loop.time() - self._t0, 6)
 
     def _put(self, event: ev.Event) -> None:
         """Put an event in, and carry out what is decided; events that arise meanwhile follow it."""
