@@ -1,4 +1,4 @@
-"""Our half of a conversation: answers, drafts, fillers, prompts into silence, and what comes of them. PURE."""
+"""Our half of a conversation: answers, drafts, fillers, prompts into silence, and their effects. PURE."""
 
 from __future__ import annotations
 
