@@ -15,6 +15,7 @@ from telephony.engine.voice_list import find_voices
 from telephony.errors import MissingModel
 
 DEFAULT_PORT = 9090
+INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,14 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Serves until Ctrl-C or SIGTERM."""
+    """Serves until SIGTERM, exit status 0, or Ctrl-C, 130."""
     if args.fetch:
         return models.main([])
     if args.voices:
         return _list_voices()
     os.environ["LOG_LEVEL"] = settings.log_level  # the hearing worker's, too
-    asyncio.run(_serve(EngineOptions(args.host, args.port, args.limit, not args.no_fetch)))
-    return 0
+    return asyncio.run(_serve(EngineOptions(args.host, args.port, args.limit, not args.no_fetch)))
 
 
 def _list_voices() -> int:
@@ -57,12 +57,19 @@ def _list_voices() -> int:
     return 0
 
 
-async def _serve(options: EngineOptions) -> None:
-    stop = asyncio.Event()
+async def _serve(options: EngineOptions) -> int:
+    stop, status = asyncio.Event(), 0
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+
+    def interrupted() -> None:
+        nonlocal status
+        status = INTERRUPTED
+        stop.set()
+
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, interrupted)
     await serve(options, stop, _announce)
+    return status
 
 
 def _announce(url: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -126,6 +127,8 @@ async def _main(descriptor: int) -> None:
 
 
 if __name__ == "__main__":
+    # Ctrl-C reaches the whole terminal group; this process ends with the engine, and not before it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
     logs.set_up(os.environ.get("LOG_LEVEL", "INFO"))
     asyncio.run(_main(int(sys.argv[1])))
