@@ -34,6 +34,7 @@ DEADLINE_S = 10.0  # a clause takes 0.1 s; a machine so loaded that it takes 10 
 MAX_WAITING = 32  # clauses in line; beyond that the caller would wait longer than anybody does
 NICE = 5  # behind the process that carries audio, ahead of the partial transcripts
 
+_FOLDER = "telephony-voice-"
 _WROTE = "INFO:__main__:Wrote "
 _SPOKE = "DEBUG:piper.voice:text="
 _PHONEMES = ", phonemes="
@@ -145,7 +146,7 @@ class PiperProcess:
             return self._process
         await self._stop()
         if self._folder is None:
-            self._folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="telephony-voice-"))
+            self._folder = await asyncio.to_thread(make_folder)
         command = (
             [*self._command, str(self._folder)] if self._command else command_line(self._model, self._folder)
         )
@@ -216,6 +217,25 @@ def _phonemes(line: str) -> str:
         return " ".join("".join(sentence) for sentence in sentences)
     except (IndexError, ValueError, SyntaxError, TypeError):
         return ""
+
+
+def make_folder() -> Path:
+    """A folder of our own; those of processes that were killed are removed."""
+    for old in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
+        owner = old.name.removeprefix(_FOLDER).split("-")[0]
+        if owner.isdigit() and not _runs(int(owner)):
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 def _take(path: Path) -> tuple[bytes, int]:

@@ -33,7 +33,7 @@ class SystemVoice:
 
     async def render(self, text: str) -> Utterance:
         """Speak one clause. Raises VoiceFailed; cancelling kills the process."""
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="telephony-voice-"))
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="telephony-clause-"))
         try:
             await asyncio.to_thread((folder / "text").write_text, text, "utf-8")
             await self._run(folder)

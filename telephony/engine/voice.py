@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 from telephony.engine import clauses, voice_sound, word_times
 from telephony.engine.clauses import Clause
@@ -53,11 +53,7 @@ class Voices:
     async def start(self) -> None:
         """Find the voices and load the first. Raises MissingModel where nothing here can speak."""
         found = self._given if self._given is not None else await asyncio.to_thread(find_voices)
-        self._voices = {voice.name: voice for voice in found}
-        try:
-            await found[0].renderer.render("Hello.")
-        except VoiceFailed as error:  # the next text tries again, so this is not the end
-            logger.warning("the voice %s did not start: %s", found[0].name, error)
+        self._voices = {voice.name: voice for voice in await _that_speak(found)}
         logger.info("voices: %s", "; ".join(f"{name} ({text})" for name, text in self.descriptions.items()))
 
     async def close(self) -> None:
@@ -86,11 +82,32 @@ class Voices:
                 yield chunk
             return
         made: list[VoiceChunk] = []
-        async for chunk in _Rendering(chosen, speed).chunks(text):
-            made.append(chunk)
-            yield chunk
+        async with aclosing(_Rendering(chosen, speed).chunks(text)) as chunks:
+            async for chunk in chunks:
+                made.append(chunk)
+                yield chunk
         if made:
             await asyncio.to_thread(self._cache.put, key, made)
+
+
+async def _that_speak(found: Sequence[Voice]) -> Sequence[Voice]:
+    """Without the voices of a program that does not work, unless it is the only one: the next text tries."""
+    first = found[0]
+    try:
+        await first.renderer.render("Hello.")
+    except VoiceFailed as error:
+        others = [voice for voice in found if voice.renderer is not first.renderer]
+        speaker = f"{others[0].name} speaks instead" if others else "the next text tries again"
+        logger.warning("the voice %s did not start: %s: %s", first.name, error, speaker)
+        await first.renderer.close()
+        return others or found
+    return found
+
+
+def _clauses(text: str) -> list[Clause]:
+    """The clauses in which there is something to say."""
+    parts = clauses.clauses(spoken_form(text))
+    return [part for part in parts if any(letter.isalnum() for letter in clauses.said(part))]
 
 
 class _Rendering:
@@ -102,9 +119,7 @@ class _Rendering:
         self._said_s = 0.0
 
     async def chunks(self, text: str) -> AsyncGenerator[VoiceChunk, None]:
-        todo = [
-            clause for clause in clauses.clauses(spoken_form(text)) if clauses.said(clause).strip(" ,;:.?!")
-        ]
+        todo = await asyncio.to_thread(_clauses, text)
         making: asyncio.Task[VoiceChunk] | None = None
         try:
             for number, clause in enumerate(todo):

@@ -1,8 +1,7 @@
 """When each word of a clause is said, estimated from its phonemes and from the pauses in the audio.
 
-Piper's command line does not give the durations that its model chose. Measured against them (45 renders of
-15 sentences by the joe voice), a count of phonemes with the weights below puts a word's end within 70 ms for
-half of the words and within 175 ms for nine in ten, before the pauses are used.
+Piper's command line does not give the durations that its model chose. Measured against them (15 sentences of
+the joe voice, 126 words), the times below are off by 30 ms at the median and by 120 ms for one word in ten.
 """
 
 from __future__ import annotations

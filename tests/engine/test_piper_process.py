@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -88,6 +91,19 @@ async def test_text_without_letters_is_refused(piper: PiperProcess) -> None:
     """Piper would write an empty WAV file and die of it."""
     with pytest.raises(VoiceFailed, match="nothing to say"):
         await piper.render("... !")
+
+
+def test_folders_of_killed_processes_are_removed() -> None:
+    """What a `kill -9` left behind goes when the next process starts; a living one's folder stays."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = Path(tempfile.mkdtemp(prefix=f"telephony-voice-{dead.pid}-"))
+    living = Path(tempfile.mkdtemp(prefix=f"telephony-voice-{os.getppid()}-"))
+    made = piper_process.make_folder()
+    assert not left.exists()
+    assert living.exists()
+    living.rmdir()
+    made.rmdir()
 
 
 async def test_close_leaves_nothing(piper: PiperProcess) -> None:

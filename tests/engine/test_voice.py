@@ -77,6 +77,22 @@ async def test_said_twice_is_kept(voices: Voices, tmp_path: Path) -> None:
         await spoken(dead, "Something else.")
 
 
+async def test_a_program_that_does_not_start_is_left_out(tmp_path: Path) -> None:
+    """Another program's voices speak instead of it."""
+    broken = PiperProcess(tmp_path, command=["/nonexistent"])
+    good = PiperProcess(tmp_path, command=STAND_IN)
+    voices = Voices(
+        [Voice("one", "", "1", broken), Voice("two", "", "1", good), Voice("three", "", "1", broken)],
+        PhraseCache(tmp_path / "phrases"),
+    )
+    await voices.start()
+    try:
+        assert voices.names == ("two",)
+        assert await spoken(voices, voice="flux-haley-en")
+    finally:
+        await voices.close()
+
+
 async def test_speeds_and_voices_differ(voices: Voices) -> None:
     """A slower speed takes longer; the second voice is not the first."""
     length = sum(chunk.seconds for chunk in await spoken(voices))
