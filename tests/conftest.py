@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from telephony.config import NAMES
@@ -12,6 +13,10 @@ from telephony.config import NAMES
 # At import, so that it also holds for what fixtures and child processes inherit, in every xdist worker.
 for name in NAMES & os.environ.keys():
     del os.environ[name]
+
+# A busy machine is no finding. In CI the same examples every time: what is new is looked for at a desk.
+hypothesis.settings.register_profile("ours", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("ours")
 
 
 @pytest.fixture(autouse=True, scope="session")

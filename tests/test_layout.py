@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "telephony"
 
-# Modules that decide and do nothing else: no clock, no network, no randomness, no SDK. A module also joins them
-# by saying PURE in its docstring.
+# Modules that decide and do nothing else: no clock, no network, no randomness, no SDK. A module also joins
+# them by saying PURE in its docstring.
 PURE = {
     "audio.py",
     "carrier/media_stream.py",
