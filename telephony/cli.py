@@ -52,6 +52,8 @@ COMMANDS = (
     Command("call", "telephony.carrier.call_command", "a pretend carrier places a call", quiet=True),
     Command("engine", "telephony.engine.command", "the local speech engine alone"),
     Command("transcribe", "telephony.transcribe.command", "live transcription with turn events", quiet=True),
+    Command("dial", "telephony.dial_command", "place an outbound call", quiet=True),
+    Command("number", "telephony.number_command", "point a Twilio number's webhooks here", quiet=True),
     Command("doctor", "telephony.doctor", "check the set-up, and say what to do", quiet=True),
 )
 

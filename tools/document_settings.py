@@ -1,4 +1,4 @@
-"""Writes the settings table of telephony/config.py into README.md and .env.example.
+"""Writes the settings table of telephony/config.py, and Twilio's errors, into README.md and .env.example.
 
 python tools/document_settings.py
 """
@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from telephony.carrier.twilio_errors import ERRORS
 from telephony.config import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN = "<!-- settings: made by tools/document_settings.py -->\n"
 END = "<!-- end of settings -->\n"
+ERRORS_BEGIN = "<!-- Twilio's errors: made by tools/document_settings.py -->\n"
+ERRORS_END = "<!-- end of Twilio's errors -->\n"
 
 
 def table() -> str:
@@ -26,8 +29,19 @@ def table() -> str:
 
 def readme(text: str) -> str:
     """The README with the table as it should be."""
+    text = _between(BEGIN, END, table(), text)
+    return _between(ERRORS_BEGIN, ERRORS_END, errors(), text)
+
+
+def errors() -> str:
+    """The README's table of Twilio's error codes."""
+    rows = [f"| {error.code} | {error.meaning} | {error.remedy} |" for error in ERRORS]
+    return "\n".join(["| code | here it means | what to do |", "|---|---|---|", *rows]) + "\n"
+
+
+def _between(begin: str, end: str, made: str, text: str) -> str:
     return re.sub(
-        f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: BEGIN + table() + END, text, flags=re.DOTALL
+        f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: begin + made + end, text, flags=re.DOTALL
     )
 
 
