@@ -76,7 +76,9 @@ class PeerRefused(TelephonyError):
     """A peer refused us: `status` is its HTTP status (None: no connection), `reason` its own words."""
 
     def __init__(self, peer: str, status: int | None, reason: str) -> None:
-        super().__init__(f"{peer} refused: {status if status is not None else 'no connection'} {reason}".rstrip())
+        super().__init__(
+            f"{peer} refused: {status if status is not None else 'no connection'} {reason}".rstrip()
+        )
         self.peer = peer
         self.status = status
         self.reason = reason
