@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 DEADLINE_S = 10.0  # a clause takes 0.1 s; a machine so loaded that it takes 10 s has lost its caller
 MAX_WAITING = 32  # clauses in line; beyond that the caller would wait longer than anybody does
-NICE = 5  # behind the process that carries audio, ahead of the partial transcripts
+NICE = 2  # behind the process that carries audio, ahead of the recognizers (5): the caller waits for this
 
 _FOLDER = "telephony-voice-"
 _WROTE = "INFO:__main__:Wrote "
