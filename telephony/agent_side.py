@@ -12,6 +12,7 @@ from telephony.record.turns import TurnRecord
 from telephony.reply.agent import Expect, HangUp, Line, Transfer, Turn, Wait
 from telephony.scene import Scene
 
+TOO_MANY_REQUESTS = 429
 WAITING_TIMERS = ("filler", "bridge", "give up")
 
 
@@ -269,7 +270,9 @@ class AgentSide:
             self._ask_again(reply, reply.problem)
 
     def on_voice_down(self, event: ev.VoiceDown) -> None:
-        if event.status is not None and 400 <= event.status < 500:
+        """A refusal is final, unless it only says that too many speak at once."""
+        refused = event.status is not None and 400 <= event.status < 500
+        if refused and event.status != TOO_MANY_REQUESTS:
             self._scene.end_call("the voice was refused")
 
     def on_sent(self, event: ev.Sent) -> None:

@@ -30,9 +30,8 @@ from telephony.reply.agent import Expect as ExpectAnswer
 from telephony.reply.agent import HangUp, Note, Said, Say, Transfer, Wait
 from telephony.reply.runner import run_reply
 from telephony.services import Services
-from telephony.speak.deepgram import PhraseAudio, PhraseDone, PhraseFailed, VoiceDown, VoiceEvent
-from telephony.speak.phrase_order import Part, PhraseOrder, Spoken
-from telephony.speak.playback import Mark, Pacer, SpokenStore
+from telephony.speak.playback import Mark
+from telephony.speaking import Speaking
 
 log = logging.getLogger(__name__)
 
@@ -79,13 +78,7 @@ class Call:
         options = services.flux_options
         self._audio = CallerAudio(options.encoding or "linear16", options.sample_rate or 16000)
         self._listening = services.flux.open(options, self._heard)
-        self._voice = services.voice.open(self._voiced)
-        self._store = SpokenStore()
-        self._pacer = Pacer()
-        self._phrase_texts: dict[tuple[int, int], str] = {}
-        self._phrase_ends: dict[int, list[int]] = {}
-        self._order: dict[int, PhraseOrder] = {}
-        self._kept_audio: dict[tuple[int, int], bytearray] = {}
+        self._speaking = Speaking(services, started.call_sid, self._put, self._write_due)
         self._replies: dict[int, asyncio.Task[None]] = {}
         self._inbox: deque[ev.Event] = deque()
         self._draining = False
@@ -101,13 +94,13 @@ class Call:
         self._over = asyncio.Event()
         self._performers: dict[type, Callable[[Any], None]] = {
             ev.ClearAudio: self._clear_audio,
-            ev.Play: self._play,
-            ev.StopPlaying: lambda c: self._pacer.stop(self._now(), cleared=True),
+            ev.Play: self._speaking.play,
+            ev.StopPlaying: lambda c: self._speaking.stop(self._now()),
             ev.StartReply: self._start_reply,
-            ev.Speak: self._speak,
-            ev.ReleaseReply: lambda c: self._voice.release(c.reply),
+            ev.Speak: self._speaking.speak,
+            ev.ReleaseReply: self._speaking.release,
             ev.CancelReply: self._cancel_reply,
-            ev.DropAudio: lambda c: self._drop(c.reply),
+            ev.DropAudio: self._speaking.drop,
             ev.SetThresholds: self._set_thresholds,
             ev.EndTurn: lambda c: self._listening.send(ForceEndTurn()),
             ev.ReopenListening: lambda c: self._listening.reopen(c.reason),
@@ -126,7 +119,7 @@ class Call:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(self._listening.run()),
-                    group.create_task(self._voice.run()),
+                    group.create_task(self._speaking.run()),
                     group.create_task(self._outbox.run()),
                     group.create_task(self._read()),
                 ]
@@ -171,7 +164,7 @@ class Call:
                     await line.save_conversation(sid, self._conversation.state_to_resume())
                 if self._after is not None:
                     await line.leave_word(sid, self._after)
-        self._voice.close()
+        self._speaking.close()
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(CLOSE_S):
                 await asyncio.gather(self._listening.close(), self._close_socket())
@@ -300,7 +293,7 @@ class Call:
 
     def _tick(self, now: float) -> None:
         """The wheel's turn: write what is due, and see to what the clock alone can tell."""
-        self._write_due(now - self._t0)
+        self._write_due()
         for chunk in self._audio.stalled(now, self._conversation.turn_open):
             self._listening.send_audio(chunk)
         if now - self._t0 >= self._next_flush:
@@ -309,25 +302,17 @@ class Call:
             if now - max(self._last_media, self._t0) > NO_MEDIA_S or self._outbox.stuck:
                 self._put(ev.CallStopped("error"))
 
-    def _write_due(self, now: float) -> None:
-        for due in self._pacer.due(now):
+    def _write_due(self) -> None:
+        for due in self._speaking.due(self._now()):
             if isinstance(due, Mark):
                 self._outbox.put(self._stream.encode_mark(due.name), media=False)
                 self._put(ev.MarkSent(due.name, due.reply, due.sample))
             else:
-                audio = self._store.read(due.reply, due.start, due.end)
-                self._outbox.put(self._stream.encode_media(audio), media=True)
+                self._outbox.put(self._stream.encode_media(self._speaking.audio(due)), media=True)
                 self._put(ev.Sent(due.reply, due.start, due.end))
 
     def _clear_audio(self, command: ev.ClearAudio) -> None:
         self._outbox.clear(self._stream.encode_clear())
-
-    def _play(self, command: ev.Play) -> None:
-        ends = self._phrase_ends.get(command.reply, [])
-        self._pacer.play(
-            command.reply, command.start, command.stretch, self._store.available(command.reply), ends
-        )
-        self._write_due(self._now())
 
     def _end_call(self, command: ev.EndCall) -> None:
         self._after = Next(Then.HANG_UP)
@@ -387,77 +372,4 @@ class Call:
         task = self._replies.pop(command.reply, None)
         if task is not None:
             task.cancel()
-        self._voice.cancel(command.reply, command.heard_ms)
-        self._drop(command.reply)
-
-    def _drop(self, reply: int) -> None:
-        self._store.drop(reply)
-        self._phrase_ends.pop(reply, None)
-        self._order.pop(reply, None)
-        for key in [key for key in self._phrase_texts if key[0] == reply]:
-            self._phrase_texts.pop(key)
-            self._kept_audio.pop(key, None)
-
-    # ---- the voice
-
-    def _speak(self, command: ev.Speak) -> None:
-        reply, phrase = command.reply, command.phrase
-        self._phrase_texts[reply, phrase] = command.text
-        self._order.setdefault(reply, PhraseOrder()).expect(phrase)
-        known = self._services.phrases.get(command.text)
-        if known is None:
-            self._voice.speak(reply, phrase, command.text, draft=command.draft)
-            return
-        self._spoken(reply, phrase, known.ulaw)
-        self._spoken(reply, phrase, Spoken(known.words))
-
-    def _voiced(self, event: VoiceEvent) -> None:
-        if isinstance(event, PhraseAudio):
-            key = (event.reply, event.phrase)
-            if key in self._phrase_texts:
-                self._kept_audio.setdefault(key, bytearray()).extend(event.ulaw)
-                self._spoken(event.reply, event.phrase, event.ulaw)
-        elif isinstance(event, PhraseDone):
-            self._phrase_done(event)
-        elif isinstance(event, PhraseFailed):
-            self._kept_audio.pop((event.reply, event.phrase), None)
-            self._spoken(event.reply, event.phrase, Spoken(problem=event.reason))
-        elif isinstance(event, VoiceDown):
-            sid = self.started.call_sid
-            log.warning("call %s: the voice is down: %s %s", sid, event.status, event.reason)
-            self._put(ev.VoiceDown(event.reason, event.status))
-
-    def _phrase_done(self, event: PhraseDone) -> None:
-        key = (event.reply, event.phrase)
-        text, audio = self._phrase_texts.get(key), self._kept_audio.pop(key, None)
-        if text is None:
-            return
-        if audio is None:
-            self._spoken(event.reply, event.phrase, Spoken(problem="the voice gave no audio"))
-            return
-        self._services.phrases.put(text, bytes(audio), event.words)
-        self._spoken(event.reply, event.phrase, Spoken(event.words))
-
-    def _spoken(self, reply: int, phrase: int, part: Part) -> None:
-        """More of a phrase: into the store as soon as all before it is there."""
-        order = self._order.get(reply)
-        if order is None:
-            return
-        for number, ready in order.add(phrase, part):
-            if isinstance(ready, bytes):
-                self._more_audio(reply, number, ready)
-            else:
-                self._phrase_ended(reply, number, ready)
-        if self._pacer.reply == reply:
-            self._write_due(self._now())
-
-    def _more_audio(self, reply: int, phrase: int, ulaw: bytes) -> None:
-        self._pacer.extend(reply, self._store.append(reply, ulaw))
-        self._put(ev.ReplyAudio(reply, phrase, len(ulaw)))
-
-    def _phrase_ended(self, reply: int, phrase: int, spoken: Spoken) -> None:
-        end = self._store.available(reply)
-        if end:
-            self._phrase_ends.setdefault(reply, []).append(end)
-            self._pacer.phrase_end(reply, end)
-        self._put(ev.PhraseSpoken(reply, phrase, spoken.words, spoken.problem))
+        self._speaking.cancel(command)

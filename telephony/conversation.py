@@ -51,6 +51,7 @@ class Conversation:
             ev.ReplyEnded: agent.on_ended,
             ev.ReplyAudio: agent.on_audio,
             ev.PhraseSpoken: agent.on_phrase,
+            ev.PhraseCut: lambda e: scene.account.voice_said(e.reply, e.phrase, e.text_spoken),
             ev.VoiceDown: agent.on_voice_down,
             ev.Sent: agent.on_sent,
             ev.MarkSent: lambda e: scene.ledger.mark_sent(e.name, e.reply, e.sample, scene.now),

@@ -161,6 +161,15 @@ class PhraseSpoken:
 
 
 @dataclass(frozen=True, slots=True)
+class PhraseCut:
+    """The voice's own account of a phrase that was interrupted: the words it says were spoken."""
+
+    reply: int
+    phrase: int
+    text_spoken: str
+
+
+@dataclass(frozen=True, slots=True)
 class VoiceDown:
     """The voice cannot be reached, or refused us."""
 
@@ -203,8 +212,8 @@ class OperatorSaid:
 
 Event: TypeAlias = (
     CallStarted | CallerClock | DtmfPressed | MarkPlayed | CallStopped | ListenUp | ListenDown | TurnHeard
-    | Configured | ReplyText | ReplyNote | ReplyAction | ReplyEnded | ReplyAudio | PhraseSpoken | VoiceDown
-    | Sent | MarkSent | TimerFired | OperatorSaid
+    | Configured | ReplyText | ReplyNote | ReplyAction | ReplyEnded | ReplyAudio | PhraseSpoken | PhraseCut
+    | VoiceDown | Sent | MarkSent | TimerFired | OperatorSaid
 )  # fmt: skip
 
 # --- commands -----------------------------------------------------------------------------------

@@ -20,8 +20,8 @@ from telephony.events import (
 )
 from telephony.record.turns import TurnRecord
 from telephony.reply.agent import Expect, HangUp, Transfer, Wait
+from telephony.speak.ledger import Ledger
 from telephony.speak.phrases import Phraser
-from telephony.speak.playback import Ledger
 
 
 class Kind(Enum):

@@ -12,7 +12,7 @@ from telephony.policy import Policy
 from telephony.record.account import Account
 from telephony.reply.agent import CallInfo, Expect, Manners
 from telephony.reply.prompts import Prompts
-from telephony.speak.playback import Ledger
+from telephony.speak.ledger import Ledger
 from telephony.timers import Timers
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from telephony import events as ev
 from telephony.policy import Policy
-from telephony.rehearsal import Rehearsal
+from telephony.rehearsal import Rehearsal, Voice
 from telephony.reply.agent import Expect, HangUp, Manners, Note, Said, Say, SilenceStep, Transfer, Turn, Wait
 
 LONG = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen."
@@ -416,3 +416,25 @@ def test_the_same_tape_gives_the_same_commands() -> None:
     talk.run(20)
     again = Conversation(talk.manners, talk.policy)
     assert [again.receive(event, at) for at, event, _ in talk.tape] == [c for _, _, c in talk.tape]
+
+
+def test_the_voices_own_account_of_an_interrupted_phrase_is_taken_where_ours_is_an_estimate() -> None:
+    talk = Rehearsal(
+        lambda turn, notes: [LONG] if turn.index == 0 else ["All right."], QUIET, voice=Voice(exact=False)
+    )
+    talk.caller("count for me")
+    talk.run(2)
+    talk.caller("please stop now")
+    reply, phrase = next((c.reply, c.phrase) for c in talk.commands if isinstance(c, ev.Speak))
+    talk.put(ev.PhraseCut(reply, phrase, "One two three"))
+    assert talk.said_by_agent[0] == "One two three"
+    assert talk.conversation.account.records[0].agent is not None
+    assert talk.conversation.account.records[0].agent.heard == "One two three"
+
+
+def test_a_voice_that_is_only_busy_does_not_end_the_call() -> None:
+    talk = Rehearsal(echo)
+    talk.put(ev.VoiceDown("TOO_MANY_REQUESTS", 429))
+    assert not talk.over
+    talk.put(ev.VoiceDown("INVALID_AUTH", 401))
+    assert talk.ended == "the voice was refused"

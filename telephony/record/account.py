@@ -5,17 +5,28 @@ What was heard of a reply is asked of the ledger, and of nothing else.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 from telephony.floor import Kind, Reply, Stage
 from telephony.record.turns import AgentPart, CallerPart, StreamClock, TurnRecord, turn_json
 from telephony.reply.agent import Line
-from telephony.speak.playback import Ledger
+from telephony.speak.ledger import Ledger
 
 HISTORY_LINES = 200
 """Lines of history that are kept: an hour's call has about as many. A bound, not a feature."""
 RECORDS = 2000
 """Turns that are kept: a call of four hours has fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A reply that was interrupted, with word times that are only estimated."""
+
+    reply: int
+    line: Line
+    part: AgentPart
+    phrases: dict[int, str]
 
 
 class Account:
@@ -26,6 +37,7 @@ class Account:
         self.history: list[Line] = []
         self.clock = StreamClock()
         self._ledger = ledger
+        self._cut: _Cut | None = None
 
     def add_line(self, line: Line) -> None:
         self.history.append(line)
@@ -77,8 +89,9 @@ class Account:
             return
         text = reply.text.strip()
         heard = self._ledger.heard_text(reply.number, now) if interrupted else text
+        line = Line("agent", text, heard, interrupted)
         if reply.kind is not Kind.FILLER and heard:
-            self.add_line(Line("agent", text, heard, interrupted))
+            self.add_line(line)
         part = self.agent_part(reply)
         if part is not None:
             part.text, part.heard = text, heard
@@ -86,7 +99,23 @@ class Account:
             part.interrupted = interrupted and sounded and heard.split() != text.split()
             if part.first_sent_at is not None:
                 part.last_audio_at = min(now, self._ledger.play_end())
+        phrases = self._ledger.cut_phrases(reply.number) if interrupted else None
+        if phrases is not None and part is not None:
+            self._cut = _Cut(reply.number, line, part, phrases)
         self._ledger.forget(reply.number)
+
+    def voice_said(self, reply: int, phrase: int, text_spoken: str) -> None:
+        """The voice knows its words better than an estimate from text and time: its account is taken."""
+        cut = self._cut
+        if cut is None or cut.reply != reply or phrase not in cut.phrases or not text_spoken:
+            return
+        before = [text for number, text in cut.phrases.items() if number < phrase]
+        heard = " ".join([*before, text_spoken.strip()])
+        cut.part.heard = heard
+        for at in range(len(self.history) - 1, -1, -1):
+            if self.history[at] is cut.line:
+                self.history[at] = replace(cut.line, heard=heard)
+        self._cut = None
 
     def decided(self, what: str, reason: str, now: float) -> None:
         if self.records:

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony.events import WordTime
-from telephony.speak.playback import LEAD_S, Ledger, Mark, Pacer, Piece, WordState
+from telephony.speak.ledger import Ledger, WordState
+from telephony.speak.playback import LEAD_S, Mark, Pacer, Piece
 
 WORDS = (WordTime("one", 0, 4000), WordTime("two", 4000, 8000), WordTime("three", 8000, 12000))
 

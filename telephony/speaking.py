@@ -1,0 +1,161 @@
+"""One call's voice: phrases go in, audio lies in the store, and pieces of it come out when they are due."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from telephony import events as ev
+from telephony.services import Services
+from telephony.speak.deepgram import (
+    PhraseAudio,
+    PhraseDone,
+    PhraseFailed,
+    PhraseInterrupted,
+    VoiceDown,
+    VoiceEvent,
+)
+from telephony.speak.phrase_order import Part, PhraseOrder, Spoken
+from telephony.speak.playback import Due, Pacer, Piece, SpokenStore
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Reply:
+    """A reply's phrases on their way."""
+
+    order: PhraseOrder = field(default_factory=PhraseOrder)
+    texts: dict[int, str] = field(default_factory=dict)
+    ends: list[int] = field(default_factory=list)
+    """Where its phrases end, in samples."""
+    fresh: dict[int, bytearray] = field(default_factory=dict)
+    """The audio of phrases that the voice is making, to be remembered when they are complete."""
+
+
+class Speaking:
+    """`put` takes what happened; `write_due` is called when new audio is due at once."""
+
+    def __init__(
+        self,
+        services: Services,
+        call_sid: str,
+        put: Callable[[ev.Event], None],
+        write_due: Callable[[], None],
+    ) -> None:
+        self._call_sid = call_sid
+        self._put = put
+        self._write_due = write_due
+        self._memory = services.phrases
+        self._store = SpokenStore()
+        self._pacer = Pacer()
+        self._replies: dict[int, _Reply] = {}
+        self._voice = services.voice.open(self._voiced, lambda: self._store.samples / ev.PHONE_RATE)
+
+    async def run(self) -> None:
+        """Keep the voice's connection."""
+        await self._voice.run()
+
+    def close(self) -> None:
+        self._voice.close()
+
+    # what the conversation commands
+
+    def speak(self, command: ev.Speak) -> None:
+        """Have a phrase spoken; one that was spoken before is there at once."""
+        reply = self._replies.setdefault(command.reply, _Reply())
+        reply.texts[command.phrase] = command.text
+        reply.order.expect(command.phrase)
+        known = self._memory.get(command.text)
+        if known is None:
+            self._voice.speak(command.reply, command.phrase, command.text, draft=command.draft)
+            return
+        self._part(command.reply, command.phrase, known.ulaw)
+        self._part(command.reply, command.phrase, Spoken(known.words))
+
+    def release(self, command: ev.ReleaseReply) -> None:
+        self._voice.release(command.reply)
+
+    def cancel(self, command: ev.CancelReply) -> None:
+        self._voice.cancel(command.reply, command.heard_ms)
+        self._forget(command.reply)
+
+    def drop(self, command: ev.DropAudio) -> None:
+        self._forget(command.reply)
+
+    def _forget(self, reply: int) -> None:
+        self._store.drop(reply)
+        self._replies.pop(reply, None)
+
+    def play(self, command: ev.Play) -> None:
+        """Feed a reply to the line from now on."""
+        reply = self._replies.get(command.reply)
+        ends = reply.ends if reply is not None else []
+        available = self._store.available(command.reply)
+        self._pacer.play(command.reply, command.start, command.stretch, available, ends)
+        self._write_due()
+
+    def stop(self, now: float) -> None:
+        """The line was cleared: feed nothing more."""
+        self._pacer.stop(now, cleared=True)
+
+    def due(self, now: float) -> list[Due]:
+        """What is to be written to the line now."""
+        return self._pacer.due(now)
+
+    def audio(self, piece: Piece) -> bytes:
+        """The mu-law of a piece."""
+        return self._store.read(piece.reply, piece.start, piece.end)
+
+    # what the voice brings
+
+    def _voiced(self, event: VoiceEvent) -> None:
+        if isinstance(event, PhraseAudio):
+            reply = self._replies.get(event.reply)
+            if reply is not None and event.phrase in reply.texts:
+                reply.fresh.setdefault(event.phrase, bytearray()).extend(event.ulaw)
+                self._part(event.reply, event.phrase, event.ulaw)
+        elif isinstance(event, PhraseDone):
+            self._done(event)
+        elif isinstance(event, PhraseFailed):
+            if event.reply in self._replies:
+                self._replies[event.reply].fresh.pop(event.phrase, None)
+            self._part(event.reply, event.phrase, Spoken(problem=event.reason))
+        elif isinstance(event, PhraseInterrupted):
+            self._put(ev.PhraseCut(event.reply, event.phrase, event.text_spoken))
+        elif isinstance(event, VoiceDown):
+            log.warning("call %s: the voice is down: %s %s", self._call_sid, event.status, event.reason)
+            self._put(ev.VoiceDown(event.reason, event.status))
+
+    def _done(self, event: PhraseDone) -> None:
+        reply = self._replies.get(event.reply)
+        if reply is None or event.phrase not in reply.texts:
+            return
+        audio = reply.fresh.pop(event.phrase, None)
+        if audio is None:
+            self._part(event.reply, event.phrase, Spoken(problem="the voice gave no audio"))
+            return
+        self._memory.put(reply.texts[event.phrase], bytes(audio), event.words)
+        self._part(event.reply, event.phrase, Spoken(event.words))
+
+    def _part(self, number: int, phrase: int, part: Part) -> None:
+        """More of a phrase: into the store as soon as all before it is there."""
+        reply = self._replies.get(number)
+        if reply is None:
+            return
+        for at, ready in reply.order.add(phrase, part):
+            if isinstance(ready, bytes):
+                self._pacer.extend(number, self._store.append(number, ready))
+                self._put(ev.ReplyAudio(number, at, len(ready)))
+            else:
+                self._phrase_ended(number, reply, at, ready)
+        if self._pacer.reply == number:
+            self._write_due()
+
+    def _phrase_ended(self, number: int, reply: _Reply, phrase: int, spoken: Spoken) -> None:
+        end = self._store.available(number)
+        if end:
+            reply.ends.append(end)
+            self._pacer.phrase_end(number, end)
+        self._put(ev.PhraseSpoken(number, phrase, spoken.words, spoken.problem))
