@@ -16,10 +16,14 @@ from urllib.parse import urlsplit
 
 from telephony.carrier.call_report import CallResult, summary
 from telephony.carrier.caller import HANG_UP_AFTER_S, Caller, RecordingCaller
+from telephony.carrier.caller_script import read_script
+from telephony.carrier.caller_sounds import make_sounds
 from telephony.carrier.impairments import Echo, Impairments
+from telephony.carrier.junit import junit
 from telephony.carrier.own_server import OwnServer
+from telephony.carrier.script_caller import ScriptCaller
 from telephony.carrier.simulator import CallOptions, place_call
-from telephony.carrier.source import read_recording
+from telephony.carrier.source import SCRIPT_SUFFIXES, read_recording
 from telephony.config import Settings
 from telephony.errors import BadInput
 from telephony.logs import one_line
@@ -29,12 +33,16 @@ from telephony.values import host_is_loopback
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `telephony call`."""
     parser.add_argument(
-        "sources", nargs="+", metavar="SOURCE", help="a recording: any WAV, or raw mu-law (.ulaw)"
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="a recording (any WAV, or raw mu-law: .ulaw) or a caller's script (.yaml)",
     )
     parser.add_argument(
         "--server", metavar="URL", help="the server to call (default: one is started for the call)"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the recordings of the call")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write a JUnit report of all calls")
     parser.add_argument("--json", action="store_true", help="print one JSON object for each call on stdout")
     parser.add_argument(
         "-n", type=_count, default=1, metavar="N", help="calls at a time; a single SOURCE is played N times"
@@ -91,8 +99,8 @@ class Job:
 
     source: Path
     make_caller: Callable[[], Caller]
-    folder: Path
     impairments: Impairments
+    folder: Path
 
 
 def _jobs(args: argparse.Namespace, settings: Settings) -> list[Job]:
@@ -104,16 +112,31 @@ def _jobs(args: argparse.Namespace, settings: Settings) -> list[Job]:
     out = (args.out or settings.data_dir / "placed" / f"{stamp}-{sources[0].stem}").absolute()
     if out.exists() and not out.is_dir():
         raise BadInput(f"--out {out}: is a file, not a folder")
-    recordings = {source: read_recording(source) for source in dict.fromkeys(sources)}
+    line = _impairments(args)
+    callers = {
+        source: make_caller(source, line, args.hang_up_after, settings.voice)
+        for source in dict.fromkeys(sources)
+    }
     names: dict[str, int] = {}
     jobs = []
     for source in sources:
         names[source.stem] = names.get(source.stem, 0) + 1
         again = "" if names[source.stem] == 1 else f"-{names[source.stem]}"
         folder = out if len(sources) == 1 else out / f"{source.stem}{again}"
-        make = partial(RecordingCaller, recordings[source], args.hang_up_after)
-        jobs.append(Job(source, make, folder, _impairments(args)))
+        jobs.append(Job(source, *callers[source], folder))
     return jobs
+
+
+def make_caller(
+    source: Path, line: Impairments, hang_up_after_s: float, agent_voice: str
+) -> tuple[Callable[[], Caller], Impairments]:
+    """What makes the caller of a source anew for each call, and the line it is on. Raises BadInput."""
+    if source.suffix.lower() not in SCRIPT_SUFFIXES:
+        return partial(RecordingCaller, read_recording(source), hang_up_after_s), line
+    script = read_script(source)
+    sounds = make_sounds(script.sounds(), agent_voice)
+    line = script.impairments if script.has_line else line
+    return partial(ScriptCaller, script, sounds, hang_up_after_s), line
 
 
 async def _place_all(jobs: Sequence[Job], args: argparse.Namespace, settings: Settings) -> int:
@@ -136,6 +159,8 @@ async def _place_all(jobs: Sequence[Job], args: argparse.Namespace, settings: Se
             for task in placing:
                 task.cancel()
             await asyncio.gather(*placing, return_exceptions=True)
+    if args.junit is not None:
+        args.junit.write_bytes(junit(results))
     return 0 if all(result.good for result in results) else 1
 
 

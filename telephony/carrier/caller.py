@@ -6,7 +6,8 @@ call's clock, which begins with the first frame.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from telephony.audio import FRAME_SAMPLES, PHONE_RATE, ULAW_SILENCE, ulaw_to_linear16
 from telephony.carrier.dtmf import find_keys
@@ -35,6 +36,12 @@ class Caller(Protocol):
     def hangs_up(self, now: float) -> bool:
         """Whether the caller has had enough."""
 
+    def learn(self, record: Mapping[str, Any]) -> None:
+        """What the server says was said so far; a few times a second where it says anything."""
+
+    def broken(self, told: Mapping[str, Any]) -> list[str]:
+        """What the caller expected and did not get, in words, given the call's JSON object."""
+
 
 class RecordingCaller:
     """Plays a recording, then listens in silence until the agent has been quiet for a while."""
@@ -59,6 +66,12 @@ class RecordingCaller:
         while self._keys and self._keys[0].known_s <= now:
             known.append(self._keys.pop(0).digit)
         return "".join(known)
+
+    def learn(self, record: Mapping[str, Any]) -> None:
+        return
+
+    def broken(self, told: Mapping[str, Any]) -> list[str]:
+        return []
 
     def hangs_up(self, now: float) -> bool:
         if now < self.duration_s:

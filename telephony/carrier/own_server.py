@@ -14,12 +14,13 @@ import re
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from telephony import logs
-from telephony.config import Settings
+from telephony.config import NAMES, Settings
 from telephony.errors import BadInput, TelephonyError
 
 READY = re.compile(r"ready on (http://\S+)")
@@ -31,8 +32,15 @@ class OwnServer:
     """`async with OwnServer(...) as url`: a running server."""
 
     def __init__(
-        self, *, ignore_environment: bool = False, env_file: Path | None = None, max_calls: int = 1
+        self,
+        *,
+        ignore_environment: bool = False,
+        env_file: Path | None = None,
+        max_calls: int = 1,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
+        """`environ`: settings instead of those of the environment and .env."""
+        self._environ = None if environ is None else {**os.environ, **_unset(), **environ}
         self._arguments = ["--max-calls", str(max_calls)]
         if ignore_environment:
             self._arguments.append("--ignore-environment")
@@ -49,6 +57,7 @@ class OwnServer:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            env=self._environ,
             start_new_session=True,  # Ctrl-C is ours: the calls are to end first, the server after them
         )
         try:
@@ -98,6 +107,11 @@ class OwnServer:
         for task in self._relays:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait_for(task, 1.0)
+
+
+def _unset() -> dict[str, str]:
+    """Every setting as if it were not set: an empty value hides what .env says."""
+    return dict.fromkeys(NAMES, "")
 
 
 async def _drain(stream: asyncio.StreamReader) -> None:

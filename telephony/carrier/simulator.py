@@ -78,6 +78,7 @@ class _Call:
 
     def __init__(self, caller: Caller, options: CallOptions) -> None:
         self._options = options
+        self._caller = caller
         self._sid = "CA" + uuid.uuid4().hex
         self._phone = Phone(caller, Line(options.impairments))
         self._clock = CallClock(options.impairments.drift_ppm)
@@ -92,7 +93,7 @@ class _Call:
             aiohttp.ClientSession(skip_auto_headers=bare) as session,
             aiohttp.ClientSession(skip_auto_headers=bare) as self._media,
         ):
-            self._web = WebhookClient(session, options, self._sid)
+            self._web = WebhookClient(session, options, self._sid, self._caller.learn)
             watching = asyncio.create_task(self._web.watch())
             try:
                 await self._live()
@@ -104,6 +105,7 @@ class _Call:
                 await asyncio.gather(watching, return_exceptions=True)
                 self._result.flags = self._phone.facts.flags
                 self._result.duration_s = self._phone.duration_s
+                self._result.broken = self._caller.broken(self._result.as_json())
                 await asyncio.to_thread(self._write)
         return self._result
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -27,7 +28,7 @@ RETRIEVAL_FAILED = 11200
 CONNECTION_FAILED = 11205
 BAD_CONTENT_TYPE = 12300
 XML_TYPES = ("text/xml", "application/xml", "text/html")
-LOOK_EVERY_S = 0.3
+LOOK_EVERY_S = 0.2
 RECORD_FINAL_S = 2.5
 """A call's record is final within 2 s of its end."""
 
@@ -49,12 +50,19 @@ class NoAnswer(Exception):
 class WebhookClient:
     """One call's requests."""
 
-    def __init__(self, session: aiohttp.ClientSession, options: CallOptions, call_sid: str) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        options: CallOptions,
+        call_sid: str,
+        learn: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        """`learn` takes what the server says was said, as it becomes known."""
         self._session = session
+        self._learn = learn
         self._options = options
         self._call_sid = call_sid
         self._teller = Teller()
-        self._streams_known = False
         parts = urlsplit(options.server)
         path = parts.path if parts.path not in ("", "/") else "/twilio/voice"
         self._ours = path == "/twilio/voice"
@@ -129,9 +137,7 @@ class WebhookClient:
         """Tell the conversation as it happens, where the server says what is said."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            record = await self._record()
-            for line in self._teller.lines(record) if record else ():
-                self._options.tell(line)
+            self._tell(await self._record())
 
     async def final_record(self) -> dict[str, Any] | None:
         """What the server knows of the call once it is over; None where it does not tell."""
@@ -142,9 +148,15 @@ class WebhookClient:
                     if not record.get("live", record.get("ended_by") is None):
                         break
                     await asyncio.sleep(0.05)
-        for line in self._teller.lines(record) if record else ():
-            self._options.tell(line)
+        self._tell(record)
         return record
+
+    def _tell(self, record: dict[str, Any] | None) -> None:
+        if record is None:
+            return
+        self._learn(record)
+        for line in self._teller.lines(record):
+            self._options.tell(line)
 
     async def _record(self) -> dict[str, Any] | None:
         if not self._ours:

@@ -1,0 +1,61 @@
+"""Makes what a scripted caller says: words by a local voice that is not the agent's, files as they are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from telephony.audio import PHONE_RATE, Leveler, Resampler, linear16_to_ulaw
+from telephony.carrier.caller_script import Recorded, Sound, Spoken
+from telephony.carrier.source import read_recording
+from telephony.errors import BadInput, MissingModel, VoiceFailed
+
+if TYPE_CHECKING:
+    from telephony.engine.voice import Voices
+
+
+def make_sounds(sounds: Collection[Sound], agent_voice: str) -> Mapping[Sound, bytes]:
+    """Every sound as mu-law. `agent_voice` is the server's VOICE. Raises BadInput."""
+    made: dict[Sound, bytes] = {s: read_recording(s.path) for s in sounds if isinstance(s, Recorded)}
+    spoken = [sound for sound in sounds if isinstance(sound, Spoken)]
+    if spoken:
+        made |= asyncio.run(_speak(spoken, agent_voice))
+    return made
+
+
+async def _speak(sounds: Collection[Spoken], agent_voice: str) -> Mapping[Sound, bytes]:
+    from telephony.engine.voice import Voices  # here, because most calls are recordings
+
+    voices = Voices()
+    try:
+        await voices.start()
+        return {sound: await _render(voices, sound, agent_voice) for sound in sorted(sounds, key=repr)}
+    except (MissingModel, VoiceFailed) as error:
+        raise BadInput(f"the caller's words cannot be spoken: {error}") from error
+    finally:
+        await voices.close()
+
+
+async def _render(voices: Voices, sound: Spoken, agent_voice: str) -> bytes:
+    voice = sound.voice or _other_than(agent_voice, voices)
+    if voice not in voices.names:
+        raise BadInput(f"{voice!r} is no voice of this machine; it has {', '.join(voices.names)}")
+    linear, rate = b"", PHONE_RATE
+    async for chunk in voices.render(sound.text, voice):
+        linear, rate = linear + chunk.linear16, chunk.rate
+    if not linear:
+        raise BadInput(f"there is nothing to say in {sound.text!r}")
+    resampler, leveler = Resampler(rate, PHONE_RATE), Leveler(PHONE_RATE)
+    phone = resampler.feed(linear) + resampler.flush()
+    leveler.feed(phone)  # once to learn the voice, so that the first word has its level, too
+    leveler.flush()
+    return linear16_to_ulaw(leveler.feed(phone) + leveler.flush())
+
+
+def _other_than(agent_voice: str, voices: Voices) -> str:
+    try:
+        agent = voices.resolve(agent_voice)
+    except KeyError:  # a voice of the cloud that has no stand-in here: any will do
+        agent = ""
+    return next((name for name in voices.names if name != agent), voices.names[0])
