@@ -30,6 +30,8 @@ from telephony.errors import VoiceFailed
 
 logger = logging.getLogger(__name__)
 
+_Pending = deque[asyncio.Future[tuple[Path, str]]]
+
 DEADLINE_S = 10.0  # a clause takes 0.1 s; a machine so loaded that it takes 10 s has lost its caller
 MAX_WAITING = 32  # clauses in line; beyond that the caller would wait longer than anybody does
 NICE = 2  # behind the process that carries audio, ahead of the recognizers (5): the caller waits for this
@@ -84,7 +86,8 @@ class PiperProcess:
         self._reader: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._waiting = 0
-        self._pending: deque[asyncio.Future[tuple[Path, str]]] = deque()
+        self._pending: _Pending = deque()
+        self._closed = False
         self.restarts = -1
         """How many times the process had to be started again."""
 
@@ -114,7 +117,8 @@ class PiperProcess:
         return Utterance(linear16, rate, phonemes)
 
     async def close(self) -> None:
-        """End the process and remove its folder."""
+        """End the process for good and remove its folder; who waits for a clause gets VoiceFailed."""
+        self._closed = True
         await self._stop()
         if self._folder:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
@@ -142,6 +146,8 @@ class PiperProcess:
         raise AssertionError("unreachable")
 
     async def _running(self) -> asyncio.subprocess.Process:
+        if self._closed:
+            raise VoiceFailed("the voice was closed")
         if self._process and self._process.returncode is None and self._reader and not self._reader.done():
             return self._process
         await self._stop()
@@ -164,41 +170,11 @@ class PiperProcess:
             raise VoiceFailed(f"{command[0]} cannot be started: {error.strerror}") from error
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
-        self._process = process
-        self._reader = asyncio.create_task(self._read(process), name=f"piper {process.pid}")
+        # A reader has the line of its own process: nothing of an earlier one can shift the answers.
+        self._process, self._pending = process, deque()
+        self._reader = asyncio.create_task(_read(process, self._pending), name=f"piper {process.pid}")
         self.restarts += 1
         return process
-
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        """Hands each finished file to the render that asked for it: files come in the order of the lines."""
-        assert process.stderr
-        phonemes, last_words = "", ""
-        while True:
-            try:
-                line = (await process.stderr.readline()).decode(errors="replace")
-            except ValueError:  # longer than the limit: whatever it was, it was neither of our two lines
-                continue
-            if not line:
-                break
-            if line.startswith(_SPOKE):
-                phonemes = _phonemes(line)
-            elif line.startswith(_WROTE):
-                self._deliver(Path(line.removeprefix(_WROTE).strip()), phonemes)
-                phonemes = ""
-            elif line.strip():
-                last_words = line.strip()
-        returncode = await process.wait()
-        for answer in self._pending:
-            if not answer.done():
-                answer.set_exception(VoiceFailed(f"it ended with status {returncode}: {last_words[:200]}"))
-        self._pending.clear()
-
-    def _deliver(self, path: Path, phonemes: str) -> None:
-        answer = self._pending.popleft() if self._pending else None
-        if answer is None or answer.done():  # the render was cancelled meanwhile
-            path.unlink(missing_ok=True)
-        else:
-            answer.set_result((path, phonemes))
 
     async def _stop(self) -> None:
         process, reader = self._process, self._reader
@@ -208,6 +184,39 @@ class PiperProcess:
                 process.kill()
         if reader:
             await reader
+
+
+async def _read(process: asyncio.subprocess.Process, pending: _Pending) -> None:
+    """Hands each finished file to the render that asked for it: files come in the order of the lines."""
+    assert process.stderr
+    phonemes, last_words = "", ""
+    while True:
+        try:
+            line = (await process.stderr.readline()).decode(errors="replace")
+        except ValueError:  # longer than the limit: whatever it was, it was neither of our two lines
+            continue
+        if not line:
+            break
+        if line.startswith(_SPOKE):
+            phonemes = _phonemes(line)
+        elif line.startswith(_WROTE):
+            _deliver(Path(line.removeprefix(_WROTE).strip()), phonemes, pending)
+            phonemes = ""
+        elif line.strip():
+            last_words = line.strip()
+    returncode = await process.wait()
+    for answer in pending:
+        if not answer.done():
+            answer.set_exception(VoiceFailed(f"it ended with status {returncode}: {last_words[:200]}"))
+    pending.clear()
+
+
+def _deliver(path: Path, phonemes: str, pending: _Pending) -> None:
+    answer = pending.popleft() if pending else None
+    if answer is None or answer.done():  # the render was cancelled meanwhile
+        path.unlink(missing_ok=True)
+    else:
+        answer.set_result((path, phonemes))
 
 
 def _phonemes(line: str) -> str:

@@ -28,6 +28,7 @@ __all__ = ["SpokenWord", "VoiceChunk", "Voices"]
 
 logger = logging.getLogger(__name__)
 
+MOST_CACHED = 400  # characters: a phrase that comes again is short, and what is collected here takes memory
 SPEEDS = (0.5, 1.5)  # what /v2/speak allows
 
 
@@ -76,7 +77,7 @@ class Voices:
         chosen = self._voices[self.resolve(voice)]
         speed = min(max(speed, SPEEDS[0]), SPEEDS[1])
         key = key_of(chosen.name, chosen.version, round(speed, 3), text)
-        kept = await asyncio.to_thread(self._cache.get, key)
+        kept = await asyncio.to_thread(self._cache.get, key) if len(text) <= MOST_CACHED else None
         if kept is not None:
             for chunk in kept:
                 yield chunk
@@ -84,7 +85,8 @@ class Voices:
         made: list[VoiceChunk] = []
         async with aclosing(_Rendering(chosen, speed).chunks(text)) as chunks:
             async for chunk in chunks:
-                made.append(chunk)
+                if len(text) <= MOST_CACHED:
+                    made.append(chunk)
                 yield chunk
         if made:
             await asyncio.to_thread(self._cache.put, key, made)
@@ -99,8 +101,10 @@ async def _that_speak(found: Sequence[Voice]) -> Sequence[Voice]:
         others = [voice for voice in found if voice.renderer is not first.renderer]
         speaker = f"{others[0].name} speaks instead" if others else "the next text tries again"
         logger.warning("the voice %s did not start: %s: %s", first.name, error, speaker)
+        if not others:
+            return found
         await first.renderer.close()
-        return others or found
+        return others
     return found
 
 

@@ -79,6 +79,20 @@ async def test_a_hanging_process_is_killed_at_the_deadline(tmp_path: Path) -> No
         await piper.close()
 
 
+async def test_closing_ends_it_for_good(piper: PiperProcess) -> None:
+    """A render under way fails, and nothing starts the process again."""
+    await piper.render("warm")
+    waiting = asyncio.ensure_future(piper.render("hang"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await piper.close()
+    with pytest.raises(VoiceFailed):
+        await waiting
+    with pytest.raises(VoiceFailed, match="closed"):
+        await piper.render("more")
+    assert piper.pid is None
+
+
 async def test_too_many_waiting_are_refused(piper: PiperProcess) -> None:
     """The line before the process is bounded."""
     results = await asyncio.gather(
