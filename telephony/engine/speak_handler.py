@@ -19,6 +19,7 @@ from telephony.engine.speak_audio import SpeechEncoder
 from telephony.engine.speak_options import SpeakOptions
 from telephony.engine.speak_session import Cut, Message, SpeakRefused
 from telephony.engine.speak_turn import SpeakTurn
+from telephony.errors import VoiceFailed
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ class SpeakStream:
         except* SpeakRefused as refused:
             error = cast(SpeakRefused, _first(refused))
             ending = await self._fail(error.code, error.description, 1008)
+        except* VoiceFailed as failed:
+            ending = await self._fail(FAILED, f"the voice failed: {_first(failed)}", 1011)
         except* Exception as group:  # the edge of a stream: a voice that breaks must not hurt the others
             log.exception("speak %s broke down", self._session.request_id)
             ending = await self._fail(FAILED, f"the voice failed: {type(_first(group)).__name__}", 1011)
