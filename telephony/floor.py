@@ -181,8 +181,13 @@ class Floor:
     def hold(self, now: float, reason: str) -> None:
         """Stop, empty the carrier's buffer, and settle what was heard. Nothing is sent until `go_on`."""
         self.held = True
-        if self.ledger.audible(now):
-            self._commands += (ClearAudio(reason), StopPlaying())
+        audible = self.ledger.audible(now)
+        if audible:
+            self._commands.append(ClearAudio(reason))
+        # Nothing may be audible because the voice is late: what it brings now must not be fed either.
+        if audible or any(reply.stage is Stage.SPEAKING for reply in self.queue):
+            self._commands.append(StopPlaying())
+        if audible:
             self.ledger.cleared(now)
         for reply in self.queue:
             if reply.stage in (Stage.SPEAKING, Stage.SENT):

@@ -85,14 +85,14 @@ class Rehearsal:
         *,
         voice: Voice | None = None,
         think_s: float = 0.0,
-        speak_s: float = 0.05,
+        speak_s: float | Callable[[int], float] = 0.05,
         way_out: Callable[[float], float] = lambda now: 0.02,
         way_back: Callable[[float], float] = lambda now: 0.02,
         lose_mark: Callable[[str], bool] = lambda name: False,
         drift_ppm: float = 0.0,
     ) -> None:
-        """`think_s`: until the agent's first word; `speak_s`: until a phrase's audio; ways: delays in s;
-        `drift_ppm`: how much faster than ours the ear's clock runs."""
+        """`think_s`: until the agent's first word; `speak_s`: until a phrase's audio, for all or by the
+        phrase's number; ways: delays in s; `drift_ppm`: how much faster than ours the ear's clock runs."""
         self.manners = manners or Manners()
         self.policy = policy or Policy()
         self.conversation = Conversation(self.manners, self.policy)
@@ -103,7 +103,8 @@ class Rehearsal:
         self.ended = ""
         self.transferred_to = ""
         self._agent = agent
-        self._think_s, self._speak_s = think_s, speak_s
+        self._think_s = think_s
+        self._speak_s = speak_s if callable(speak_s) else lambda phrase: speak_s
         self._out, self._back, self._lose = way_out, way_back, lose_mark
         self._last_out = self._last_back = 0.0
         self._rate = 1 + drift_ppm / 1e6
@@ -357,7 +358,7 @@ class Rehearsal:
             self.put(ev.PhraseSpoken(command.reply, command.phrase, words))
             self._write_due()
 
-        self.after(self._speak_s, spoken)
+        self.after(self._speak_s(command.phrase), spoken)
 
     def _cancel(self, command: ev.CancelReply) -> None:
         self._live.discard(command.reply)

@@ -84,6 +84,25 @@ def test_nothing_is_sent_between_a_hold_and_its_decision() -> None:
     assert sum(isinstance(event, ev.Sent) for _, event, _ in talk.tape) == sent
 
 
+def test_a_voice_that_comes_late_stays_silent_while_the_caller_has_the_floor() -> None:
+    """All that was sent has been heard, so there is nothing to clear; what the voice brings now must wait."""
+    talk = Rehearsal(fixed("One two three. " + LONG), QUIET, speak_s=lambda phrase: 3.0 if phrase else 0.05)
+    talk.caller("count for me")
+    talk.run(2)
+    talk.flux("StartOfTurn", "please stop")
+    sent = sum(isinstance(event, ev.Sent) for _, event, _ in talk.tape)
+    for more in range(5):
+        talk.run(0.5)
+        talk.flux("Update", "please stop" + " now" * more)
+    assert sum(isinstance(event, ev.Sent) for _, event, _ in talk.tape) == sent
+    assert clears(talk) == 0
+    talk.flux("EndOfTurn", "please stop now", quiet_s=0.3)
+    talk.run(9)
+    given_up = [c.reply for c in talk.commands if isinstance(c, ev.CancelReply)]
+    at = next(n for n, (_, _, cs) in enumerate(talk.tape) if any(isinstance(c, ev.CancelReply) for c in cs))
+    assert not any(isinstance(e, ev.Sent) and e.reply in given_up for _, e, _ in talk.tape[at:])
+
+
 @pytest.mark.parametrize("murmur", ["uh-huh", "okay", "mm-hmm, right", "I see"])
 def test_a_murmur_lets_the_reply_go_on_from_the_first_word_not_wholly_heard(murmur: str) -> None:
     talk = Rehearsal(fixed(LONG), QUIET)
