@@ -29,7 +29,7 @@ _FADE_IN_S, _FADE_OUT_S = 0.004, 0.012
 
 PAUSE_S = {"": 0.03, ",": 0.12, ";": 0.18, ":": 0.18, ".": 0.28, "?": 0.28, "!": 0.28}
 # Behind a text's last clause: the reply's next text follows, or the caller answers; neither should wait.
-LAST_PAUSE_S = {**PAUSE_S, ".": 0.22, "?": 0.15, "!": 0.22}
+LAST_PAUSE_S = {**PAUSE_S, ".": 0.15, "?": 0.06, "!": 0.15}
 
 _WINDOW_S, _SEARCH_S = 0.030, 0.012  # WSOLA: two periods of a low voice, and as far as one
 
