@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +47,9 @@ class Resampler:
         self._odd = b""
         self._fed = 0
         self._given = 0
+        self._last: tuple[int, int, int] | None = None
+        self._usual: tuple[int, int, int] | None = None
+        self._plan: Plan | None = None
 
     def feed(self, linear16: bytes) -> bytes:
         """Take audio at `from_rate`; return what is ready at `to_rate`."""
@@ -71,11 +75,26 @@ class Resampler:
     def _run(self, fresh: npt.NDArray[np.int16]) -> bytes:
         f = self._filter
         assert f is not None
+        key = (len(self._held), len(fresh), self._phase)
+        if key == self._usual:
+            # A live stream brings chunks of one size: everything but the arithmetic was laid out before.
+            assert self._plan is not None
+            out, self._held = self._plan(self._held, fresh)
+            self._given += len(out) // 2
+            return out
+        if key == self._last:
+            self._plan = f.laid_out(*key)
+            self._usual = None if self._plan is None else key
+        self._last = key
         held = np.concatenate((self._held, fresh))
-        out, used, self._phase = f.apply(held, self._phase)
+        made, used, self._phase = f.apply(held, self._phase)
         self._held = held[used:]
-        self._given += len(out)
-        return out.tobytes()
+        self._given += len(made)
+        return made.tobytes()
+
+
+Plan = Callable[[npt.NDArray[np.int16], npt.NDArray[np.int16]], tuple[bytes, npt.NDArray[np.int16]]]
+"""(held, fresh) -> (output, held)"""
 
 
 class _Polyphase:
@@ -118,6 +137,37 @@ class _Polyphase:
         np.maximum(made, -32768.0, out=made)
         periods, left = divmod(offset + count, self.up)
         return made.astype(np.int16), periods * self.down, left
+
+    def laid_out(self, held: int, fresh: int, offset: int) -> Plan | None:
+        """apply(), for sizes that a stream comes back to with each chunk; None when it does not."""
+        total = held + fresh
+        count = ((total - self.taps + 1) * self.up - 1) // self.down + 1 - offset
+        periods, left = divmod(offset + count, self.up)
+        used = periods * self.down
+        if self.matrix is None or count <= 0 or left != offset or not 0 <= total - used == held <= fresh:
+            return None
+        matrix, span = self.matrix, self.group * self.down
+        rows = -(-(offset + count) // (self.group * self.up))
+        padded = np.zeros((rows - 1) * span + len(matrix))
+        windows = as_strided(padded, (rows, len(matrix)), (span * 8, 8), writeable=False)
+        product = np.empty((rows, self.group * self.up))
+        made = product.ravel()[offset : offset + count]
+        rounded = np.empty(count, np.int16)
+        end = min(total, len(padded))
+
+        def run(
+            old: npt.NDArray[np.int16], new: npt.NDArray[np.int16]
+        ) -> tuple[bytes, npt.NDArray[np.int16]]:
+            padded[:held] = old
+            padded[held:end] = new[: end - held]
+            np.matmul(windows, matrix, out=product)
+            np.rint(made, out=made)
+            np.minimum(made, 32767.0, out=made)
+            np.maximum(made, -32768.0, out=made)
+            rounded[:] = made
+            return rounded.tobytes(), new[fresh - held :]
+
+        return run
 
     def _product(self, held: npt.NDArray[np.int16], offset: int, count: int) -> Samples:
         assert self.matrix is not None
