@@ -20,7 +20,7 @@ from telephony.engine.voice_chunk import SpokenWord, VoiceChunk
 
 MOST_BYTES = 64 << 20  # 25 minutes of speech at 22 kHz
 MOST_FILES = 4096
-_FORMAT = 2
+_FORMAT = 2  # raised when the same text would come out differently
 _SWEEP_EVERY = 16  # new files between two looks at the folder's size
 _SEEN, _AUDIO = ".seen", ".speech"
 

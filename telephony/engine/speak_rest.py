@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from aiohttp import web
@@ -14,6 +14,7 @@ from telephony.engine.mouth import VoiceSource
 from telephony.engine.sockets import refuse
 from telephony.engine.speak_audio import SpeechEncoder, wav_header
 from telephony.engine.speak_options import SpeakOptions
+from telephony.errors import VoiceFailed
 
 log = logging.getLogger(__name__)
 
@@ -48,19 +49,29 @@ async def speak_once(
         "Content-Type": "audio/wav" if options.container == "wav" else _bare_type(options),
     }
     log.info("speak %s: %s, %s, one text", request_id, voice, _bare_type(options))
-    if options.container == "wav":
-        audio = b"".join([frame async for frame in _frames(voices, text, voice, options)])
-        head = wav_header(options.encoding, options.sample_rate, len(audio))
-        return web.Response(body=head + audio, headers=headers)
-    response = web.StreamResponse(headers=headers)
-    await response.prepare(request)
-    async for frame in _frames(voices, text, voice, options):
-        await response.write(frame)
-    await response.write_eof()
+    async with aclosing(_frames(voices, text, voice, options)) as frames:
+        try:
+            if options.container == "wav":
+                audio = b"".join([frame async for frame in frames])
+                head = wav_header(options.encoding, options.sample_rate, len(audio))
+                return web.Response(body=head + audio, headers=headers)
+            first = await anext(frames, b"")  # before the status goes out: it may yet be 500
+        except VoiceFailed as error:
+            log.warning("speak %s: %s", request_id, error)
+            return refuse(500, "INTERNAL_SERVER_ERROR", f"the voice failed: {error}", request_id)
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        if first:
+            await response.write(first)
+        async for frame in frames:
+            await response.write(frame)
+        await response.write_eof()
     return response
 
 
-async def _frames(voices: VoiceSource, text: str, voice: str, options: SpeakOptions) -> AsyncIterator[bytes]:
+async def _frames(
+    voices: VoiceSource, text: str, voice: str, options: SpeakOptions
+) -> AsyncGenerator[bytes, None]:
     encoder = SpeechEncoder(options.encoding, options.sample_rate)
     async with aclosing(voices.render(text, voice, options.speed)) as chunks:  # type: ignore[type-var]
         async for chunk in chunks:
