@@ -45,7 +45,7 @@ from telephony.engine.heard import BLOCK_S, Block, HeardWord, HearingOptions
 from telephony.engine.hearing_models import HearingModels, ModelPaths
 from telephony.engine.recognizer import Decoded
 from telephony.engine.turn_audio import TurnAudio
-from telephony.engine.turn_detector import Evidence, Phase, TurnClock, confidence
+from telephony.engine.turn_detector import Evidence, Phase, Sound, TurnClock, confidence
 from telephony.engine.turn_text import is_spelled
 from telephony.engine.turn_words import TurnWords, place
 from telephony.engine.vad import BLOCK, Heard, VoiceActivity
@@ -59,6 +59,7 @@ _SOUND_EVERY: Final = 2  # blocks of a pause between two looks of smart-turn
 _SOUND_UNTIL_S: Final = 1.3  # of silence: what it thinks does not change any more
 _CAREFUL_AFTER_S: Final = 0.16  # of silence: the careful decode begins
 _CAREFUL_DUE_S: Final = 0.32  # and its text is shown this much later, needed or not
+_SHORT_S: Final = 2.0  # of audio: a word or two
 _PARTIAL_DUE_S: Final = 0.16
 _OPENING_S: Final = 1.2  # of a segment, with what is before its first speech: a new text every 0.16 s
 _SETTLE_S: Final = 5.0  # an open segment as long as this is settled at the next pause
@@ -70,6 +71,12 @@ _SPOKEN: Final = 0.35  # probability from which a block counts as spoken, for th
 _ONSET_PATIENCE_S: Final = 0.12
 _SOUND_PATIENCE_S: Final = 0.12
 _FINAL_PATIENCE_S: Final = 0.3
+
+
+def _sound(heard: Heard) -> Sound:
+    if not heard.speech:
+        return Sound.SILENCE
+    return Sound.SPEECH if heard.sure else Sound.UNSURE
 
 
 class Hearing:
@@ -140,14 +147,15 @@ class Hearing:
         self._guess: tuple[int, ...] = ()
         self._sounds: list[float] = []
         self._next_partial_s = 0.0
-        self._not_before_s = self._audio.end_s
+        # The last turn's careful text has all that was said until here.
+        self._not_before_s = min(self._audio.end_s, self._clock.speech_end_s + _CAREFUL_AFTER_S)
 
     async def _step(self, samples: Floats) -> Block:
         self._decodes.arrived(self._audio.end_s)
         heard = await self._decodes.listen(lambda: self._take(samples))
         self._blocks.append((self._audio.end_s, heard.probability))
         before = self._clock.phase
-        match before, self._clock.step(self._audio.end_s, heard.speech):
+        match before, self._clock.step(self._audio.end_s, _sound(heard)):
             case Phase.STIRRING, Phase.SPEAKING:
                 await self._begin()
             case Phase.BACK, Phase.SPEAKING:
@@ -171,8 +179,7 @@ class Hearing:
 
     async def _resume(self) -> None:
         """Speech is back after a pause: what was decoded with care is settled, if it is long enough."""
-        now_s = self._audio.end_s
-        pause_s, back_s = self._pause_began_s, now_s - 2 * BLOCK_S
+        pause_s, back_s = self._pause_began_s, self._clock.onset_s
         shown = self._final
         self._final = False
         self._sounds = []
@@ -239,7 +246,9 @@ class Hearing:
         self._next_partial_s = now_s + (0.16 if length_s < _OPENING_S else 0.4 + 0.1 * length_s)
 
     def _start_careful(self, end_s: float, cut: bool = False) -> None:
-        due_s = self._audio.end_s + _CAREFUL_DUE_S
+        now_s = self._audio.end_s
+        # Of a short turn the partial text is a guess: the careful one is shown at once.
+        due_s = now_s + (BLOCK_S if now_s - self._words.start_s < _SHORT_S else _CAREFUL_DUE_S)
         spelled = is_spelled(self._words.text)
         self._careful = self._decodes.careful(self._words.start_s, end_s, due_s, self._options, spelled)
         self._careful.cut = cut

@@ -29,18 +29,25 @@ Waits = tuple[float, float, float, float]
 
 # Seconds of silence until confidence reaches .3, .5, .7 and .9, by smart-turn's mean probability.
 _BY_SOUND: Final[tuple[tuple[float, Waits], ...]] = (
-    (0.00, (0.88, 1.12, 1.36, 2.00)),
-    (0.60, (0.80, 1.04, 1.36, 1.92)),
-    (0.75, (0.40, 0.56, 0.64, 1.36)),
-    (0.95, (0.24, 0.40, 0.64, 1.28)),
-    (0.975, (0.16, 0.24, 0.32, 1.04)),
+    (0.03, (1.00, 1.20, 1.40, 2.00)),
+    (0.30, (0.80, 1.00, 1.24, 1.92)),
+    (0.60, (0.64, 0.96, 1.20, 1.76)),
+    (0.75, (0.40, 0.56, 0.72, 1.44)),
+    (0.95, (0.24, 0.32, 0.48, 1.28)),
+    (0.975, (0.16, 0.24, 0.40, 1.04)),
 )
 
 # What the text asks for at least, whatever the sound.
-_BY_TEXT: Final[dict[Ending, Waits]] = {
+_AT_LEAST: Final[dict[Ending, Waits]] = {
     Ending.DICTATION: (1.00, 1.10, 1.30, 1.80),
     Ending.DICTATION_GROUP: (0.70, 0.80, 0.90, 1.60),
     Ending.UNFINISHED: (0.96, 1.12, 1.36, 2.00),
+}
+
+# What is enough for the text, whatever the sound: a single word has too little of it to judge.
+_ENOUGH: Final[dict[Ending, Waits]] = {
+    Ending.ANSWER: (0.24, 0.32, 0.48, 1.04),
+    Ending.WHOLE_NUMBER: (0.40, 0.56, 0.72, 1.28),
 }
 
 
@@ -58,19 +65,32 @@ class Phase(Enum):
     """A block of speech in a pause, too short to be sure."""
 
 
-_NEXT: Final[dict[tuple[Phase, bool], Phase]] = {
-    (Phase.QUIET, True): Phase.STIRRING,
-    (Phase.QUIET, False): Phase.QUIET,
-    (Phase.STIRRING, True): Phase.SPEAKING,
-    (Phase.STIRRING, False): Phase.QUIET,
-    (Phase.SPEAKING, True): Phase.SPEAKING,
-    (Phase.SPEAKING, False): Phase.PAUSE,
-    (Phase.PAUSE, True): Phase.BACK,
-    (Phase.PAUSE, False): Phase.PAUSE,
-    (Phase.BACK, True): Phase.SPEAKING,
-    (Phase.BACK, False): Phase.PAUSE,
+class Sound(Enum):
+    """What a block of audio holds."""
+
+    SILENCE = auto()
+    UNSURE = auto()
+    """Speech, perhaps of somebody in the room."""
+    SPEECH = auto()
+
+
+_NEXT: Final[dict[tuple[Phase, Sound], Phase]] = {
+    (Phase.QUIET, Sound.SILENCE): Phase.QUIET,
+    (Phase.QUIET, Sound.UNSURE): Phase.STIRRING,
+    (Phase.QUIET, Sound.SPEECH): Phase.STIRRING,
+    (Phase.STIRRING, Sound.SILENCE): Phase.QUIET,
+    (Phase.STIRRING, Sound.UNSURE): Phase.STIRRING,
+    (Phase.STIRRING, Sound.SPEECH): Phase.SPEAKING,
+    (Phase.SPEAKING, Sound.SILENCE): Phase.PAUSE,
+    (Phase.SPEAKING, Sound.UNSURE): Phase.SPEAKING,
+    (Phase.SPEAKING, Sound.SPEECH): Phase.SPEAKING,
+    (Phase.PAUSE, Sound.SILENCE): Phase.PAUSE,
+    (Phase.PAUSE, Sound.UNSURE): Phase.PAUSE,
+    (Phase.PAUSE, Sound.SPEECH): Phase.BACK,
+    (Phase.BACK, Sound.SILENCE): Phase.PAUSE,
+    (Phase.BACK, Sound.UNSURE): Phase.BACK,
+    (Phase.BACK, Sound.SPEECH): Phase.SPEAKING,
 }
-"""By whether the block has speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +109,25 @@ class TurnClock:
     def __init__(self) -> None:
         self.phase = Phase.QUIET
         self.onset_s = 0.0
-        """When the turn's first block of speech began, seconds of the stream."""
+        """When the speech that goes on began, seconds of the stream."""
         self.speech_end_s = 0.0
         """When its last block of speech ended."""
         self._now_s = 0.0
 
     @property
     def silence_s(self) -> float:
-        """Seconds since the last speech that counts: a lone block in a pause does not."""
+        """Seconds since the last speech."""
         if self.phase in (Phase.PAUSE, Phase.BACK):
             return self._now_s - self.speech_end_s
         return 0.0
 
-    def step(self, now_s: float, speech: bool) -> Phase:
+    def step(self, now_s: float, sound: Sound) -> Phase:
         """The block that ends at `now_s`."""
         before, self._now_s = self.phase, now_s
-        self.phase = _NEXT[before, speech]
-        if self.phase is Phase.STIRRING:
+        self.phase = _NEXT[before, sound]
+        if self.phase is not before and self.phase in (Phase.STIRRING, Phase.BACK):
             self.onset_s = now_s - BLOCK_S
-        if self.phase is Phase.SPEAKING:
+        if self.phase in (Phase.SPEAKING, Phase.BACK):
             self.speech_end_s = now_s
         return self.phase
 
@@ -118,11 +138,12 @@ class TurnClock:
 
 def waits(evidence: Evidence) -> Waits:
     """Seconds of silence until the confidence reaches each of `THRESHOLDS`."""
-    sound = _by_sound(evidence.probabilities)
-    least = _BY_TEXT.get(ending_of(evidence.text))
-    if least is None:
-        return sound
-    return _four([max(pair) for pair in zip(sound, least, strict=True)])
+    sound, ending = _by_sound(evidence.probabilities), ending_of(evidence.text)
+    if ending in _AT_LEAST:
+        return _four([max(pair) for pair in zip(sound, _AT_LEAST[ending], strict=True)])
+    if ending in _ENOUGH:
+        return _four([min(pair) for pair in zip(sound, _ENOUGH[ending], strict=True)])
+    return sound
 
 
 def confidence(phase: Phase, evidence: Evidence) -> float:
@@ -157,13 +178,19 @@ def time_to_reach(threshold: float, evidence: Evidence) -> float:
 
 def _by_sound(probabilities: Sequence[float]) -> Waits:
     if not probabilities:
-        return _BY_SOUND[1][1]
-    mean = sum(probabilities) / len(probabilities)
+        return _BY_SOUND[2][1]
+    mean = max(_mean_of_late(probabilities), _BY_SOUND[0][0])
     for (low, early), (high, late) in zip(_BY_SOUND, _BY_SOUND[1:], strict=False):
         if mean < high:
             share = (mean - low) / (high - low)
             return _four([a + share * (b - a) for a, b in zip(early, late, strict=True)])
     return _BY_SOUND[-1][1]
+
+
+def _mean_of_late(probabilities: Sequence[float]) -> float:
+    """A mean in which each look counts one more than the one before: a longer silence is better evidence."""
+    weights = range(1, len(probabilities) + 1)
+    return sum(w * p for w, p in zip(weights, probabilities, strict=True)) / sum(weights)
 
 
 def _four(values: Sequence[float]) -> Waits:

@@ -23,6 +23,10 @@ class Ending(Enum):
     """Digits or letters one by one, in mid-group: more will come."""
     DICTATION_GROUP = auto()
     """The same, where a group or the whole may be done: 4 digits."""
+    WHOLE_NUMBER = auto()
+    """As many digits as a telephone number has."""
+    ANSWER = auto()
+    """A plain answer, or a goodbye, and nothing else."""
 
 
 # Words after which hardly anybody stops.
@@ -33,7 +37,30 @@ _WANTING: Final = frozenset(
 
 _SPELLED: Final = 2  # single letters in a row
 _LETTER: Final = re.compile(r"[a-z]")
-_WHOLE_NUMBERS: Final = frozenset({5, 7, 10, 11})  # ZIP, local, national, with the 1 before it
+_MAYBE_WHOLE: Final = frozenset({5, 7})  # a ZIP code, a local number: the sound decides
+_WHOLE: Final = frozenset({10, 11})  # a national number, alone and with the 1 before it
+_MOST_DIGITS: Final = 11
+
+_ANSWERS: Final = frozenset(
+    (
+        "yes",
+        "no",
+        "nope",
+        "yep",
+        "yes please",
+        "no thanks",
+        "no thank you",
+        "that's all",
+        "that's it",
+        "bye",
+        "goodbye",
+        "bye bye",
+        "thank you",
+        "thanks",
+        "thank you bye",
+        "thank you goodbye",
+    )
+)
 
 
 def ending_of(text: str) -> Ending:
@@ -41,6 +68,8 @@ def ending_of(text: str) -> Ending:
     words = _words_of(text)
     if not words:
         return Ending.OPEN
+    if " ".join(words) in _ANSWERS:
+        return Ending.ANSWER
     digits = _trailing_digits(words)
     if digits >= 2 or (digits == 1 and len(words) == 1):
         return _of_digits(digits)
@@ -61,7 +90,9 @@ def _words_of(text: str) -> list[str]:
 
 
 def _of_digits(count: int) -> Ending:
-    if count in _WHOLE_NUMBERS or count > max(_WHOLE_NUMBERS):
+    if count in _WHOLE:
+        return Ending.WHOLE_NUMBER
+    if count in _MAYBE_WHOLE or count > _MOST_DIGITS:
         return Ending.OPEN
     return Ending.DICTATION_GROUP if count == 4 else Ending.DICTATION
 

@@ -3,8 +3,8 @@
 Silero v6 hears no speech in ringback, dial tones and hold music, but a few things must be kept from it:
 
 * DTMF: digits pressed in mid-sentence are speech to no one; their samples are silenced for every model.
-* Far voices: a coffee shop is full of real speech. What is less than 9 dB above the noise floor is not the
-  caller.
+* Far voices: a coffee shop is full of real speech. What is hardly louder than the room is not the caller, and
+  what begins a turn must be clearer speech there than on a quiet line.
 * Its own memory: after long silence the network's state can go deaf (0.15 for a clear sentence, 0.95 from a
   fresh state), so the state is made new every 2 s in which nobody speaks.
 """
@@ -31,11 +31,23 @@ SPEECH_ON: Final = 0.5
 SPEECH_OFF: Final = 0.35
 """Silero's probability at which speech begins, and below which it has ended (measured: speech.md, "M")."""
 
-GATE_DB: Final = 9.0
+_SURE_QUIET: Final = 0.7
+_SURE_NOISY: Final = 0.96
+_NOISY_DB: Final = -52.0
+_SURE_DB: Final = 10.0
+"""In noise a caller is soon clear (0.96) and 10 dB over the room at once; its voices are hardly ever both."""
+_LOUD: Final = 0.6
+_LOUD_DB: Final = 18.0
+"""Or much louder than the room, clear or not."""
+_SURE_BLOCKS: Final = 12  # of speech in a row make sure of a faint caller, too
+_SURE_MEAN: Final = 0.9
+
+GATE_DB: Final = 6.0
+_LOUD_RUN: Final = 0.95  # speech that goes on and is as clear as this needs no gate: words have soft parts
 _FLOOR_LOWEST_DB: Final = -66.0  # digital silence must not open the gate to the codec's own noise
-_FLOOR_BLOCKS: Final = 125  # 10 s
-_FLOOR_PERCENTILE: Final = 10.0
-_BELOW_SPEECH_DB: Final = 18.0  # a floor learnt from unbroken speech is not a floor
+_FLOOR_BLOCKS: Final = 75  # 6 s of what is not speech, however long ago
+_FLOOR_PERCENTILE: Final = 25.0
+_NOT_SPEECH: Final = 0.2
 
 _DTMF_HZ: Final = (697.0, 770.0, 852.0, 941.0, 1209.0, 1336.0, 1477.0, 1633.0)
 _DTMF_SHARE: Final = 0.80  # of the frame's energy that the best row and column hold together
@@ -97,24 +109,17 @@ class LevelGate:
 
     def __init__(self) -> None:
         self._levels: deque[float] = deque(maxlen=_FLOOR_BLOCKS)
-        self._speech_db = -20.0
+        self.floor_db = _FLOOR_LOWEST_DB
+        """The room's level, dBFS: learnt from blocks in which nobody speaks."""
 
-    @property
-    def floor_db(self) -> float:
-        """The room's level, dBFS."""
-        if not self._levels:
-            return _FLOOR_LOWEST_DB
-        floor = float(np.percentile(np.fromiter(self._levels, float), _FLOOR_PERCENTILE))
-        return max(_FLOOR_LOWEST_DB, min(floor, self._speech_db - _BELOW_SPEECH_DB))
-
-    def is_open(self, block: Floats, probability: float) -> bool:
-        """Whether the block is loud enough to be the caller's; learns from it."""
+    def above(self, block: Floats, probability: float) -> float:
+        """How far the block is above the room, dB; learns from it."""
         level = 10.0 * float(np.log10(float(np.mean(block**2)) + 1e-10))
-        above = level - self.floor_db
-        self._levels.append(level)
-        if probability >= 0.8 and above >= GATE_DB:
-            self._speech_db += 0.1 * (level - self._speech_db)
-        return above >= GATE_DB
+        if probability < _NOT_SPEECH:
+            self._levels.append(level)
+            floor = float(np.percentile(np.fromiter(self._levels, float), _FLOOR_PERCENTILE))
+            self.floor_db = max(_FLOOR_LOWEST_DB, floor)
+        return level - self.floor_db
 
 
 class Silero:
@@ -145,6 +150,8 @@ class Heard:
     """Of speech, 0 to 1; the level gate makes it 0."""
     speech: bool
     """With hysteresis."""
+    sure: bool
+    """The speech that goes on in this block is the caller's: enough to begin a turn, or to take one up."""
 
 
 class VoiceActivity:
@@ -157,27 +164,37 @@ class VoiceActivity:
         self._mask = DtmfMask()
         self._gate = LevelGate()
         self._quiet_blocks = 0
-        self._speech = False
+        self._run: list[float] = []  # the probabilities of the speech that goes on
+        self._sure = False
 
     def receive(self, block: Floats) -> Heard:
         """Takes 640 samples in -1 to 1."""
         samples, digit = self._mask.apply(block)
         probability = self._probability(samples)
-        if digit or not self._gate.is_open(samples, probability):
+        above_db = self._gate.above(samples, probability)
+        if digit or not (above_db >= GATE_DB or (self._run and probability >= _LOUD_RUN)):
             probability = 0.0
-        self._speech = probability >= (SPEECH_OFF if self._speech else SPEECH_ON)
+        speech = probability >= (SPEECH_OFF if self._run else SPEECH_ON)
+        self._run = [*self._run[-_SURE_BLOCKS:], probability] if speech else []
+        self._sure = speech and (self._sure or self._is_sure(probability, above_db))
         self._forget_in_silence(probability)
-        return Heard(samples, probability, self._speech)
+        return Heard(samples, probability, speech, self._sure)
+
+    def _is_sure(self, probability: float, above_db: float) -> bool:
+        needed = _SURE_NOISY if self._gate.floor_db > _NOISY_DB else _SURE_QUIET
+        clear = probability >= needed and above_db >= _SURE_DB
+        if clear or (probability >= _LOUD and above_db >= _LOUD_DB):
+            return True
+        return len(self._run) >= _SURE_BLOCKS and sum(self._run) / len(self._run) >= _SURE_MEAN
 
     def _probability(self, samples: Floats) -> float:
-        """The mean over the two or three chunks that end in this block."""
+        """Of the last chunk that ends in this block: it knows most, and the network remembers the others."""
         self._pending = np.concatenate([self._pending, samples])
-        found: list[float] = []
+        probability = 0.0
         while len(self._pending) >= _CONTEXT + _CHUNK:
             probability, self._state = self._silero.run(self._pending[: _CONTEXT + _CHUNK], self._state)
-            found.append(probability)
             self._pending = self._pending[_CHUNK:]
-        return sum(found) / len(found)
+        return probability
 
     def _forget_in_silence(self, probability: float) -> None:
         self._quiet_blocks = self._quiet_blocks + 1 if probability < 0.1 else 0
