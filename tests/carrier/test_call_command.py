@@ -173,6 +173,7 @@ async def test_a_server_that_cannot_start_says_why_in_one_line(
 ) -> None:
     """Its own reason, once."""
     monkeypatch.setenv("AGENT", "nowhere.to:BeFound")
+    monkeypatch.setenv("DEEPGRAM_URL", "ws://127.0.0.1:9")  # so that no engine is started first
     assert await telephony(wav(folder / "a.wav")) == 2
     err = capfd.readouterr().err
     assert "nowhere" in err and "Traceback" not in err
