@@ -12,7 +12,8 @@ TelephonyError
 │   └── FluxProtocolError   a text that no client of Flux may send
 ├── VoiceFailed         a local voice could not speak a text
 ├── SocketLost          a connection could not be made or is over
-└── PeerRefused         a peer answered no: its status, and its own reason where it gave one
+├── PeerRefused         a peer answered no: its status, and its own reason where it gave one
+└── PeerLost            a peer that was there has gone
 """
 
 from __future__ import annotations
@@ -82,3 +83,7 @@ class PeerRefused(TelephonyError):
         self.peer = peer
         self.status = status
         self.reason = reason
+
+
+class PeerLost(TelephonyError):
+    """A peer that had accepted us broke off before its end. The message says which, and how."""

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 
 from telephony.config import SpeechPeer
-from telephony.errors import BadInput, PeerRefused
+from telephony.errors import BadInput, PeerLost
 from telephony.listen.flux import decode_server, encode_client
 from telephony.listen.flux_messages import (
     CloseStream,
@@ -101,7 +101,7 @@ class Stream:
             self._heard_s += CHUNK_S
 
     async def messages(self) -> AsyncIterator[tuple[str, ServerMessage]]:
-        """Each message as it came and as data, until the server closes. Raises PeerRefused on `Error`."""
+        """Each message as it came and as data, until the server closes. Raises PeerLost on `Error`."""
         while (frame := await self._socket.receive()).type not in ENDS:
             if frame.type is not aiohttp.WSMsgType.TEXT:
                 continue
@@ -112,13 +112,13 @@ class Stream:
                 self._heard_more.set()
             yield frame.data, message
             if isinstance(message, FatalError):
-                raise PeerRefused("the speech server", None, f"{message.code}: {message.description}")
+                raise PeerLost(f"the speech server gave up: {message.code}: {message.description}")
         if frame.type is not aiohttp.WSMsgType.CLOSE:
             reason = self._socket.exception() or "no closing message came"
-            raise PeerRefused("the speech server", None, f"the connection broke: {reason}")
+            raise PeerLost(f"the connection to the speech server broke: {reason}")
         if not self._finished:
             code = frame.data or "none"
-            raise PeerRefused("the speech server", None, f"it closed the stream before its end (code {code})")
+            raise PeerLost(f"the speech server closed the stream before its end (code {code})")
 
     async def close(self) -> None:
         await self._socket.close()
