@@ -7,6 +7,7 @@ the run, and the raw messages are the output. So this is a plain socket around t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -70,7 +71,14 @@ class Stream:
         return cls(session, socket)
 
     async def send(self, chunks: AsyncIterator[bytes], stop: asyncio.Event, *, fast: bool) -> None:
-        """Sends everything, or what came until `stop`; then ends the turn and the stream."""
+        """Sends everything, or what came until `stop`; then ends the turn and the stream.
+
+        A connection that breaks meanwhile ends the sending: the reader says how.
+        """
+        with contextlib.suppress(aiohttp.ClientError, ConnectionError):
+            await self._send(chunks, stop, fast=fast)
+
+    async def _send(self, chunks: AsyncIterator[bytes], stop: asyncio.Event, *, fast: bool) -> None:
         async for chunk in chunks:
             if stop.is_set() or self._socket.closed:
                 break

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -137,6 +138,47 @@ async def test_subtitles_agree_with_json(server: FluxStandIn, form: str) -> None
     point = "," if form == "srt" else "."
     assert f"00:00:00{point}000 --> 00:00:01{point}500\nHello there.\n" in done.out
     assert f"00:00:02{point}000 --> 00:00:04{point}500\nThe last words.\n" in done.out
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("environ", "last"),
+    [
+        ({"NO_COLOR": ""}, "\x1b[2m    2.00\x1b[0m  \x1b[38;5;208mThe last words.\x1b[0m"),
+        ({"NO_COLOR": "1"}, "    2.00  The last words."),
+    ],
+    ids=["colour", "NO_COLOR"],
+)
+async def test_a_terminal_shows_how_sure_each_word_is(
+    server: FluxStandIn, environ: dict[str, str], last: str
+) -> None:
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "telephony", "transcribe", str(CALLER), "--fast", "--url", server.url),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=theirs,
+        env={**os.environ, "TERM": "xterm", **environ},
+    )
+    os.close(theirs)
+    seen = await asyncio.to_thread(read_terminal, ours)
+    os.close(ours)
+    assert await process.wait() == 0
+    lines = [line.rsplit("\r\x1b[K", 1)[-1] for line in seen.split("\r\n") if line]
+    assert lines[-1] == last
+    assert [ANSI.sub("", line).split(None, 1)[1] for line in lines] == ["Hello there.", "The last words."]
+
+
+def read_terminal(file: int) -> str:
+    """All that was written to a terminal, until nobody has it open any more."""
+    seen = b""
+    while True:
+        try:
+            block = os.read(file, 4096)
+        except OSError:  # Linux's word for the end of a terminal
+            block = b""
+        if not block:
+            return seen.decode()
+        seen += block
 
 
 @needs_ffmpeg
