@@ -110,8 +110,7 @@ def _jobs(args: argparse.Namespace, settings: Settings) -> list[Job]:
         sources *= args.n
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     out = (args.out or settings.data_dir / "placed" / f"{stamp}-{sources[0].stem}").absolute()
-    if out.exists() and not out.is_dir():
-        raise BadInput(f"--out {out}: is a file, not a folder")
+    _check_outputs(args)
     line = _impairments(args)
     callers = {
         source: make_caller(source, line, args.hang_up_after, settings.voice)
@@ -125,6 +124,19 @@ def _jobs(args: argparse.Namespace, settings: Settings) -> list[Job]:
         folder = out if len(sources) == 1 else out / f"{source.stem}{again}"
         jobs.append(Job(source, *callers[source], folder))
     return jobs
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    """Refuse what cannot be written to before the calls, not after them."""
+    try:
+        if args.out is not None:
+            args.out.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise BadInput(f"--out {args.out}: is a file, not a folder") from None
+    except OSError as error:
+        raise BadInput(f"--out {args.out}: cannot be written to: {error.strerror}") from None
+    if args.junit is not None and (args.junit.is_dir() or not args.junit.parent.is_dir()):
+        raise BadInput(f"--junit {args.junit}: a file in a folder that exists is needed")
 
 
 def make_caller(

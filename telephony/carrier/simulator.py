@@ -229,10 +229,15 @@ class _Call:
         folder, result = self._options.out_dir, self._result
         if folder is None or not self._streams:
             return
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in recordings(self._phone).items():
-            (folder / name).write_bytes(data)
-            result.files["stereo" if name == "call.wav" else name.removesuffix(".wav")] = str(folder / name)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, data in recordings(self._phone).items():
+                (folder / name).write_bytes(data)
+                key = "stereo" if name == "call.wav" else name.removesuffix(".wav")
+                result.files[key] = str(folder / name)
+        except OSError as error:
+            result.broken.append(f"the recordings cannot be written to {folder}: {error.strerror}")
+            return
         call_id = (result.record or {}).get("call_id")
         if self._options.data_dir is None or not isinstance(call_id, str) or not call_id.isalnum():
             return

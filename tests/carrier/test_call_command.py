@@ -129,6 +129,8 @@ BAD = [
     (["."], "telephony: . cannot be read: Is a directory"),
     (["good.wav", "nope.wav"], "telephony: nope.wav: no such file"),
     (["good.wav", "--out", "text.wav"], "is a file, not a folder"),
+    (["good.wav", "--out", "/proc/no"], "--out /proc/no: cannot be written to"),
+    (["good.wav", "--junit", "no/j.xml"], "a file in a folder that exists is needed"),
     (["good.wav", "--server", "ftp://h"], "--server 'ftp://h'"),
     (["good.wav", "--server", "http://127.0.0.1:99999"], "--server 'http://127.0.0.1:99999'"),
     (["good.wav", "--server", "http://127.0.0.1:1"], "/twilio/voice does not answer: Connection refused"),
