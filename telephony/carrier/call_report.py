@@ -245,8 +245,15 @@ def summary(result: CallResult) -> list[str]:
         f"Twilio would flag {f['code']} at {f['at_s']:.2f} s: {f['reason']}" for f in told["violations"]
     ]
     lines += [f"not as expected: {what}" for what in result.broken]
-    lines += [f"{name}: {path}" for name, path in result.files.items() if path]
+    lines += [f"{_FILES[name]}: {path}" for name, path in result.files.items() if path]
     return lines
 
 
+_FILES = {
+    "caller": "caller's channel",
+    "agent": "agent's channel",
+    "stereo": "both channels",
+    "tape": "decisions",
+    "report": "report",
+}
 _ENDED = {"caller": "the caller", "agent": "the agent", "refused": "a refusal", "error": "an error"}
