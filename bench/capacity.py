@@ -6,11 +6,13 @@ answers at once. Each call sends a frame every 20 ms and lives the stand-in's cy
     python bench/capacity.py                     our server without and with eager replies, and the floor
     python bench/capacity.py --floor             the floor alone
     python bench/capacity.py --server-cmd CMD    another server; it gets PORT and DEEPGRAM_URL
+    python bench/capacity.py --calls 50,120      these rungs only
     python bench/capacity.py --quick             a few calls: for correctness, not for figures
 
 Times are p50/p95/p99 in ms. answer: EndOfTurn to first audio; clear: StartOfTurn to `clear`; frame: a frame
 to Flux (of each group of four the last one is timed); loop: what /healthz waits; late: the callers' own
-lateness. A row whose callers were late by more than 10 ms (p99) is void. holes: underruns inside a reply.
+lateness. A row whose callers were late by more than 10 ms (p99) is void. holes: underruns
+inside a reply; mute: EndOfTurns that nothing answered.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ HONEST_S = 0.010
 FLOOR = "the floor"
 HEAD = (
     f"{'N':>4} {'ms/call-s':>9} {'core':>5} {'MB/call':>7} {'setup ms':>8} {'answer':>17} {'clear':>15} "
-    f"{'frame':>14} {'stale':>5} {'holes':>5} {'lost':>4} {'loop':>15} {'late':>12}"
+    f"{'frame':>14} {'stale':>5} {'holes':>5} {'mute':>4} {'lost':>4} {'loop':>15} {'late':>12}"
 )
 
 
@@ -78,8 +80,8 @@ class Row:
         return (
             f"{self.calls:>4} {self.cpu_ms:>9.2f} {self.core:>5.0%} {self.memory_mb:>7.2f} "
             f"{self.setup_ms:>8.1f} {triple(f.answer):>17} {triple(f.clear):>15} {triple(f.frame):>14} "
-            f"{f.stale:>5} {f.underruns:>5} {self.lost:>4} {triple(f.health):>15} {triple(f.late):>12}"
-            + ("  void" if self.void else "")
+            f"{f.stale:>5} {f.underruns:>5} {f.unanswered:>4} {self.lost:>4} {triple(f.health):>15} "
+            f"{triple(f.late):>12}{'  void' if self.void else ''}"
         )
 
 
@@ -87,12 +89,19 @@ class Bench:
     """One server on the ladder."""
 
     def __init__(
-        self, name: str, command: str, eager: bool, quick: bool, environment: dict[str, str]
+        self,
+        name: str,
+        command: str,
+        eager: bool,
+        quick: bool,
+        rungs: tuple[int, ...],
+        environment: dict[str, str],
     ) -> None:
         self.name = name
         self.command = command
         self.load = Load(eager)
-        self.rungs = QUICK if quick else LADDER
+        self.rungs = rungs
+        self.quick = quick
         self.warm_s, self.measure_s = (1.0, 7.0) if quick else (WARM_S, MEASURE_S)
         self.environment = environment
 
@@ -158,7 +167,12 @@ async def main() -> int:
     parser.add_argument("--floor", action="store_true", help="the bare forwarding loop only")
     parser.add_argument("--server-cmd", help="another server's command")
     parser.add_argument("--quick", action="store_true", help="for correctness, not for figures")
+    parser.add_argument("--calls", help="rungs, comma separated (default: a ladder up to 240)")
     options = parser.parse_args()
+    quick: bool = options.quick
+    rungs: tuple[int, ...] = QUICK if quick else LADDER
+    if options.calls:
+        rungs = tuple(int(rung) for rung in options.calls.split(","))
     if (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(0, set(range(1, os.cpu_count() or 2)))
     else:
@@ -166,13 +180,14 @@ async def main() -> int:
     ours = {"AGENT": "bench.load.agent:Instant", "FLUX_ENCODING": "linear16"}
     benches: list[Bench] = []
     if options.server_cmd:
-        benches.append(Bench(options.server_cmd, options.server_cmd, False, options.quick, {}))
+        benches.append(Bench(options.server_cmd, options.server_cmd, False, quick, rungs, {}))
     elif not options.floor:
-        for eager in ("off", "voice"):
+        for eager in ("voice",) if quick else ("off", "voice"):
             name = f"our server, eager replies {eager}"
-            benches.append(Bench(name, our_server(), eager != "off", options.quick, {**ours, "EAGER": eager}))
+            environment = {**ours, "EAGER": eager}
+            benches.append(Bench(name, our_server(), eager != "off", quick, rungs, environment))
     if not options.server_cmd:
-        benches.append(Bench(FLOOR, floor_server(), False, options.quick, {}))
+        benches.append(Bench(FLOOR, floor_server(), False, quick, rungs, {}))
     results = [await bench.run() for bench in benches]
     return summary(benches, results)
 

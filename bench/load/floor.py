@@ -12,6 +12,7 @@ import asyncio
 import audioop
 import binascii
 import os
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -104,8 +105,9 @@ async def wheel() -> None:
     while True:
         now = loop.time()
         for call in tuple(CALLS):
-            if call.reply_at >= 0:
-                await call.pieces(now)
+            if call.reply_at >= 0 and not call.twilio.closed:
+                with suppress(ConnectionError):  # it hangs up just now
+                    await call.pieces(now)
         await asyncio.sleep(TICK_S)
 
 

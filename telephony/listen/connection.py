@@ -33,7 +33,7 @@ ListenEvent: TypeAlias = flux.ServerMessage | ListenUp | ListenDown
 BACKOFF_S = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 STEADY_S = 3.0  # a connection that lived so long starts the backoff anew
 KEPT_S = 10.0
-QUIET_S = 2.0
+QUIET_S = 1.2
 """Kept of audio in which nothing was heard: StartOfTurn comes 0.6 s after the onset, in the captures."""
 SILENT_S = 2.0  # Updates come every 0.25 s of audio, in silence too
 SEND_S = 1.0
