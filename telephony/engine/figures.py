@@ -6,6 +6,7 @@ Recognizers write "4, 1, 5" or "2:30 p.m." as they please; without `numerals` a 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from telephony.engine.number_words import cardinal, ordinal
@@ -107,3 +108,97 @@ def _cardinal(text: str) -> list[str]:
 
 def _apart(words: str) -> list[str]:
     return words.replace("-", " ").split()
+
+
+_VALUES: Final = {word: value for value in range(20) for word in [cardinal(value)]} | {
+    cardinal(tens): tens for tens in range(20, 100, 10)
+}
+_SCALES: Final = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+_INSIDE: Final = frozenset({"oh", "o"})  # zero, but only between digits
+
+
+def in_figures(words: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Number words as figures: (text, first word, after the last); other words as they are.
+
+    Digits said one by one become one number ("four one five" -> "415"), "twenty three" is 23. A lone "one"
+    stays: it is seldom a number.
+    """
+    found: list[tuple[str, int, int]] = []
+    at = 0
+    while at < len(words):
+        after = _run_end(words, at)
+        text = _figures(words[at:after]) if after > at else ""
+        if text:
+            found.append((text, at, after))
+            at = after
+        else:
+            found.append((words[at], at, at + 1))
+            at += 1
+    return found
+
+
+def _run_end(words: Sequence[str], at: int) -> int:
+    """Where the number words that begin at `at` end; a mark that ends a sentence ends them, too."""
+    end = at
+    while end < len(words):
+        plain = _plain(words[end])
+        parts = plain.split("-")
+        known = all(part in _VALUES for part in parts) or plain.isdigit()
+        if not (known or (end > at and (plain in _SCALES or plain in _INSIDE))):
+            break
+        end += 1
+        if words[end - 1][-1] in ".?!;":
+            break
+    while end > at and _plain(words[end - 1]) in _INSIDE:
+        end -= 1
+    return end
+
+
+def _figures(words: Sequence[str]) -> str:
+    """One run of number words as figures; "" where it is better left."""
+    parts = [part for word in words for part in _plain(word).split("-")]
+    if parts == ["one"]:
+        return ""
+    mark = words[-1][-1] if words[-1][-1] in ".,?!;:" else ""
+    groups = _groups(parts)
+    digits_only = all(len(group) == 1 for group in groups) or any(part.isdigit() for part in parts)
+    return ("" if digits_only else " ").join(groups) + mark
+
+
+def _groups(parts: Sequence[str]) -> list[str]:
+    """The numbers in a run of number words: "twenty", "three", "five" -> "23", "5"."""
+    groups: list[str] = []
+    total, current, begun = 0, 0, False
+    for part in parts:
+        if scale := _SCALES.get(part):
+            if scale == 100:
+                current = max(1, current) * 100
+            else:
+                total, current = total + max(1, current) * scale, 0
+            begun = True
+            continue
+        number = 0 if part in _INSIDE else int(part) if part.isdigit() else _VALUES[part]
+        if begun and not part.isdigit() and _joins(total, current, number):
+            current += number
+            continue
+        if begun:
+            groups.append(str(total + current))
+        total, current, begun = 0, number, not part.isdigit()
+        if part.isdigit():
+            groups.append(part)  # as written, zeros before it included
+    return [*groups, str(total + current)] if begun else groups
+
+
+def _joins(total: int, current: int, number: int) -> bool:
+    """Whether a number goes on: twenty + three, three hundred + twelve, two thousand + five."""
+    if number == 0:
+        return False
+    if current == 0:
+        return total > 0
+    if current % 100 == 0:
+        return number < 100
+    return current % 10 == 0 and current % 100 >= 20 and number < 10
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[^\w-]", "", word).lower()

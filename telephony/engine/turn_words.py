@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from telephony.engine.figures import in_words
+from telephony.engine.figures import in_figures, in_words
 from telephony.engine.heard import HeardWord
 
 
@@ -82,11 +82,7 @@ def place(
     Where the recognizer gave no times the words are spread by length over `speech`, the stretches of the
     decoded audio in which the voice detector heard any.
     """
-    split = [
-        replace(piece, word=word)
-        for piece in pieces
-        for word in ([piece.word] if numerals else in_words(piece.word))
-    ]
+    split = _with_figures(list(pieces)) if numerals else _spelled_out(pieces)
     if not split:
         return []
     if any(piece.start is None or piece.end is None for piece in split):
@@ -101,6 +97,20 @@ def place(
     return words
 
 
+def _spelled_out(pieces: Iterable[Piece]) -> list[Piece]:
+    return [replace(piece, word=word) for piece in pieces for word in in_words(piece.word)]
+
+
+def _with_figures(pieces: list[Piece]) -> list[Piece]:
+    """Number words joined to figures; such a word is as sure as the least sure of its parts."""
+    joined: list[Piece] = []
+    for text, first, after in in_figures([piece.word for piece in pieces]):
+        parts = pieces[first:after]
+        sure = min(piece.probability for piece in parts)
+        joined.append(Piece(text, sure, parts[0].start, parts[-1].end))
+    return joined
+
+
 def _spread(pieces: Sequence[Piece], speech: Sequence[tuple[float, float]]) -> list[Piece]:
     """Give each piece a share of the speech time by its length."""
     total = sum(end - start for start, end in speech)
@@ -108,7 +118,8 @@ def _spread(pieces: Sequence[Piece], speech: Sequence[tuple[float, float]]) -> l
     placed: list[Piece] = []
     done = 0
     for piece in pieces:
-        start = _at(speech, total * done / letters)
+        # A word that begins where a stretch ends begins with the next stretch.
+        start = _at(speech, total * done / letters + 1e-6)
         done += len(piece.word) + 1
         placed.append(replace(piece, start=start, end=_at(speech, total * done / letters)))
     return placed

@@ -1,0 +1,174 @@
+"""The hearing with its real models: what it promises the wire's session, on recorded calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+
+import pytest
+
+from telephony.audio import read_wav
+from telephony.engine.heard import BLOCK_S, Block, HearingOptions
+from telephony.errors import MissingModel
+from tests.hearing_models import model_path
+from tests.shared import shared_path
+
+pytest.importorskip("onnxruntime", reason="the local engine is not installed")
+pytest.importorskip("ctranslate2", reason="the local engine is not installed")
+
+from telephony.engine.hearing import Hearing, HearingModels, ModelPaths
+
+OPTIONS = HearingOptions(eot_threshold=0.7, eager_eot_threshold=0.5)
+SECOND = 16000  # bytes
+
+
+@pytest.fixture(scope="module")
+def paths() -> ModelPaths:
+    return ModelPaths(
+        silero=model_path("silero-vad/silero_vad.onnx"),
+        smart_turn=model_path("smart-turn/smart-turn-v3.2-cpu.onnx"),
+        moonshine=model_path("moonshine-tiny-en"),
+        whisper=model_path("whisper-base"),
+    )
+
+
+@pytest.fixture(scope="module")
+def models(paths: ModelPaths) -> Iterator[HearingModels]:
+    loaded = HearingModels.load(paths)
+    yield loaded
+    loaded.close()
+
+
+def call(name: str, start_s: float = 0.0, end_s: float = 1e6) -> bytes:
+    """A stretch of a recorded call, linear16 at 8000 Hz."""
+    wav = read_wav(shared_path(f"calls/open/{name}.wav").read_bytes())
+    return wav.linear16[int(start_s * 8000) * 2 : int(end_s * 8000) * 2]
+
+
+async def listen(
+    hearing: Hearing, audio: bytes, options: HearingOptions = OPTIONS, chunk: int = 1280
+) -> AsyncIterator[tuple[Block, bool]]:
+    """Each block, and whether the turn ends with it, as the session would decide."""
+    for at in range(0, len(audio), chunk):
+        async for block in hearing.hear(audio[at : at + chunk]):
+            ends = block.in_turn and block.final and block.confidence >= options.eot_threshold
+            if ends:
+                hearing.end_turn()
+            yield block, ends
+
+
+async def blocks_of(
+    models: HearingModels, audio: bytes, options: HearingOptions = OPTIONS, chunk: int = 1280
+) -> list[tuple[Block, bool]]:
+    hearing = Hearing(models, options)
+    try:
+        return [step async for step in listen(hearing, audio, options, chunk)]
+    finally:
+        hearing.close()
+
+
+def endings(steps: list[tuple[Block, bool]]) -> list[str]:
+    return [block.text for block, ends in steps if ends]
+
+
+async def test_a_call_is_heard_turn_by_turn(models: HearingModels) -> None:
+    steps = await blocks_of(models, call("open_01_clean_bargein"))
+    texts = [text.lower().strip(".?!") for text in endings(steps)]
+    truth = json.loads(shared_path("calls/open/open_01_clean_bargein.json").read_text())["turns"]
+    assert len(texts) == len(truth)
+    assert (texts[3], texts[5]) == ("yes", "nope")
+    ends = [block.audio_end_s for block, ended in steps if ended]
+    for turn, end_s in zip(truth, ends, strict=True):
+        assert -0.1 < end_s - turn["end_s"] < 1.5
+
+
+async def test_what_the_session_relies_on(models: HearingModels) -> None:
+    """One block per 80 ms; text as long as the turn; a final text does not change; ends are final."""
+    previous: Block | None = None
+    for number, (block, ended) in enumerate(await blocks_of(models, call("open_02_midturn_pauses"))):
+        assert block.audio_end_s == pytest.approx((number + 1) * BLOCK_S)
+        assert bool(block.text) == block.in_turn == bool(block.words)
+        assert " ".join(word.word for word in block.words) == block.text
+        assert not block.final or block.in_turn
+        assert 0.0 <= block.confidence < 1.0
+        if previous is not None and previous.final and block.final:
+            assert (block.text, block.words) == (previous.text, previous.words)
+        if previous is not None and previous.in_turn:
+            assert block.in_turn
+        previous = None if ended else block
+
+
+async def test_words_have_times_in_order_and_measured_confidence(models: HearingModels) -> None:
+    steps = await blocks_of(models, call("open_01_clean_bargein", 0.0, 8.0))
+    (block,) = [block for block, ended in steps if ended]
+    times = [moment for word in block.words for moment in (word.start, word.end)]
+    assert times == sorted(times) and 2.3 < times[0] and times[-1] < 6.3
+    assert all(0.0 < word.confidence <= 1.0 for word in block.words)
+    assert len({word.confidence for word in block.words}) > 5
+
+
+async def test_the_same_audio_gives_the_same_blocks_however_it_is_cut(models: HearingModels) -> None:
+    """A recording fed fast waits for its models: neither pieces nor the machine change a result."""
+    audio = call("open_01_clean_bargein", 9.0, 21.0)
+    steps = await blocks_of(models, audio)
+    assert steps == await blocks_of(models, audio, chunk=331)
+    assert steps == await blocks_of(models, audio, chunk=len(audio))
+
+
+async def test_dictation_is_one_turn_and_figures_come_only_when_asked_for(models: HearingModels) -> None:
+    audio = call("open_03_digits_dtmf", 0.0, 13.0)
+    (words,) = endings(await blocks_of(models, audio))
+    assert not any(letter.isdigit() for letter in words)
+    (figures,) = endings(await blocks_of(models, audio, replace(OPTIONS, numerals=True)))
+    assert "".join(letter for letter in figures if letter.isdigit()) == "4155550132"
+
+
+async def test_music_ringback_and_dtmf_start_no_turn(models: HearingModels) -> None:
+    steps = await blocks_of(models, call("open_06_hold_music", 0.0, 14.5))
+    steps += await blocks_of(models, call("open_03_digits_dtmf", 28.5, 33.3))
+    assert not any(block.in_turn for block, _ in steps)
+
+
+async def test_flush_gives_the_careful_text_of_a_turn_cut_off(models: HearingModels) -> None:
+    """ForceEndTurn and CloseStream lose no word."""
+    hearing = Hearing(models, OPTIONS)
+    steps = [step async for step in listen(hearing, call("open_01_clean_bargein", 0.0, 5.95))]
+    assert not any(ended for _, ended in steps)
+    block = await hearing.flush()
+    assert block is not None and block.final and "brown sugar" in block.text
+    hearing.end_turn()
+    assert await hearing.flush() is None
+    hearing.close()
+
+
+async def test_silence_is_nothing(models: HearingModels) -> None:
+    hearing = Hearing(models, OPTIONS)
+    steps = [block async for block, _ in listen(hearing, bytes(3 * SECOND + 7))]
+    assert len(steps) == 37 and not any(block.in_turn or block.text for block in steps)
+    assert await hearing.flush() is None
+    hearing.close()
+
+
+async def test_a_turn_longer_than_the_recognizers_window_keeps_its_beginning(models: HearingModels) -> None:
+    audio = call("open_07_real_call_b", 0.0, 37.0)
+    steps = await blocks_of(models, audio, replace(OPTIONS, eot_threshold=1.0))
+    text = steps[-1][0].text.lower()
+    assert "as soon as possible" in text and "call my boss" in text and text.endswith("chance.")
+
+
+@pytest.mark.parametrize("absent", ["smart_turn", "moonshine", "whisper"])
+async def test_without_a_model_a_weaker_way_is_used_and_said(paths: ModelPaths, absent: str) -> None:
+    left = {name: getattr(paths, name) for name in ("silero", "smart_turn", "moonshine", "whisper")}
+    models = HearingModels.load(ModelPaths(**(left | {absent: None})))
+    try:
+        assert len(models.missing) == 1
+        (text,) = endings(await blocks_of(models, call("open_01_clean_bargein", 9.0, 16.0)))
+        assert "latte" in text
+    finally:
+        models.close()
+
+
+def test_without_any_recognizer_nothing_starts(paths: ModelPaths) -> None:
+    with pytest.raises(MissingModel, match="recognizer"):
+        HearingModels.load(replace(paths, moonshine=None, whisper=None))

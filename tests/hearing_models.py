@@ -1,0 +1,18 @@
+"""The listening models, where this machine has them; a test that needs one is skipped, with the reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from telephony.engine import models
+
+
+def model_path(name: str) -> Path:
+    """Where a model lies."""
+    pytest.importorskip("onnxruntime", reason="the local engine is not installed")
+    found = models.path(name)
+    if found is None:
+        pytest.skip(f"the model {name} is not on this machine: {models.FETCH_COMMAND}")
+    return found
