@@ -16,12 +16,13 @@ from telephony.carrier.rest import TwilioRest, has_credentials
 from telephony.config import Settings, SpeechPeer
 from telephony.dialling import Dialler
 from telephony.engine.process import EngineProcess
+from telephony.errors import BadSetting
 from telephony.line import AnswerCall, CallRecords, Line, make_line
 from telephony.reply.agent import Manners, load_agent, manners_of
 from telephony.routes import Route
 from telephony.routes_file import read_routes
 from telephony.services import Services, open_services
-from telephony.shared import SqliteShared
+from telephony.shared import SharedFailure, SqliteShared
 from telephony.speak.deepgram import VoiceClient
 from telephony.speak.phrase_memory import PhraseMemory
 
@@ -46,7 +47,11 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, Ca
     """A line that can take calls. What was opened is closed by the stack."""
     shared = SqliteShared(settings.data_dir / "shared.db")
     stack.push_async_callback(shared.close)
-    line = await make_line(settings, shared)  # a folder that cannot be written to is found out now
+    try:
+        line = await make_line(settings, shared)
+    except SharedFailure as error:  # a folder that cannot be written to is found out now
+        allowed = f"calls cannot be kept there ({error}); name a folder that can be written to"
+        raise BadSetting("DATA_DIR", str(settings.data_dir), allowed) from error
     if settings.routes is not None:
         line.routes = read_routes(settings.routes)
     if has_credentials(settings):

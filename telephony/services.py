@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from telephony.config import Settings, SpeechPeer
+from telephony.errors import BadSetting, PeerRefused
 from telephony.line import Line
 from telephony.listen.deepgram import FluxClient
 from telephony.listen.flux import FluxOptions
@@ -18,7 +19,7 @@ from telephony.record.store import RecordStore
 from telephony.reply.agent import Agent, Manners, load_agent, manners_of
 from telephony.speak.deepgram import VoiceClient
 from telephony.speak.phrase_memory import PhraseMemory
-from telephony.speak.prepare import prepare_phrases, standing_lines
+from telephony.speak.prepare import phrases_of, prepare_phrases, standing_lines
 from telephony.speak.wheel import PacingWheel
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 GREETING_READY_S = 15.0
 """How long the start of the server waits for the greeting's audio; after that it is made in the call."""
+NO_SUCH_VOICE = (400, 404)
+"""How a speech service answers a handshake that asks for a model it does not have."""
 
 
 @dataclass(slots=True)
@@ -86,6 +89,7 @@ async def open_services(settings: Settings, speech: SpeechPeer, line: Line) -> A
     )
     try:
         await _greeting_ready(services, preparing)
+        _check_voice(preparing, settings.voice)
         yield services
     finally:
         preparing.cancel()
@@ -97,9 +101,8 @@ async def open_services(settings: Settings, speech: SpeechPeer, line: Line) -> A
 
 async def _greeting_ready(services: Services, preparing: asyncio.Task[None]) -> None:
     """Wait until the greeting can be heard at once; a voice that fails now may yet work in the call."""
-    from telephony.speak.prepare import phrases_of
-
-    wanted = phrases_of(services.manners.greeting.text)
+    lines = standing_lines(services.manners)
+    wanted = phrases_of(lines[0]) if lines else []  # the greeting, where there is one
     try:
         async with asyncio.timeout(GREETING_READY_S):
             while not preparing.done() and not all(services.phrases.get(p) for p in wanted):
@@ -108,6 +111,17 @@ async def _greeting_ready(services: Services, preparing: asyncio.Task[None]) -> 
         log.warning(
             "the greeting is not ready after %g s: the first caller may wait for it", GREETING_READY_S
         )
+
+
+def _check_voice(preparing: asyncio.Task[None], voice: str) -> None:
+    """Raises BadSetting when the speech service has no such voice."""
+    refused = preparing.exception() if preparing.done() and not preparing.cancelled() else None
+    if not isinstance(refused, PeerRefused):
+        return
+    if refused.status in NO_SUCH_VOICE:
+        allowed = f"{refused.reason} (the local engine's voices: telephony engine --voices)"
+        raise BadSetting("VOICE", voice, allowed) from refused
+    log.error("no call will be answered aloud: %s", refused)
 
 
 def policy_of(settings: Settings) -> Policy:

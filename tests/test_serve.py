@@ -20,6 +20,7 @@ from telephony.serve import drain
 from telephony.standins.flux import FluxStandIn
 from telephony.standins.scripts import Cycle
 from telephony.standins.speak import SpeakStandIn
+from tests.speak.voice_server import voice_server
 from tests.twilio_side import phone_line, start_message, until
 
 NO_SPEECH = "ws://127.0.0.1:9"  # the discard port: nobody is there
@@ -73,7 +74,7 @@ async def server(folder: Path, speech: str, **environ: str) -> AsyncIterator[Ser
 
 async def refused(folder: Path, *arguments: str, **environ: str) -> str:
     """The one line of a server that cannot start, exit status 2."""
-    line, environment = command(folder, *arguments, DEEPGRAM_URL=NO_SPEECH, **environ)
+    line, environment = command(folder, *arguments, **{"DEEPGRAM_URL": NO_SPEECH, **environ})
     process = await asyncio.create_subprocess_exec(
         *line, env=environment, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
@@ -132,6 +133,18 @@ async def test_what_cannot_be_served_is_one_clear_line(tmp_path: Path, speech: s
     assert "TWILIO_AUTH_TOKEN" in await refused(tmp_path, PUBLIC_URL="https://line.example.com")
     assert "no.such" in await refused(tmp_path, "--port", "0", AGENT="no.such.module:Agent")
     assert "none.yaml" in await refused(tmp_path, "--port", "0", ROUTES="none.yaml")
+    file = tmp_path / "a-file"
+    file.touch()
+    assert "DATA_DIR" in await refused(tmp_path, "--port", "0", DATA_DIR=str(file))
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_a_voice_that_the_speech_service_does_not_have_is_one_clear_line(
+    tmp_path: Path, status: int
+) -> None:
+    async with voice_server(refuse=(status, "no such model")) as speech:
+        said = await refused(tmp_path, "--port", "0", DEEPGRAM_URL=speech.url, VOICE="flux-nobody-en")
+    assert "VOICE='flux-nobody-en'" in said and "no such model" in said
 
 
 async def test_a_drain_waits_for_the_calls_that_run(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from telephony.errors import PeerRefused
 from telephony.events import WordTime
 from telephony.reply.agent import Manners
+from telephony.speak.channel import FINAL_STATUSES
 from telephony.speak.deepgram import PhraseAudio, PhraseDone, PhraseFailed, VoiceClient, VoiceDown, VoiceEvent
 from telephony.speak.phrase_memory import PhraseMemory
 from telephony.speak.phrases import Phraser
@@ -14,6 +16,8 @@ from telephony.speak.phrases import Phraser
 log = logging.getLogger(__name__)
 
 PHRASE_DEADLINE_S = 10.0
+DOWNS = 3
+"""Lost connections in one phrase, more than one bad phrase causes: the service is not there."""
 
 
 def phrases_of(text: str) -> list[str]:
@@ -31,7 +35,11 @@ def standing_lines(manners: Manners) -> list[str]:
 
 
 async def prepare_phrases(client: VoiceClient, memory: PhraseMemory, lines: list[str]) -> None:
-    """Speak `lines` into `memory`, one phrase after another. A phrase that fails is left out."""
+    """Speak `lines` into `memory`, one phrase after another. A phrase that fails is left out.
+
+    Raises PeerRefused where the speech service refuses for good. One that is not there, or is busy, is left
+    alone: it may speak when the first call comes.
+    """
     wanted = list(dict.fromkeys(p for line in lines for p in phrases_of(line)))
     results: asyncio.Queue[VoiceEvent] = asyncio.Queue()
     voice = client.open(results.put_nowait)
@@ -40,6 +48,11 @@ async def prepare_phrases(client: VoiceClient, memory: PhraseMemory, lines: list
         for number, text in enumerate(wanted):
             voice.speak(0, number, text)
             spoken = await _one(results, number)
+            if isinstance(spoken, VoiceDown):
+                if spoken.status in FINAL_STATUSES:
+                    raise PeerRefused("the voice", spoken.status, spoken.reason)
+                log.warning("nothing can be spoken beforehand: %s", spoken.reason)
+                return
             if spoken is None:
                 log.warning("a standing phrase could not be spoken beforehand")
                 continue
@@ -50,8 +63,11 @@ async def prepare_phrases(client: VoiceClient, memory: PhraseMemory, lines: list
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def _one(results: asyncio.Queue[VoiceEvent], number: int) -> tuple[bytes, tuple[WordTime, ...]] | None:
-    audio = bytearray()
+async def _one(
+    results: asyncio.Queue[VoiceEvent], number: int
+) -> tuple[bytes, tuple[WordTime, ...]] | VoiceDown | None:
+    """A phrase as it was spoken; why nothing can be; or None where only this one failed."""
+    audio, downs = bytearray(), 0
     try:
         async with asyncio.timeout(PHRASE_DEADLINE_S):
             while True:
@@ -60,7 +76,11 @@ async def _one(results: asyncio.Queue[VoiceEvent], number: int) -> tuple[bytes, 
                     audio += event.ulaw
                 elif isinstance(event, PhraseDone) and event.phrase == number:
                     return bytes(audio), event.words
-                elif isinstance(event, PhraseFailed | VoiceDown):
+                elif isinstance(event, VoiceDown):
+                    downs += 1
+                    if event.status in FINAL_STATUSES or downs == DOWNS:
+                        return event
+                elif isinstance(event, PhraseFailed) and event.phrase == number:
                     return None
     except TimeoutError:
         return None
