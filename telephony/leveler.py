@@ -54,9 +54,7 @@ class Leveler:
         if whole < 2:
             self._rest = data
             return b""
-        blocks = (
-            np.frombuffer(data, np.int16, whole * self._block).reshape(whole, self._block).astype(np.int64)
-        )
+        blocks = np.frombuffer(data, np.int16, whole * self._block).reshape(whole, self._block)
         self._rest = data[2 * self._block * (whole - 1) :]
         return self._apply(blocks).tobytes()
 
@@ -68,49 +66,58 @@ class Leveler:
             return b""
         pad = -samples % self._block + self._block
         padded = np.frombuffer(rest[: 2 * samples] + bytes(2 * pad), np.int16).reshape(-1, self._block)
-        return self._apply(padded.astype(np.int64)).tobytes()[: 2 * samples]
+        return self._apply(padded).tobytes()[: 2 * samples]
 
-    def _apply(self, blocks: npt.NDArray[np.int64]) -> npt.NDArray[np.int16]:
+    def _apply(self, samples: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
         """Level all blocks but the last, which is only looked at."""
-        peaks = np.abs(blocks).max(axis=1)
-        powers = (blocks * blocks).sum(axis=1) / self._block  # whole numbers: exact in any order
-        borders = [self._gain]
-        for power, peak, next_peak in zip(powers.tolist(), peaks.tolist(), peaks[1:].tolist(), strict=False):
-            self._learn(power)
-            self._gain = self._next_gain(min(_cap(peak), _cap(next_peak)))
-            borders.append(self._gain)
-        start, end = np.array(borders[:-1]), np.array(borders[1:])
-        gains = start[:, None] + (end - start)[:, None] * self._ramp
-        made = np.rint(blocks[:-1] * gains)
+        blocks = samples.astype(np.float64)
+        peaks = np.abs(blocks).max(axis=1).tolist()
+        # whole numbers below 2**53: exact in any order
+        powers = (np.einsum("ij,ij->i", blocks, blocks) / self._block).tolist()
+        borders = np.array(self._gains(powers, peaks))
+        made = blocks[:-1]
+        made *= borders[:-1, None] + np.diff(borders)[:, None] * self._ramp
+        np.rint(made, out=made)
         # The first block of all has no block before it that could have lowered the gain: clip what is left.
-        levelled: npt.NDArray[np.int16] = np.clip(made, -CEILING, CEILING).astype(np.int16).ravel()
-        return levelled
+        np.minimum(made, CEILING, out=made)
+        np.maximum(made, -CEILING, out=made)
+        return made.astype(np.int16).ravel()
 
-    def _learn(self, power: float) -> None:
-        if power < _GATE_POWER or power < self._level * _GATE_RATIO:
-            return
-        if not self._heard:
-            self._level, self._heard = power, TRUST_BLOCKS
-        self._heard = min(self._heard + 1, MEMORY_BLOCKS)
-        self._level += (power - self._level) / self._heard
+    def _gains(self, powers: list[float], peaks: list[float]) -> list[float]:
+        """The gain at each border between the blocks: as it was, then after each block but the last.
 
-    def _next_gain(self, cap: float) -> float:
-        if self._level:
-            aim = min(max((_TARGET_POWER / self._level) ** 0.5, _MIN_GAIN), _MAX_GAIN)
-            self._wanted = min(max(aim, self._wanted / _FALL), self._wanted * _RISE)
-        return min(self._wanted, self._gain * _RECOVER, cap)
+        One loop of plain numbers: 200 blocks a second of speech, for every call.
+        """
+        level, heard, wanted, gain = self._level, self._heard, self._wanted, self._gain
+        borders = [gain]
+        peak = peaks[0]
+        for power, next_peak in zip(powers, peaks[1:], strict=False):
+            if power >= _GATE_POWER and power >= level * _GATE_RATIO:
+                if not heard:
+                    level, heard = power, TRUST_BLOCKS
+                if heard < MEMORY_BLOCKS:
+                    heard += 1
+                level += (power - level) / heard
+            if level:
+                aim = min(max((_TARGET_POWER / level) ** 0.5, _MIN_GAIN), _MAX_GAIN)
+                wanted = min(max(aim, wanted / _FALL), wanted * _RISE)
+            gain = min(wanted, gain * _RECOVER)
+            loudest = peak if peak > next_peak else next_peak
+            if loudest > _UNCAPPED:
+                gain = min(gain, CEILING / loudest)
+            peak = next_peak
+            borders.append(gain)
+        self._level, self._heard, self._wanted, self._gain = level, heard, wanted, gain
+        return borders
 
 
 def _db(decibels: float) -> float:
     return float(10.0 ** (decibels / 20))
 
 
-def _cap(peak: int) -> float:
-    return CEILING / peak if peak > CEILING / _MAX_GAIN else _MAX_GAIN
-
-
 _MAX_GAIN = _db(MAX_GAIN_DB)
 _MIN_GAIN = _db(MIN_GAIN_DB)
+_UNCAPPED = CEILING / _MAX_GAIN  # a peak that no gain brings to the ceiling
 _RISE = _db(RISE_DB_S * BLOCK_S)
 _FALL = _db(FALL_DB_S * BLOCK_S)
 _RECOVER = _db(RECOVER_DB_S * BLOCK_S)
