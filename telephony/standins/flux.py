@@ -33,6 +33,8 @@ class FluxSession:
         self.options = options
         self.script = script
         self.faults = faults
+        self.authorization = ""
+        """What the client showed."""
         self.received: list[flux.ClientMessage] = []
         """Control messages, in order."""
         self.audio = bytearray()
@@ -117,6 +119,7 @@ class FluxStandIn(StandIn):
         ws = web.WebSocketResponse(compress=False, heartbeat=None)
         await ws.prepare(request)
         session = FluxSession(options, self._script(options), faults)
+        session.authorization = request.headers.get("Authorization", "")
         self.sessions.append(session)
         try:
             await self._serve(session, ws, request)

@@ -30,6 +30,16 @@ async def test_one_sdk_client_for_each_service_and_key() -> None:
     assert sdk_client("ws://127.0.0.1:1", "a") is not sdk_client("ws://127.0.0.1:1", "b")
 
 
+@pytest.mark.parametrize(("key", "shown"), [("secret", "Token secret"), ("", "Token local")])
+async def test_each_connection_shows_its_key(key: str, shown: str) -> None:
+    """The service sees the key, every time; without one, a word that any local server takes."""
+    async with FluxStandIn() as server, speech_session() as session:
+        for _ in range(2):
+            async with connected(lambda: sdk_client(server.url, key).listen.v2.connect(**QUERY), session):
+                pass
+        assert [one.authorization for one in server.sessions] == [shown, shown]
+
+
 async def test_the_sdk_works_over_our_socket() -> None:
     """Its models, its methods; one socket however many first uses there are at once."""
     async with FluxStandIn() as server, speech_session() as session:
