@@ -227,8 +227,8 @@ def sdk_client(url: str, api_key: str) -> AsyncDeepgramClient:
         api_key=api_key or "local", environment=environment, transport_factory=SpeechSocket
     )
     # Each connection asks for the headers, and they ask the disk for the SDK's version: a fifth of what
-    # setting up a call costs, in the event loop. They never change, so one asking is enough. (The SDK itself replaces
-    # this method, for short-lived tokens.)
+    # setting up a call costs, in the event loop. They never change, so one asking is enough. (The SDK itself
+    # replaces this method, for short-lived tokens.)
     wrapper = client._client_wrapper
     headers = wrapper.get_headers()
     setattr(wrapper, "get_headers", headers.copy)  # noqa: B010 - to mypy a method is no attribute

@@ -1,0 +1,42 @@
+"""The load benches work: their quick forms run to the end, and what they watch is in order. No figures."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).resolve().parents[2] / "bench"
+
+
+async def run(name: str, *arguments: str) -> tuple[int, str]:
+    """A bench's exit status and output."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(BENCH / name),
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    output = (await process.stdout.read()).decode()
+    return await process.wait(), output
+
+
+@pytest.mark.slow
+async def test_the_cost_of_a_call_is_measured() -> None:
+    """Calls are answered and interrupted, nothing stale is heard, and the figures are printed."""
+    status, output = await run("call_cost.py", "--quick")
+    assert status == 0, output
+    for figure in ("CPU of a second of a call", "CPU of a call's set-up", "memory, highest"):
+        assert figure in output
+
+
+@pytest.mark.slow
+async def test_the_capacity_bench_climbs_a_rung() -> None:
+    """Our server and the floor under the same calls, and the ratio between them."""
+    status, output = await run("capacity.py", "--quick")
+    assert status == 0, output
+    assert "the floor" in output
