@@ -22,6 +22,8 @@ _T = TypeVar("_T")
 
 _AHEAD_S: Final = 1.0
 """Audio this far ahead of the wall clock is a recording: a live stream's comes at most in small bursts."""
+_OVERDUE_S: Final = 0.8
+"""A careful text this late is not worth the caller's silence."""
 _BEHIND_S: Final = 0.5
 """Audio this far behind: the machine cannot keep up, and partial texts are left out."""
 
@@ -38,8 +40,8 @@ class Job:
     """The moment of the stream at which its result is shown."""
     cut: bool = False
     """It settles the beginning of speech that goes on."""
-    waited: bool = False
-    """A live stream has waited for it once already."""
+    waited_since: float | None = None
+    """When a live stream first waited for it, the loop's time."""
 
 
 class Decodes:
@@ -78,7 +80,7 @@ class Decodes:
         if model is None:
             return None
         samples, power = self._audio.samples(start_s), self._audio.power(start_s)
-        future = self._models.listening.submit(lambda: model.predict(samples, power))
+        future = self._models.sounds.submit(lambda: model.predict(samples, power))
         return await self._within(future, patience_s)
 
     def quick(self, start_s: float, guess: Sequence[int], due_s: float) -> Job:
@@ -107,10 +109,15 @@ class Decodes:
 
     async def result(self, job: Job, patience_s: float | None) -> Decoded | None:
         """A job's text; None: not yet. Without `patience_s` a live stream waits as long as it takes, too."""
-        if job.waited and patience_s is not None and not job.future.done() and self.live:
+        if job.waited_since is not None and patience_s is not None and not job.future.done() and self.live:
             return None
-        job.waited = True
+        job.waited_since = job.waited_since or asyncio.get_running_loop().time()
         return await self._within(job.future, patience_s)
+
+    def is_overdue(self, job: Job) -> bool:
+        """A live stream has waited for this long enough: it must do without."""
+        since = job.waited_since
+        return since is not None and self.live and asyncio.get_running_loop().time() - since > _OVERDUE_S
 
     async def _within(self, future: Future[_T], patience_s: float | None) -> _T | None:
         if not future.done():

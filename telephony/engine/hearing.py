@@ -45,7 +45,7 @@ from telephony.engine.heard import BLOCK_S, Block, HeardWord, HearingOptions
 from telephony.engine.hearing_models import HearingModels, ModelPaths
 from telephony.engine.recognizer import Decoded
 from telephony.engine.turn_audio import TurnAudio
-from telephony.engine.turn_detector import Evidence, Phase, Sound, TurnClock, confidence
+from telephony.engine.turn_detector import Evidence, Phase, Sound, TurnClock, confidence, time_to_reach
 from telephony.engine.turn_text import is_spelled
 from telephony.engine.turn_words import TurnWords, place
 from telephony.engine.vad import BLOCK, Heard, VoiceActivity
@@ -57,7 +57,8 @@ _BEFORE_ONSET_S: Final = 0.35
 
 _SOUND_EVERY: Final = 2  # blocks of a pause between two looks of smart-turn
 _SOUND_UNTIL_S: Final = 1.3  # of silence: what it thinks does not change any more
-_CAREFUL_AFTER_S: Final = 0.16  # of silence: the careful decode begins
+_CAREFUL_AFTER_S: Final = 0.16  # of silence: the careful decode begins at the earliest
+_CAREFUL_LEAD_S: Final = 0.5  # and this long before its text is needed
 _CAREFUL_DUE_S: Final = 0.32  # and its text is shown this much later, needed or not
 _SHORT_S: Final = 2.0  # of audio: a word or two
 _PARTIAL_DUE_S: Final = 0.16
@@ -186,7 +187,9 @@ class Hearing:
         long = pause_s - self._words.start_s >= _SETTLE_S
         if self._careful is not None and not self._careful.cut:
             shown = long and await self._show_careful(_FINAL_PATIENCE_S)
-            self._careful = None
+            if self._careful is not None:
+                self._careful.future.cancel()
+                self._careful = None
         self._final = False
         if shown and long:
             self._settle(max(pause_s, back_s - _BEFORE_ONSET_S))
@@ -211,16 +214,33 @@ class Hearing:
         await self._show_due_partial()
         if self._clock.phase is Phase.PAUSE:
             await self._listen_to_the_end(silence_s)
-            if not self._final and self._careful_is_cut_or_none() and silence_s >= _CAREFUL_AFTER_S - 1e-6:
+            if not self._final and self._careful_is_cut_or_none() and self._careful_is_worth_it(silence_s):
                 await self._show_cut(None)
                 self._start_careful(self._audio.end_s)
         if self._careful is not None and (self._needed() or self._audio.end_s >= self._careful.due_s - 1e-6):
             await self._show_careful(_FINAL_PATIENCE_S)
+            if self._careful is not None and self._decodes.is_overdue(self._careful):
+                self._do_without_careful(self._careful)
         if self._final and not self._in_turn:
             self.end_turn()  # nothing was said after all
 
+    def _do_without_careful(self, job: Job) -> None:
+        """The machine is overloaded: the partial text is the final one."""
+        job.future.cancel()
+        self._careful = None
+        self._final = True
+
     def _careful_is_cut_or_none(self) -> bool:
         return self._careful is None or self._careful.cut
+
+    def _careful_is_worth_it(self, silence_s: float) -> bool:
+        """Not in every short pause: where the turn may be over soon, or a long segment can be settled."""
+        if silence_s < _CAREFUL_AFTER_S - 1e-6:
+            return False
+        if self._clock.speech_end_s - self._words.start_s >= _SETTLE_S:
+            return True
+        reach_s = time_to_reach(self._options.first_threshold, self._evidence())
+        return silence_s >= min(reach_s, self._options.eot_timeout_ms / 1000) - _CAREFUL_LEAD_S
 
     async def _listen_to_the_end(self, silence_s: float) -> None:
         """Every other block of a pause: does it sound like an end?"""
@@ -316,9 +336,11 @@ class Hearing:
         near = [(p, end_s) for end_s, p in self._blocks if now_s - _CUT_LOOK_BACK_S < end_s < now_s - 0.2]
         return min(near)[1] - BLOCK_S / 2 if near else now_s
 
+    def _evidence(self) -> Evidence:
+        return Evidence(self._clock.silence_s, tuple(self._sounds), self._words.text)
+
     def _confidence(self) -> float:
-        evidence = Evidence(self._clock.silence_s, tuple(self._sounds), self._words.text)
-        return confidence(self._clock.phase, evidence)
+        return confidence(self._clock.phase, self._evidence())
 
     def _block(self, probability: float) -> Block:
         return Block(

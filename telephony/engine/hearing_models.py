@@ -70,7 +70,9 @@ class HearingModels:
     quick: Moonshine | None
     careful: Whisper | None
     listening: Worker
-    """For voice activity and the turn's end: short work that a block waits for."""
+    """For voice activity: every block waits for it."""
+    sounds: Worker
+    """For smart-turn."""
     partials: Worker
     finals: Worker
     missing: tuple[str, ...]
@@ -81,12 +83,13 @@ class HearingModels:
         """Load what is there (about 1 s). Raises MissingModel when nothing can recognize speech."""
         if paths.moonshine is None and paths.whisper is None:
             raise MissingModel("no speech recognizer is on this machine: fetch the models first")
-        listening, partials, finals = Worker("listening"), Worker("partials"), Worker("finals")
+        workers = [Worker(name) for name in ("listening", "sounds", "partials", "finals")]
+        listening, sounds, partials, finals = workers
         # Each model is made by the thread that runs it: the threads it starts inherit the priority.
         careful = finals.submit(lambda: None if paths.whisper is None else Whisper(paths.whisper))
         quick = partials.submit(lambda: None if paths.moonshine is None else Moonshine(paths.moonshine))
         silero = listening.submit(lambda: Silero(paths.silero))
-        smart = listening.submit(lambda: None if paths.smart_turn is None else SmartTurn(paths.smart_turn))
+        smart = sounds.submit(lambda: None if paths.smart_turn is None else SmartTurn(paths.smart_turn))
         try:
             return cls(
                 silero.result(),
@@ -94,18 +97,19 @@ class HearingModels:
                 quick.result(),
                 careful.result(),
                 listening,
+                sounds,
                 partials,
                 finals,
                 tuple(_missing_lines(paths)),
             )
         except BaseException:
-            for worker in (listening, partials, finals):
+            for worker in workers:
                 worker.close()
             raise
 
     def close(self) -> None:
         """End the threads."""
-        for worker in (self.listening, self.partials, self.finals):
+        for worker in (self.listening, self.sounds, self.partials, self.finals):
             worker.close()
 
 
