@@ -170,7 +170,7 @@ class AgentSide:
                 part = scene.account.agent_part(reply)
                 if part is not None:
                     part.held += 1
-            scene.floor.go_on()
+            scene.floor.go_on(scene.now)
         self.resume_waiting()
 
     def resume_waiting(self) -> None:

@@ -260,7 +260,7 @@ class Call:
             if type(event) is Media:
                 self._media(event)
             elif isinstance(event, MarkPlayed):
-                self._put(ev.MarkPlayed(event.name))
+                self._put(ev.MarkPlayed(event.name, self._last_ms))
             elif isinstance(event, Dtmf):
                 self._put(ev.DtmfPressed(event.digit))
             elif isinstance(event, Stopped):

@@ -171,10 +171,10 @@ class Conversation:
 
     def _clock(self, event: ev.CallerClock) -> None:
         self._scene.account.clock.frame(event.stream_ms, self._scene.now)
-        self._scene.ledger.clock(event.stream_ms, self._scene.now)
+        self._scene.ledger.line.clock(event.stream_ms, self._scene.now)
 
     def _mark_played(self, event: ev.MarkPlayed) -> None:
-        self._scene.ledger.mark_played(event.name, self._scene.now)
+        self._scene.ledger.mark_played(event.name, self._scene.now, event.stream_ms)
 
     def _operator(self, event: ev.OperatorSaid) -> None:
         reason = event.reason or "an operator"

@@ -56,6 +56,8 @@ class MarkPlayed:
     """A mark came back: what was queued before it has been played, or was cleared."""
 
     name: str
+    stream_ms: int | None = None
+    """Twilio's timestamp of the newest media frame before it: it dates the mark on the caller's clock."""
 
 
 @dataclass(frozen=True, slots=True)

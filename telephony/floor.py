@@ -194,9 +194,13 @@ class Floor:
                 reply.resume = self.ledger.resume_point(reply.number, now)
                 reply.stage = Stage.WAITING
 
-    def go_on(self) -> None:
+    def go_on(self, now: float) -> None:
         """The hold is over, and every reply goes on from the first word not wholly heard."""
         self.held = False
+        for reply in self.queue:
+            if reply.stretch:
+                # By now the line may have told more exactly where the `clear` cut.
+                reply.resume = self.ledger.resume_point(reply.number, now)
 
     def cut(self, now: float, reason: str) -> list[Reply]:
         """Give up all that is queued; returns the replies that were cut, with the ledger settled."""

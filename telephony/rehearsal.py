@@ -31,6 +31,7 @@ from telephony.speak.words import estimate_words
 AgentLines = Callable[[Turn, Mapping[str, Any]], Iterable[Said]]
 
 TICK_S = 0.1
+FRAME_MS = 20
 SAMPLES_A_LETTER = 560
 """70 ms a letter: about a person's pace."""
 GAP = 120
@@ -88,11 +89,14 @@ class Rehearsal:
         speak_s: float | Callable[[int], float] = 0.05,
         way_out: Callable[[float], float] = lambda now: 0.02,
         way_back: Callable[[float], float] = lambda now: 0.02,
-        lose_mark: Callable[[str], bool] = lambda name: False,
+        lose_frame: Callable[[], bool] = lambda: False,
+        return_mark: Callable[[str], tuple[float, ...]] = lambda name: (0.0,),
         drift_ppm: float = 0.0,
     ) -> None:
         """`think_s`: until the agent's first word; `speak_s`: until a phrase's audio, for all or by the
-        phrase's number; ways: delays in s; `drift_ppm`: how much faster than ours the ear's clock runs."""
+        phrase's number; ways: delays in s; `lose_frame`: whether the newest of the caller's frames was lost;
+        `return_mark`: how late a mark comes back, each time that it does; `drift_ppm`: how much faster than
+        ours the ear's clock runs."""
         self.manners = manners or Manners()
         self.policy = policy or Policy()
         self.conversation = Conversation(self.manners, self.policy)
@@ -105,7 +109,8 @@ class Rehearsal:
         self._agent = agent
         self._think_s = think_s
         self._speak_s = speak_s if callable(speak_s) else lambda phrase: speak_s
-        self._out, self._back, self._lose = way_out, way_back, lose_mark
+        self._out, self._back = way_out, way_back
+        self._lose_frame, self._return_mark = lose_frame, return_mark
         self._last_out = self._last_back = 0.0
         self._rate = 1 + drift_ppm / 1e6
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
@@ -159,9 +164,16 @@ class Rehearsal:
         heapq.heappush(self._queue, (self.now + delay, self._count, do))
 
     def _clock(self) -> None:
-        stamp = ev.CallerClock(round(self.ear_now * 1000))
-        self.after(self._back(self.now), partial(self.put, stamp))
+        stamp = ev.CallerClock(self._newest_frame())
+        self._from_ear(lambda: self.put(stamp))
         self.after(1.0, self._clock)
+
+    def _newest_frame(self) -> int:
+        """The timestamp of the newest of the caller's frames that was not lost."""
+        frame = int(self.ear_now * 50)
+        while frame and self._lose_frame():
+            frame -= 1
+        return frame * FRAME_MS
 
     @property
     def ear_now(self) -> float:
@@ -317,9 +329,17 @@ class Rehearsal:
         if due is not None and due > self.ear_now:
             self.after((due - self.ear_now) / self._rate, lambda: self._marks(self.ear.due(self.ear_now)))
         for name in names:
-            if not self._lose(name):
-                at = self._last_back = max(self._last_back, self.now + self._back(self.now))
-                self.after(at - self.now, partial(self.put, ev.MarkPlayed(name)))
+            for late in self._return_mark(name):
+                self.after(late, partial(self._mark_home, name))
+
+    def _mark_home(self, name: str) -> None:
+        mark = ev.MarkPlayed(name, self._newest_frame())
+        self._from_ear(lambda: self.put(mark))
+
+    def _from_ear(self, do: Callable[[], None]) -> None:
+        """One socket: what is sent later never comes sooner."""
+        at = self._last_back = max(self._last_back, self.now + self._back(self.now))
+        self.after(at - self.now, do)
 
     def _start_reply(self, command: ev.StartReply) -> None:
         self._live.add(command.reply)

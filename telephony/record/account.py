@@ -98,7 +98,7 @@ class Account:
             sounded = self._ledger.first_sent_at(reply.number) is not None
             part.interrupted = interrupted and sounded and heard.split() != text.split()
             if part.first_sent_at is not None:
-                part.last_audio_at = min(now, self._ledger.play_end())
+                part.last_audio_at = min(now, self._ledger.play_end)
         phrases = self._ledger.cut_phrases(reply.number) if interrupted else None
         if phrases is not None and part is not None:
             self._cut = _Cut(reply.number, line, part, phrases)

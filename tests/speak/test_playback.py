@@ -40,12 +40,29 @@ def test_the_first_lead_goes_out_at_once_and_the_rest_keeps_pace() -> None:
     assert sent == 16000
 
 
-def test_marks_come_every_half_second_and_at_each_phrase_end() -> None:
+def test_marks_come_every_fifth_of_a_second_and_at_each_phrase_end() -> None:
     pacer = Pacer()
-    pacer.play(1, 0, 2, 20000, [3000, 20000])
+    pacer.play(1, 0, 2, 9000, [3000, 9000])
     marks = [due for tick in range(40) for due in pacer.due(tick / 10) if isinstance(due, Mark)]
-    assert [m.sample for m in marks] == [3000, 7000, 11000, 15000, 19000, 20000]
+    assert [m.sample for m in marks] == [1600, 3000, 4600, 6200, 7800, 9000]
     assert [m.name for m in marks] == [f"1.2.{i}" for i in range(1, 7)]
+
+
+def test_while_audio_waits_to_be_played_a_mark_waits_with_it() -> None:
+    """So every `clear` that throws audio away is answered by a mark, which dates it."""
+    pacer = Pacer()
+    pacer.play(1, 0, 1, 40000, [40000])
+    ends: list[tuple[float, int]] = []
+    sent = 0
+    for tick in range(60):
+        now = tick / 10
+        for due in pacer.due(now):
+            if isinstance(due, Piece):
+                sent = due.end
+            else:
+                ends.append((due.sample / 8000, due.sample))
+        unplayed = sent / 8000 - now
+        assert unplayed <= 0.2 or any(at > now for at, _ in ends)
 
 
 def test_a_phrase_end_learnt_after_all_was_sent_still_gets_its_mark() -> None:
