@@ -1,42 +1,33 @@
-"""A phone line with a mind at the other end.
+"""A phone line with a mind at the other end. This is its map; read the folders in the order that audio flows.
 
-What an agent needs can be imported from here: `from telephony import HangUp, Note`. The package's folders
-read in the order that audio flows: carrier -> listen -> reply -> speak; then `conversation`, which decides,
-and `call`, which carries out; `record`, the call afterwards; `engine`, the local speech engine.
+carrier/      1  the phone line: Twilio's messages, webhooks and REST; a pretend carrier that calls us
+listen/       2  the caller's audio -> turn events, through Flux
+reply/        3  what the caller said -> what we say: agents, the default script
+speak/        4  our words -> the caller's ear: phrases, the voice, pacing, what was heard
+
+conversation     one call: events in, commands out. PURE, with its parts:
+                 agent_side, caller_side, floor, scene, policy, timers; their words in events
+call             one call: a TaskGroup around one conversation; speaking is its voice
+record/          the call afterwards: tape, account of its turns, store
+rehearsal        a whole conversation on virtual time, for tests and benches
+
+audio            mu-law, linear16, framing; with resampling, leveler, wav
+serve, app       the server's life, and its routes; line, opening and services put it together
+api, routes      the API for programs; who answers which number (routes_file reads it)
+shared, seats    what processes share: tokens, seats, resumes, caps
+dialling         outbound calls, under dial_policy
+twiml_files      what Twilio is told, from twiml/
+
+engine/          the local speech engine, a process of its own: recognizer, turn detector, voice
+standins/        pretend speech services at the wire, with faults on demand
+demo/            the recorded caller of `make demo`
+testing          `place_call`, a pytest fixture for tests of your own agent
+
+cli              the command line (__main__ comes first, for wrong Pythons), and its commands:
+                 serve, doctor (doctor_peers), dial_command, number_command, transcribe/
+config           the settings table; values and secret are its kinds of values
+errors, refusals what can go wrong, and what to do when a service refuses
+logs, fast_json  lines without secrets; JSON on the hot path
 """
 
-from telephony.reply import (
-    Agent,
-    CallInfo,
-    Expect,
-    HangUp,
-    Line,
-    Manners,
-    Note,
-    Notes,
-    Said,
-    Say,
-    SilenceStep,
-    Transfer,
-    Turn,
-    Wait,
-)
-
 __version__ = "0.1.0"
-
-__all__ = [
-    "Agent",
-    "CallInfo",
-    "Expect",
-    "HangUp",
-    "Line",
-    "Manners",
-    "Note",
-    "Notes",
-    "Said",
-    "Say",
-    "SilenceStep",
-    "Transfer",
-    "Turn",
-    "Wait",
-]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,3 +149,11 @@ def test_every_folder_with_code_or_data_is_in_the_wheel() -> None:
     folders = {file.parent for file in PACKAGE.rglob("*") if file.suffix in suffixes}
     needed = {".".join(["telephony", *folder.relative_to(PACKAGE).parts]) for folder in folders}
     assert set(listed) == needed | {"telephony.twiml"}
+
+
+def test_the_map_names_every_module_and_folder() -> None:
+    """Who adds one says in `telephony/__init__.py` what it is for."""
+    words = set(re.findall(r"[a-z_]+", ast.get_docstring(parsed(PACKAGE / "__init__.py")) or ""))
+    here = {m.stem for m in PACKAGE.glob("*.py") if m.stem != "__init__"}
+    here |= {m.parent.name for m in PACKAGE.glob("*/*.py")}
+    assert here - words == set()
