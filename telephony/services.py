@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 GREETING_READY_S = 15.0
 """How long the start of the server waits for the greeting's audio; after that it is made in the call."""
-NO_SUCH_VOICE = (400, 404)
-"""How a speech service answers a handshake that asks for a model it does not have."""
+BAD_REQUEST, NOT_FOUND = 400, 404
+"""How a speech service answers a handshake for a model it does not have, and one that is no speech service."""
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ async def open_services(settings: Settings, speech: SpeechPeer, line: Line) -> A
     )
     try:
         await _greeting_ready(services, preparing)
-        _check_voice(preparing, settings.voice)
+        _check_voice(preparing, settings)
         yield services
     finally:
         preparing.cancel()
@@ -113,14 +113,17 @@ async def _greeting_ready(services: Services, preparing: asyncio.Task[None]) -> 
         )
 
 
-def _check_voice(preparing: asyncio.Task[None], voice: str) -> None:
-    """Raises BadSetting when the speech service has no such voice."""
+def _check_voice(preparing: asyncio.Task[None], settings: Settings) -> None:
+    """Raises BadSetting when the speech service has no such voice, or is none."""
     refused = preparing.exception() if preparing.done() and not preparing.cancelled() else None
     if not isinstance(refused, PeerRefused):
         return
-    if refused.status in NO_SUCH_VOICE:
+    if refused.status == BAD_REQUEST:
         allowed = f"{refused.reason} (the local engine's voices: telephony engine --voices)"
-        raise BadSetting("VOICE", voice, allowed) from refused
+        raise BadSetting("VOICE", settings.voice, allowed) from refused
+    if refused.status == NOT_FOUND:
+        allowed = f"it serves no speech ({refused.reason})"
+        raise BadSetting("DEEPGRAM_URL", settings.deepgram_url, allowed) from refused
     log.error("no call will be answered aloud: %s", refused)
 
 

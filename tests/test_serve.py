@@ -138,13 +138,15 @@ async def test_what_cannot_be_served_is_one_clear_line(tmp_path: Path, speech: s
     assert "DATA_DIR" in await refused(tmp_path, "--port", "0", DATA_DIR=str(file))
 
 
-@pytest.mark.parametrize("status", [400, 404])
-async def test_a_voice_that_the_speech_service_does_not_have_is_one_clear_line(
-    tmp_path: Path, status: int
-) -> None:
-    async with voice_server(refuse=(status, "no such model")) as speech:
+async def test_a_voice_that_the_speech_service_does_not_have_is_one_clear_line(tmp_path: Path) -> None:
+    async with voice_server(refuse=(400, "no such model")) as speech:
         said = await refused(tmp_path, "--port", "0", DEEPGRAM_URL=speech.url, VOICE="flux-nobody-en")
     assert "VOICE='flux-nobody-en'" in said and "no such model" in said
+
+
+async def test_an_address_that_serves_no_speech_is_one_clear_line(tmp_path: Path) -> None:
+    async with voice_server(refuse=(404, "not found")) as speech:
+        assert "DEEPGRAM_URL" in await refused(tmp_path, "--port", "0", DEEPGRAM_URL=speech.url)
 
 
 async def test_a_drain_waits_for_the_calls_that_run(tmp_path: Path) -> None:
