@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 GREETING_READY_S = 15.0
 """How long the start of the server waits for the greeting's audio; after that it is made in the call."""
 BAD_REQUEST, NOT_FOUND = 400, 404
-"""How a speech service answers a handshake for a model it does not have, and one that is no speech service."""
+"""A speech service has no such model; there is no speech service."""
 
 
 @dataclass(slots=True)
