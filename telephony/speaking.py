@@ -18,6 +18,7 @@ from telephony.speak.deepgram import (
 )
 from telephony.speak.phrase_order import Part, PhraseOrder, Spoken
 from telephony.speak.playback import Due, Pacer, Piece, SpokenStore
+from telephony.speak.words import estimate_words, listen
 
 log = logging.getLogger(__name__)
 
@@ -136,8 +137,11 @@ class Speaking:
         if audio is None:
             self._part(event.reply, event.phrase, Spoken(problem="the voice gave no audio"))
             return
-        self._memory.put(reply.texts[event.phrase], bytes(audio), event.words)
-        self._part(event.reply, event.phrase, Spoken(event.words))
+        text, ulaw = reply.texts[event.phrase], bytes(audio)
+        # A voice that does not say where its words lie: once a phrase, when all of it is here.
+        words = event.words or estimate_words(text, len(ulaw), listen(ulaw))
+        self._memory.put(text, ulaw, words)
+        self._part(event.reply, event.phrase, Spoken(words))
 
     def _part(self, number: int, phrase: int, part: Part) -> None:
         """More of a phrase: into the store as soon as all before it is there."""

@@ -62,7 +62,7 @@ class LineDelay:
             del self._delays[old], self._least[old]
         self._marks += 1
         self.spread_s = max(
-            self.spread_s * 0.96, self._least[run] - (self.least or 0.0), max(delays) - min(delays)
+            self.spread_s * 0.98, self._least[run] - (self.least or 0.0), max(delays) - min(delays)
         )
 
     def round_trip(self, sent: float, ear: float) -> None:

@@ -1,9 +1,14 @@
-"""Where the words lie in a phrase's audio when the voice does not say. PURE."""
+"""Where the words lie in a phrase's audio when the voice does not say: by length and by pauses. PURE."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
+
+from telephony.audio import ulaw_to_linear16
 from telephony.events import PHONE_RATE, WordTime
 
 _TOKEN = re.compile(r"\S+")
@@ -15,25 +20,101 @@ _WORD_OVERHEAD = 1.5
 _PAUSE = {",": 3.0, ";": 3.5, ":": 3.5, ".": 5.0, "?": 5.0, "!": 5.0}
 """The pause behind a mark of punctuation, in letters' worth of time; none at the end of the phrase."""
 
+FRAME_SAMPLES = 80
+"""Loudness is looked at in steps of 10 ms."""
+_QUIET_DB = 32.0
+"""This far below its loud parts a voice is silent."""
+_LEAST_PAUSE_FRAMES = 6
+"""The closure of a "t" or a "k" is shorter than 60 ms."""
+_REACH_S = 0.5
+"""A pause belongs to the punctuation that is expected this near to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Where in a phrase's audio somebody speaks; in samples."""
+
+    start: int
+    end: int
+    pauses: tuple[tuple[int, int], ...]
+    """Silences between `start` and `end`, in order."""
+
+
+def listen(ulaw: bytes) -> Sound | None:
+    """The speech and the pauses of a phrase's audio; None for silence. About 0.3 ms for 3 s of it."""
+    frames = len(ulaw) // FRAME_SAMPLES
+    if not frames:
+        return None
+    linear = np.frombuffer(ulaw_to_linear16(ulaw[: frames * FRAME_SAMPLES]), "<i2").astype(np.float32)
+    power = np.square(linear).reshape(frames, FRAME_SAMPLES).mean(axis=1)
+    loud = float(np.percentile(power, 90))
+    spoken = np.flatnonzero(power > loud * 10 ** (-_QUIET_DB / 10))
+    if loud <= 0 or not len(spoken):
+        return None
+    gaps = np.flatnonzero(np.diff(spoken) > _LEAST_PAUSE_FRAMES)
+    pauses = [
+        (int(spoken[gap] + 1) * FRAME_SAMPLES, int(spoken[gap + 1]) * FRAME_SAMPLES) for gap in gaps.tolist()
+    ]
+    return Sound(int(spoken[0]) * FRAME_SAMPLES, int(spoken[-1] + 1) * FRAME_SAMPLES, tuple(pauses))
+
 
 def speaking_samples(text: str) -> int:
     """How long `text` will take to say, roughly, in samples: for a phrase whose audio is not all here yet."""
     return int((len(text) / _LETTERS_A_SECOND + 2 * _EDGE_S) * PHONE_RATE)
 
 
-def estimate_words(text: str, samples: int) -> tuple[WordTime, ...]:
-    """Spread the words of `text` over `samples` of audio by their length; marked as an estimate."""
+def estimate_words(text: str, samples: int, sound: Sound | None = None) -> tuple[WordTime, ...]:
+    """Spread the words of `text` over `samples` of audio; marked as an estimate.
+
+    By their length; and, with `sound`, between where the voice begins and ends, with the pauses that it makes
+    at punctuation.
+    """
     tokens = _TOKEN.findall(text)
     if not tokens or samples <= 0:
         return ()
     edge = min(int(_EDGE_S * PHONE_RATE), samples // 8)
+    plain = _spread(tokens, edge, samples - edge)
+    if sound is None or sound.end - sound.start < samples // 4:
+        return plain
+    plain = _spread(tokens, sound.start, sound.end)
+    words: list[WordTime] = []
+    begin, first = sound.start, 0
+    for border, (silent, again) in _pauses_at_punctuation(tokens, plain, sound.pauses):
+        words += _spread(tokens[first : border + 1], begin, silent)
+        begin, first = again, border + 1
+    return (*words, *_spread(tokens[first:], begin, sound.end))
+
+
+def _spread(tokens: Sequence[str], begin: int, end: int) -> tuple[WordTime, ...]:
+    """The words one after another, by their letters, with a usual pause behind punctuation."""
     sizes = [sum(c.isalnum() for c in token) + _WORD_OVERHEAD for token in tokens]
     pauses = [_PAUSE.get(token[-1], 0.0) for token in tokens[:-1]] + [0.0]
-    scale = (samples - 2 * edge) / (sum(sizes) + sum(pauses))
+    scale = (end - begin) / (sum(sizes) + sum(pauses))
     words = []
-    position = float(edge)
+    position = float(begin)
     for token, size, pause in zip(tokens, sizes, pauses, strict=True):
-        end = position + size * scale
-        words.append(WordTime(token, round(position), round(end)))
-        position = end + pause * scale
+        after = position + size * scale
+        words.append(WordTime(token, round(position), round(after)))
+        position = after + pause * scale
     return tuple(words)
+
+
+def _pauses_at_punctuation(
+    tokens: Sequence[str], plain: Sequence[WordTime], pauses: Sequence[tuple[int, int]]
+) -> list[tuple[int, tuple[int, int]]]:
+    """For each mark of punctuation within the phrase, the longest pause near where it is expected."""
+    found: list[tuple[int, tuple[int, int]]] = []
+    left = list(pauses)
+    shift = 0
+    for at, token in enumerate(tokens[:-1]):
+        if token[-1] not in _PAUSE:
+            continue
+        expected = plain[at].end + shift
+        near = [pause for pause in left if abs(pause[0] - expected) <= _REACH_S * PHONE_RATE]
+        if not near:
+            continue
+        pause = max(near, key=lambda p: p[1] - p[0])
+        left = [later for later in left if later[0] > pause[0]]
+        shift = pause[0] - plain[at].end
+        found.append((at, pause))
+    return found
