@@ -277,6 +277,24 @@ async def test_one_configure_waits_for_its_answer_at_a_time() -> None:
         ]
 
 
+async def test_a_configure_without_an_answer_does_not_hold_up_the_next() -> None:
+    """After 5 s it is reported as failed, and what waits is sent."""
+    async with FluxStandIn(faults=[Faults(never_acknowledges=True)]) as server, listening(server) as line:
+        await line.until(lambda: line.of(ListenUp))
+        line.connection.send(flux.Configure(eot_threshold=0.8))
+        line.connection.send(flux.Configure(eot_threshold=0.9))
+        line.speak(0.3)
+        await line.until(lambda: line.of(flux.TurnInfo))
+        line.connection.check(asyncio.get_running_loop().time() + 5.5)
+        assert line.of(flux.ConfigureFailure)[0].code == "NO_ANSWER"
+        line.speak(0.3)
+        await line.until(lambda: line.heard_s() >= 0.5)
+        assert [m.eot_threshold for m in server.sessions[0].received if isinstance(m, flux.Configure)] == [
+            0.8,
+            0.9,
+        ]
+
+
 async def test_a_configure_outlives_its_connection() -> None:
     """A new connection is opened with what was configured, answered or not."""
     faults = [Faults(never_acknowledges=True, reset_after_s=0.4), Faults()]
