@@ -106,6 +106,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as refused:
         refused.headers.update(HEADERS)
         raise
+    except ConnectionError:  # the peer has gone: nobody hears an answer
+        return web.Response(status=400)
     except Exception:  # the edge of a request
         log.exception("%s %s failed", request.method, request.path[:100])
         response = _failure(request)

@@ -16,6 +16,7 @@ from aiohttp import web
 from telephony.carrier import token
 from telephony.carrier.after import Next, Then, answer_after
 from telephony.carrier.rest import TwilioRefused, TwilioRest
+from telephony.carrier.waiting import WaitingRoom
 from telephony.config import Settings
 from telephony.dialling import Dialler
 from telephony.routes import Route, Routes
@@ -72,8 +73,8 @@ class Line:
     """Unix seconds."""
     draining: bool = False
     """Set by SIGTERM: running calls go on, new ones are turned away."""
-    unauthenticated: int = 0
-    """Media sockets that are open and have not shown a token yet."""
+    waiting: WaitingRoom = field(default_factory=WaitingRoom)
+    """Media sockets that are open and have not said `start` yet."""
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
     """The media sockets of running calls."""
     rest: TwilioRest | None = None

@@ -7,12 +7,14 @@ server processes open at once and which a restart keeps.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -71,8 +73,22 @@ class Shared(Protocol):
         """Let the store go."""
 
 
+Work = Callable[[sqlite3.Connection, float], Any]
+
+
+@dataclass(slots=True)
+class Ask:
+    """Work that somebody waits for."""
+
+    work: Work
+    result: asyncio.Future[Any]
+
+
 class SqliteShared:
     """Shared on one SQLite file. All work is done in one thread, never in the event loop.
+
+    What is asked while the thread works is done next in one transaction: a thousand webhooks at once cost
+    a few commits, not thousands.
 
     WAL with synchronous=NORMAL: a killed process loses nothing that was acknowledged (measured with ten
     `kill -9`), and a commit takes 0.01 to 0.06 ms where FULL takes 8 ms.
@@ -85,6 +101,9 @@ class SqliteShared:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="shared")
         self._connection: sqlite3.Connection | None = None
         self._next_sweep = 0.0
+        self._asked: list[Ask] = []
+        self._working = False
+        self._closed = False
 
     async def claim(self, key: str, ttl_s: float) -> bool:
         def work(db: sqlite3.Connection, now: float) -> bool:
@@ -157,30 +176,70 @@ class SqliteShared:
         return await self._run(work)
 
     async def close(self) -> None:
+        self._closed = True
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
 
     async def _run(self, work: Callable[[sqlite3.Connection, float], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+        """Have work done in the thread. What is asked meanwhile is done together, in one transaction."""
+        if self._closed:
+            raise SharedFailure(f"{self._path}: closed")
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[T] = loop.create_future()
+        self._asked.append(Ask(work, result))
+        if not self._working:
+            self._working = True
+            self._work_off(loop)
+        return await result
 
-    def _transact(self, work: Callable[[sqlite3.Connection, float], T]) -> T:
-        """Run the work in one write transaction: what it read cannot change before it has written."""
+    def _work_off(self, loop: asyncio.AbstractEventLoop) -> None:
+        asks, self._asked = self._asked, []
+        done = self._thread.submit(self._answers, [ask.work for ask in asks])
+
+        def tell(_: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(self._worked_off, loop, asks, done.result())
+
+        done.add_done_callback(tell)
+
+    def _worked_off(self, loop: asyncio.AbstractEventLoop, asks: list[Ask], answers: list[Any]) -> None:
+        for ask, answer in zip(asks, answers, strict=True):
+            if ask.result.done():  # its asker was cancelled
+                continue
+            if isinstance(answer, Exception):
+                ask.result.set_exception(answer)
+            else:
+                ask.result.set_result(answer)
+        self._working = bool(self._asked) and not self._closed
+        if self._working:
+            self._work_off(loop)
+
+    def _answers(self, works: list[Work]) -> list[Any]:
+        """In the thread: the results, or exceptions, of all works; none of them hurts another."""
         try:
-            db = self._connection = self._connection or self._open()
-            now = self._clock()
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                if now >= self._next_sweep:
-                    self._next_sweep = now + SWEEP_S
-                    _sweep(db, now)
-                result = work(db, now)
-                db.execute("COMMIT")
-            except BaseException:
+            return self._transact(works)
+        except Exception as error:  # the edge of the thread: whoever asked gets it
+            if len(works) == 1:
+                ours = isinstance(error, sqlite3.Error | OSError)
+                return [SharedFailure(f"{self._path}: {error}") if ours else error]
+        return [answer for work in works for answer in self._answers([work])]
+
+    def _transact(self, works: list[Work]) -> list[Any]:
+        """Do the works in one write transaction: what they read cannot change before they have written."""
+        db = self._connection = self._connection or self._open()
+        now = self._clock()
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            if now >= self._next_sweep:
+                self._next_sweep = now + SWEEP_S
+                _sweep(db, now)
+            results = [work(db, now) for work in works]
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
                 db.execute("ROLLBACK")
-                raise
-            return result
-        except (sqlite3.Error, OSError) as error:
-            raise SharedFailure(f"{self._path}: {error}") from error
+            raise
+        return results
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)

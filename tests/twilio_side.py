@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
-from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse, web
+from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse, TCPConnector, web
 from aiohttp.test_utils import TestClient, TestServer
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
@@ -141,7 +141,7 @@ async def phone_line(folder: Path, **environ: str) -> AsyncIterator[Phone]:
         line.dialler = Dialler(settings, line.shared, line.rest)
     records = Records({CALL: {"call_sid": CALL, "live": True}}, {"old": {"call_sid": "CA1", "live": False}})
     server = TestServer(make_app(line, records), host="127.0.0.1")
-    async with TestClient(server) as client:
+    async with TestClient(server, connector=TCPConnector(limit=0)) as client:
         yield Phone(line, answering, client)
     if line.rest is not None:
         await line.rest.close()

@@ -7,7 +7,9 @@ opened elsewhere on their behalf.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from dataclasses import dataclass
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
@@ -20,68 +22,96 @@ from telephony.shared import SharedFailure
 log = logging.getLogger(__name__)
 
 START_DEADLINE_S = 5.0  # Twilio sends connected and start right after the handshake
-UNAUTHENTICATED_CAP = 64
 MESSAGE_BYTES = 65_536  # a frame of Twilio's is 350 bytes; above this aiohttp closes with 1009
 CLOSE_DEADLINE_S = 2.0  # for the peer's half of the closing handshake
+REFUSAL_DEADLINE_S = 0.5  # the same, for one that is not let in
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a socket is closed, and with which code."""
+
+    code: int
+    reason: str
+
+
+@dataclass(eq=False, slots=True)
+class Newcomer:
+    """A socket that may be told to go before it has said `start`."""
+
+    deadline: asyncio.Timeout | None = None
+
+    def cancel(self) -> None:
+        """Its time is over now."""
+        if self.deadline is not None:
+            self.deadline.reschedule(asyncio.get_running_loop().time())
 
 
 async def media(request: web.Request) -> web.StreamResponse:
     """Accept first, so that Twilio's first messages are never missed; then find out whether it may stay."""
     verify_handshake(request)
     line = request.app[LINE]
-    if line.unauthenticated >= UNAUTHENTICATED_CAP:
+    end = asyncio.get_running_loop().time() + START_DEADLINE_S
+    newcomer = Newcomer()
+    if not await line.waiting.enter(newcomer):
         line.refused("sockets")
-        raise web.HTTPServiceUnavailable(text="too many streams are waiting to start\n")
+        raise web.HTTPTooManyRequests(text="too many streams are waiting to start\n")
     # No heartbeat: whether Twilio answers pings is not documented, and media comes every 20 ms anyway.
     socket = web.WebSocketResponse(
         timeout=CLOSE_DEADLINE_S, max_msg_size=MESSAGE_BYTES, compress=False, heartbeat=None
     )
-    line.unauthenticated += 1
+    stream = ServerStream()
+    first: Started | Refusal | None = Refusal(WSCloseCode.POLICY_VIOLATION, "no start in time")
     try:
-        await socket.prepare(request)
-        stream = ServerStream()
-        started = await _let_in(socket, stream, line)
+        async with asyncio.timeout_at(end) as newcomer.deadline:
+            await socket.prepare(request)
+            first = await _first_start(socket, stream)
+    except TimeoutError:
+        pass
     finally:
-        line.unauthenticated -= 1
-    if started is not None:
-        await _hand_over(line, socket, stream, started)
+        line.waiting.leave(newcomer)
+    if isinstance(first, Started):
+        first = await _checked(line, first)
+    if isinstance(first, Started):
+        await _hand_over(line, socket, stream, first)
+    elif first is not None:
+        await _refuse(line, socket, first)
     return socket
 
 
-async def _let_in(socket: web.WebSocketResponse, stream: ServerStream, line: Line) -> Started | None:
-    """The `start` of a stream whose token holds; None after the socket was closed, with the reason logged."""
-    code, why = int(WSCloseCode.POLICY_VIOLATION), "no start within 5 s"
+async def _checked(line: Line, started: Started) -> Started | Refusal:
+    """The same, when its token holds; it is used up with this."""
     try:
-        async with asyncio.timeout(START_DEADLINE_S):
-            first = await _first_start(socket, stream)
-            if isinstance(first, Started):
-                await line.admit_stream(first.parameters.get("token", ""), first.call_sid)
-                return first
-        if first is None:
-            return None
-        code, why = first.code, first.reason
-    except TimeoutError:
-        pass
+        await line.admit_stream(started.parameters.get("token", ""), started.call_sid)
     except BadToken as error:
-        why = str(error)
+        return Refusal(WSCloseCode.POLICY_VIOLATION, str(error))
     except SharedFailure:
         log.exception("a stream was refused: its token cannot be claimed")
-        code, why = int(WSCloseCode.TRY_AGAIN_LATER), "try again later"
+        return Refusal(WSCloseCode.TRY_AGAIN_LATER, "try again later")
+    return started
+
+
+async def _refuse(line: Line, socket: web.WebSocketResponse, why: Refusal) -> None:
+    """Close without waiting long for the peer's half of it."""
     line.refused("stream")
-    log.warning("media stream refused: %s", why)
-    await socket.close(code=code, message=why.encode()[:123])
-    return None
+    log.warning("media stream refused: %s", why.reason)
+    if socket.prepared:
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(REFUSAL_DEADLINE_S):
+                await socket.close(code=why.code, message=why.reason.encode()[:123])
 
 
-async def _first_start(socket: web.WebSocketResponse, stream: ServerStream) -> Started | Fatal | None:
+async def _first_start(socket: web.WebSocketResponse, stream: ServerStream) -> Started | Refusal | None:
     """Read up to `start`; None when the peer has gone."""
     while True:
         message: WSMessage = await socket.receive()
         if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
             return None  # closing, or an error that aiohttp has answered with its close code
         event = stream.receive(message.data)
-        if isinstance(event, Started | Fatal):
+        if isinstance(event, Started):
             return event
+        if isinstance(event, Fatal):
+            return Refusal(event.code, event.reason)
 
 
 async def _hand_over(

@@ -1,0 +1,160 @@
+"""What strangers and too many callers do to those who are being served.
+
+1. A thousand webhooks and media sockets at once, against a server with MAX_CALLS=50 that carries 40 calls:
+   ten more are admitted, everybody else hears busy or is closed, and the 40 notice nothing.
+2. Five hundred idle, slow and malformed sockets beside 20 calls: no frame of theirs is lost.
+
+The attack comes from a process of its own, so that the callers' own frames are not late because of it.
+
+    python bench/flood.py
+    python bench/flood.py --quick     for correctness, not for figures
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import uvloop
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench.load import attack
+from bench.load.figures import percentile, triple
+from bench.load.load import Figures, Load
+from bench.load.process import ServerProcess, our_server
+
+AGENT = "bench.load.agent:Instant"
+MAX_CALLS = 50
+WARM_S = 3.0
+LATE_S = 0.010  # a generator that is later than this says nothing about the server
+
+
+async def flood(calls: int, visitors: int, settle_s: float) -> bool:
+    """The first part. False: something was wrong."""
+    load, server = await started(calls, MAX_CALLS)
+    try:
+        report = await attacked(server, "flood", visitors, settle_s, load)
+        statuses, decided = Counter(report["statuses"]), sorted(report["decided_s"])
+        lost = await frames_lost(load, server)
+        print(f"webhooks at once           {visitors}, answered {dict(statuses)}")
+        print(f"admitted, busy             {report['admitted']}, {report['busy']}")
+        print(f"sockets                    {report['sockets']}")
+        print(
+            f"decision, p50 / p99        {percentile(decided, 0.5) * 1000:.0f} / "
+            f"{percentile(decided, 0.99) * 1000:.0f} ms from the first byte of the burst"
+        )
+        show(load.figures, calls, lost)
+        bad = [status for status in (*statuses, *report["sockets"]) if status.startswith("5")]
+        return not bad and report["admitted"] <= MAX_CALLS - calls and unharmed(load.figures, lost)
+    finally:
+        await ended(load, server)
+
+
+async def noise(calls: int, sockets: int, seconds: float) -> bool:
+    """The second part. False: something was wrong."""
+    load, server = await started(calls, MAX_CALLS)
+    try:
+        before = server.memory_mb()
+        report = await attacked(server, "noise", sockets, seconds, load)
+        lost = await frames_lost(load, server)
+        print(f"bad sockets at a time      {sockets}, for {seconds:g} s: {report['opened']}")
+        print(f"memory for them            {server.memory_mb('VmHWM') - before:.1f} MB at most")
+        show(load.figures, calls, lost)
+        return unharmed(load.figures, lost)
+    finally:
+        await ended(load, server)
+
+
+async def started(calls: int, limit: int) -> tuple[Load, ServerProcess]:
+    """A server that carries these calls."""
+    load = Load(eager=False)
+    speech = await load.start()
+    server = await ServerProcess.start(
+        our_server(), speech, None, AGENT=AGENT, EAGER="off", MAX_CALLS=str(limit), LOG_LEVEL="ERROR"
+    )
+    try:
+        async with aiohttp.ClientSession() as session:
+            for _ in range(calls):
+                await load.call(session, server.url)
+        await asyncio.sleep(WARM_S)
+    except BaseException:
+        await ended(load, server)
+        raise
+    load.figures = Figures()
+    return load, server
+
+
+async def ended(load: Load, server: ServerProcess) -> None:
+    await load.close()
+    await server.stop()
+
+
+async def attacked(
+    server: ServerProcess, kind: str, sockets: int, seconds: float, load: Load
+) -> Mapping[str, Any]:
+    """Let the attack run, and the calls go on for a while after it; what the attacker saw."""
+    attacker = await asyncio.create_subprocess_exec(
+        *(sys.executable, attack.__file__, kind, server.url, str(sockets), str(seconds)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await attacker.communicate()
+    await asyncio.sleep(2.0)
+    report: Mapping[str, Any] = json.loads(out)
+    return report
+
+
+async def frames_lost(load: Load, server: ServerProcess) -> int:
+    """Frames that our callers sent and the server did not take into their calls."""
+    if load._wheel is not None:
+        load._wheel.cancel()
+    await asyncio.sleep(0.3)
+    lost = 0
+    async with aiohttp.ClientSession() as session:
+        for leg in load.legs:
+            async with session.get(f"{server.url}/api/calls/CA{leg.caller.number:032x}") as answer:
+                media = (await answer.json())["media"]
+            lost += leg.caller.frames - int(media["frames"]) + int(media["gaps"])
+    return lost
+
+
+def show(figures: Figures, calls: int, lost: int) -> None:
+    """The rows about the calls that were there before."""
+    late = percentile(figures.late, 0.99)
+    void = "  (void: the generator itself was late)" if late > LATE_S else ""
+    print(f"calls beside it            {calls}")
+    print(f"  frames lost              {lost}")
+    print(f"  frame in to Flux         {triple(figures.frame)} ms (p50/p95/p99)")
+    print(f"  EndOfTurn to first audio {triple(figures.answer)} ms")
+    print(f"  StartOfTurn to clear     {triple(figures.clear)} ms")
+    print(f"  stale media, underruns   {figures.stale}, {figures.underruns}")
+    print(f"  generator's lateness     {late * 1000:.1f} ms p99{void}\n")
+
+
+def unharmed(figures: Figures, lost: int) -> bool:
+    """Whether the calls were served as if nothing were."""
+    return bool(figures.answer) and not lost and not figures.stale and not figures.unanswered
+
+
+async def main(quick: bool) -> int:
+    """Both parts; the exit status."""
+    good = await flood(10 if quick else 40, 200 if quick else 1000, 1.0)
+    good &= await noise(5 if quick else 20, 100 if quick else 500, 3.0 if quick else 20.0)
+    if not good:
+        print("the calls were harmed, or an answer was wrong")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="small and short: for correctness")
+    raise SystemExit(uvloop.run(main(parser.parse_args().quick)))
