@@ -139,6 +139,19 @@ def agent(settings: Settings) -> Iterator[Finding]:
         yield good(f"agent {settings.agent}")
 
 
+def routes(settings: Settings) -> Iterator[Finding]:
+    from telephony.routes_file import read_routes
+
+    if settings.routes is None:
+        return
+    try:
+        found = read_routes(settings.routes)
+    except BadInput as error:
+        yield bad(f"routes {settings.routes}", str(error))
+    else:
+        yield good(f"routes {settings.routes}: {len(found.routes)} and a default")
+
+
 def phone_line(settings: Settings) -> Iterator[Finding]:
     """Who may call, as far as it can be seen from here."""
     for token in settings.twilio_auth_token:
@@ -214,6 +227,7 @@ CHECKS: tuple[Check, ...] = (
     environment,
     engine,
     agent,
+    routes,
     phone_line,
     port,
     disk,

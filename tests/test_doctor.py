@@ -9,6 +9,7 @@ import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from telephony.doctor import CHECKS
 from telephony.engine import models
 from telephony.standins.faults import NONE, Faults, Refusal
 from telephony.standins.flux import FluxStandIn
+from telephony.standins.speak import SpeakStandIn
+from tests.rest_account import ACCOUNT, rest_account
 
-TOKEN = "0123456789abcdef0123456789abcdef"
+TOKEN = "fedcba9876543210fedcba9876543210"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,18 @@ async def doctor(*words: str, files: int | None = None, **environ: str) -> Said:
 @pytest.fixture
 async def speech() -> AsyncIterator[str]:
     """A speech server that lets anybody in, so that nothing depends on this machine's models."""
-    async with FluxStandIn() as server:
+    async with speech_server() as url:
+        yield url
+
+
+@asynccontextmanager
+async def speech_server(listening: Faults = NONE, speaking: Faults = NONE) -> AsyncIterator[str]:
+    server = FluxStandIn(faults=[listening])
+    await server.start(0, SpeakStandIn(faults=[speaking]))
+    try:
         yield server.url
+    finally:
+        await server.close()
 
 
 async def test_a_good_set_up_is_good_and_every_check_speaks(speech: str) -> None:
@@ -127,10 +140,31 @@ async def test_an_agent_that_cannot_be_had(speech: str, agent: str) -> None:
     ],
 )
 async def test_a_speech_service_that_refuses(status: int, reason: str, remedy: str) -> None:
-    async with FluxStandIn(faults=[Faults(refuse=Refusal(status, reason or None))]) as server:
-        said = await doctor(DEEPGRAM_URL=server.url, DEEPGRAM_API_KEY="some-key")
-    assert remedy in said.remedy(f"{status} {reason}".rstrip())
+    async with speech_server(Faults(refuse=Refusal(status, reason or None))) as url:
+        said = await doctor(DEEPGRAM_URL=url, DEEPGRAM_API_KEY="some-key")
+    assert remedy in said.remedy(f"/v2/listen refuses: {status} {reason}".rstrip())
     assert not any("some-key" in line for line in said.lines)
+
+
+async def test_a_voice_that_the_service_has_not() -> None:
+    async with speech_server(speaking=Faults(refuse=Refusal(403))) as url:
+        said = await doctor(DEEPGRAM_URL=url, VOICE="flux-nobody-en")
+    assert "VOICE" in said.remedy("/v2/speak refuses: 403")
+
+
+async def test_an_account_that_cannot_be_signed_in_to(speech: str) -> None:
+    async with rest_account() as account:
+        right = await doctor(files=None, DEEPGRAM_URL=speech, **account.environ())
+        changed = {**account.environ(), "TWILIO_AUTH_TOKEN": TOKEN}
+        wrong = await doctor(files=None, DEEPGRAM_URL=speech, **changed)
+    assert "20003" in wrong.remedy(f"account {ACCOUNT}")
+    assert f"good  account {ACCOUNT}" in right.lines
+
+
+async def test_a_routes_file_with_a_mistake(speech: str, tmp_path: Path) -> None:
+    file = tmp_path / "routes.yaml"
+    file.write_text("routes:\n  - {nonsense: 1}\n", encoding="utf-8")
+    assert "routes.yaml:2" in (await doctor(DEEPGRAM_URL=speech, ROUTES=str(file))).remedy("routes ")
 
 
 async def test_a_speech_service_that_is_not_there() -> None:
@@ -140,7 +174,7 @@ async def test_a_speech_service_that_is_not_there() -> None:
 
 
 async def test_offline_asks_nobody() -> None:
-    async with FluxStandIn(faults=[NONE]) as server:
+    async with FluxStandIn() as server:
         said = await doctor("--offline", DEEPGRAM_URL=server.url)
         assert server.sessions == []
     assert said.status == 0
@@ -215,4 +249,4 @@ def test_every_check_can_be_asked_alone(tmp_path: Path) -> None:
     """Each is a function of the settings; none depends on another."""
     settings = Settings.load({"DATA_DIR": str(tmp_path), "PORT": "0"})
     for check in reversed(CHECKS[:-1]):
-        assert list(check(settings)) or check.__name__ == "engine"
+        assert list(check(settings)) or check.__name__ in ("engine", "routes")
