@@ -36,6 +36,8 @@ _WANTING: Final = frozenset(
 )
 
 _SPELLED: Final = 2  # single letters in a row
+_NAME: Final = 4  # of them may be a whole name
+_WORDS_OF_ONE_LETTER: Final = frozenset("aio")
 _LETTER: Final = re.compile(r"[a-z]")
 _MAYBE_WHOLE: Final = frozenset({5, 7})  # a ZIP code, a local number: the sound decides
 _WHOLE: Final = frozenset({10, 11})  # a national number, alone and with the 1 before it
@@ -73,8 +75,9 @@ def ending_of(text: str) -> Ending:
     digits = _trailing_digits(words)
     if digits >= 2 or (digits == 1 and len(words) == 1):
         return _of_digits(digits)
-    if _trailing_letters(words) >= _SPELLED:
-        return Ending.DICTATION_GROUP
+    letters = _trailing_letters(words)
+    if letters >= _SPELLED or (letters == len(words) == 1 and words[0] not in _WORDS_OF_ONE_LETTER):
+        return Ending.DICTATION if letters < _NAME else Ending.DICTATION_GROUP
     if words[-1] in _WANTING:
         return Ending.UNFINISHED
     return Ending.OPEN

@@ -31,12 +31,16 @@ SPEECH_ON: Final = 0.5
 SPEECH_OFF: Final = 0.35
 """Silero's probability at which speech begins, and below which it has ended (measured: speech.md, "M")."""
 
+_LOUD_ON: Final = 0.4
+_LOUD_OFF: Final = 0.25
+_FAR_ABOVE_DB: Final = 20.0
+"""On a quiet line: letters and digits said alone reach no more than 0.4 to 0.8, music and tones 0.3."""
 _SURE_QUIET: Final = 0.7
 _SURE_NOISY: Final = 0.96
 _NOISY_DB: Final = -52.0
 _SURE_DB: Final = 10.0
 """In noise a caller is soon clear (0.96) and 10 dB over the room at once; its voices are hardly ever both."""
-_LOUD: Final = 0.6
+_LOUD: Final = 0.6  # 0.4 on a quiet line
 _LOUD_DB: Final = 18.0
 """Or much louder than the room, clear or not."""
 _SURE_BLOCKS: Final = 12  # of speech in a row make sure of a faint caller, too
@@ -174,16 +178,23 @@ class VoiceActivity:
         above_db = self._gate.above(samples, probability)
         if digit or not (above_db >= GATE_DB or (self._run and probability >= _LOUD_RUN)):
             probability = 0.0
-        speech = probability >= (SPEECH_OFF if self._run else SPEECH_ON)
+        speech = probability >= self._threshold(above_db)
         self._run = [*self._run[-_SURE_BLOCKS:], probability] if speech else []
         self._sure = speech and (self._sure or self._is_sure(probability, above_db))
         self._forget_in_silence(probability)
         return Heard(samples, probability, speech, self._sure)
 
+    def _threshold(self, above_db: float) -> float:
+        """The probability from which this block is speech."""
+        if above_db >= _FAR_ABOVE_DB and self._gate.floor_db <= _NOISY_DB:
+            return _LOUD_OFF if self._run else _LOUD_ON
+        return SPEECH_OFF if self._run else SPEECH_ON
+
     def _is_sure(self, probability: float, above_db: float) -> bool:
         needed = _SURE_NOISY if self._gate.floor_db > _NOISY_DB else _SURE_QUIET
+        loud = _LOUD if self._gate.floor_db > _NOISY_DB else _LOUD_ON
         clear = probability >= needed and above_db >= _SURE_DB
-        if clear or (probability >= _LOUD and above_db >= _LOUD_DB):
+        if clear or (probability >= loud and above_db >= _LOUD_DB):
             return True
         return len(self._run) >= _SURE_BLOCKS and sum(self._run) / len(self._run) >= _SURE_MEAN
 
