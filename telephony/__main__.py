@@ -20,9 +20,12 @@ def main():
             % (here[0], here[1])
         )
         return 2
-    from telephony.cli import main as run
+    try:
+        from telephony.cli import main as run
 
-    return run()
+        return run()
+    except KeyboardInterrupt:  # pressed before the command line could take care of it
+        return 130
 
 
 if __name__ == "__main__":
