@@ -26,6 +26,8 @@ class CallerSide:
         self._agent = agent
         self._turns = CallerTurns()
         self._digits = ""
+        self._pressed: list[float] = []
+        """When the first and the last key of this entry were pressed."""
         self._on_turn: dict[TurnKind, Callable[[TurnEvent], None]] = {
             TurnKind.STARTED: self._started,
             TurnKind.UPDATED: self._updated,
@@ -202,6 +204,7 @@ class CallerSide:
             scene.timers.clear("digits")
             self.digits_done()
             return
+        self._pressed = [*self._pressed[:1], scene.now]
         self._digits = (self._digits + event.digit)[-LONGEST_ENTRY:]
         asked = scene.question is not None and scene.question.kind == "digits"
         patience = scene.policy.dtmf_gap_s if asked else scene.policy.single_key_s
@@ -214,7 +217,10 @@ class CallerSide:
         if scene.speaking is not None:
             scene.commands.append(ev.EndTurn("keys were pressed"))
         scene.prompts.silence_step = 0
-        record = scene.account.caller_turn(CallerPart("", eot_at=scene.now, digits=True))
+        clock, pressed, self._pressed = scene.account.clock, self._pressed or [scene.now], []
+        entry = CallerPart("", clock.at(pressed[0]), clock.at(pressed[-1]), clock.at(scene.now), scene.now)
+        entry.digits = True
+        record = scene.account.caller_turn(entry)
         self._agent.answer("", record, digits)
 
     # ---- listening that fails

@@ -198,6 +198,18 @@ def test_words_before_the_answer_was_heard_are_answered_together() -> None:
     ]
 
 
+def test_a_turn_whose_answer_never_sounded_is_told_as_unanswered() -> None:
+    talk = Rehearsal(echo, QUIET, speak_s=1.0)
+    talk.caller("a small latte")
+    talk.run(0.2)
+    talk.caller("and a mocha")
+    talk.run(6)
+    first, second = talk.conversation.account.turns_json(0.0)
+    assert first["caller"]["text"] == "a small latte"
+    assert first["agent"] is None and first["latency_ms"] is None
+    assert second["agent"]["heard"] == "You said a small latte and a mocha."
+
+
 def test_notes_of_a_reply_that_nobody_heard_are_forgotten() -> None:
     def agent(turn: Turn, notes: Mapping[str, Any]) -> list[Said]:
         return [Note(count=notes.get("count", 0) + 1), f"Number {notes.get('count', 0) + 1}."]
@@ -364,6 +376,10 @@ def test_keys_are_an_answer_with_a_terminator_or_a_pause() -> None:
     talk.press("7", "7")
     talk.run(5)
     assert talk.said_by_agent[-1] == "Got 2 keys."
+    entry = talk.conversation.account.turns_json(0.0)[-1]
+    assert entry["caller"]["text"] == "", "what was keyed in is not kept"
+    assert entry["caller"]["end_s"] - entry["caller"]["start_s"] == pytest.approx(0.2)
+    assert entry["latency_ms"]["mouth_to_ear"] > 0
 
 
 def test_a_question_for_digits_makes_listening_more_patient_until_it_is_answered() -> None:

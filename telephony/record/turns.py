@@ -88,7 +88,9 @@ def turn_json(turn: TurnRecord, clock: StreamClock, line_s: float) -> dict[str, 
             "eager_s": clock.at(caller.eager_at),
             "trigger": caller.trigger,
         }
-    if agent is not None:
+    if agent is not None and caller is not None and agent.first_sent_at is None:
+        told["unspoken"] = agent.text  # an answer of which not a sound was sent is none
+    elif agent is not None:
         first = clock.at(agent.first_sent_at)
         last = clock.at(agent.last_audio_at)
         told["agent"] = {
