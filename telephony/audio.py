@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import audioop
 
-from .leveler import Leveler
+from .leveler import Leveler, VoiceLevel
 from .resampling import Resampler
 from .wav import Wav, read_wav, write_wav
 
@@ -18,6 +18,8 @@ __all__ = [
     "ULAW_SILENCE",
     "Framer",
     "Leveler",
+    "VoiceLevel",
+    "VoiceLevel",
     "Resampler",
     "Wav",
     "linear16_to_ulaw",

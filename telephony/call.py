@@ -40,7 +40,7 @@ GAP_MS = 60
 """A skip of more than two frames is told to the conversation."""
 NO_MEDIA_S = 15.0
 """A stream without a frame for so long is dead, whatever its socket says (livekit/sip's figure)."""
-TAPE_EVERY_S = 1.0
+LOOK_EVERY_S = 0.5
 CLOSE_S = 2.0
 FORGIVEN = "the socket was lost"
 
@@ -89,7 +89,7 @@ class Call:
         self._last_clock_ms = -CLOCK_EVERY_MS
         self._last_ms: int | None = None
         self._last_media = 0.0
-        self._next_flush = TAPE_EVERY_S
+        self._next_look = LOOK_EVERY_S
         self._after: Next | None = None
         self._over = asyncio.Event()
         self._performers: dict[type, Callable[[Any], None]] = {
@@ -133,7 +133,7 @@ class Call:
             self._stop_timer()
             for task in self._replies.values():
                 task.cancel()
-            self._tape.flush()
+            self._tape.close()
             await self._services.store.save(self.call_id, self.record())
             log.info(
                 "call %s: over after %.1f s, ended by %s, %d turns",
@@ -227,20 +227,29 @@ class Call:
             self._over.set()
 
     def _arm_timer(self) -> None:
+        """See that the timer fires no later than the conversation's next deadline.
+
+        Deadlines mostly move away: a timer that fires too early is armed again, which costs less than
+        moving it with each event.
+        """
         deadline = self._conversation.next_deadline()
         if deadline is None:
             self._stop_timer()
             return
         at = self._t0 + deadline
         if self._timer is not None:
-            if self._timer.when() == at:
+            if self._timer.when() <= at:
                 return
             self._timer.cancel()
         self._timer = self._loop.call_at(at, self._timer_fired)
 
     def _timer_fired(self) -> None:
         self._timer = None
-        self._put(ev.TimerFired())
+        deadline = self._conversation.next_deadline()
+        if deadline is not None and deadline > self._now():
+            self._arm_timer()
+        else:
+            self._put(ev.TimerFired())
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -296,19 +305,18 @@ class Call:
         self._write_due()
         for chunk in self._audio.stalled(now, self._conversation.turn_open):
             self._listening.send_audio(chunk)
-        if now - self._t0 >= self._next_flush:
-            self._next_flush = now - self._t0 + TAPE_EVERY_S
-            self._tape.flush()
-            if now - max(self._last_media, self._t0) > NO_MEDIA_S or self._outbox.stuck:
+        if now - self._t0 >= self._next_look:
+            self._next_look = now - self._t0 + LOOK_EVERY_S
+            if now - max(self._last_media, self._t0) > NO_MEDIA_S or self._outbox.stuck(now):
                 self._put(ev.CallStopped("error"))
 
     def _write_due(self) -> None:
         for due in self._speaking.due(self._now()):
             if isinstance(due, Mark):
-                self._outbox.put(self._stream.encode_mark(due.name), media=False)
+                self._outbox.put(self._stream.encode_mark(due.name))
                 self._put(ev.MarkSent(due.name, due.reply, due.sample))
             else:
-                self._outbox.put(self._stream.encode_media(self._speaking.audio(due)), media=True)
+                self._outbox.put(self._stream.encode_media(self._speaking.audio(due)))
                 self._put(ev.Sent(due.reply, due.start, due.end))
 
     def _clear_audio(self, command: ev.ClearAudio) -> None:

@@ -27,6 +27,8 @@ class Timers:
 
     def pop_due(self, now: float) -> list[str]:
         """The names whose deadline has come, earliest first; they are set no more."""
+        if not self._at or min(self._at.values()) > now:
+            return []
         due = sorted((at, name) for name, at in self._at.items() if at <= now)
         for _, name in due:
             del self._at[name]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telephony.audio import Leveler
+from telephony.audio import Leveler, VoiceLevel
 from telephony.leveler import CEILING, TARGET_DBFS
 
 RATE = 8000
@@ -99,3 +99,15 @@ def test_what_was_learnt_outlives_a_phrase() -> None:
     leveler = Leveler(RATE)
     level_all(leveler, syllables(4, 900), [320])
     assert abs(level_db(level_all(leveler, syllables(2, 900, seed=3), [320])) - TARGET_DBFS) < 1.5
+
+
+def test_a_known_voice_has_its_level_from_the_first_word_and_a_constant_gain() -> None:
+    voice = VoiceLevel()
+    level_all(Leveler(RATE, voice), syllables(12, 900), [1600])
+    assert voice.settled
+    audio = syllables(1, 900, seed=3)
+    out = np.frombuffer(level_all(Leveler(RATE, voice), audio, [320]), "<i2").astype(float)
+    heard = np.frombuffer(audio, "<i2").astype(float)
+    gain = (out @ heard) / (heard @ heard)
+    assert abs(20 * np.log10(gain * 900 / 32768) - TARGET_DBFS) < 1.5
+    assert np.abs(out - heard * gain).max() <= 1

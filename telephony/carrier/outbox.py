@@ -18,36 +18,43 @@ class CarrierOutbox:
 
     def __init__(self, socket: web.WebSocketResponse) -> None:
         self._socket = socket
-        self._waiting: deque[tuple[str, bool]] = deque()
+        self._waiting: deque[str] = deque()
         self._wake = asyncio.Event()
-        self.stuck = False
-        """The peer has not taken a message for 2 s, or the outbox overflowed: it is to be given up."""
+        self._loop = asyncio.get_running_loop()
+        self._writing_since: float | None = None
+        self._overflowed = False
 
-    def put(self, text: str, *, media: bool) -> None:
+    def stuck(self, now: float) -> bool:
+        """Whether the peer is to be given up: it took nothing for 2 s, or the outbox overflowed.
+
+        To be asked now and then; a deadline of its own for each message would cost more than the message.
+        """
+        since = self._writing_since
+        return self._overflowed or (since is not None and now - since > STUCK_S)
+
+    def put(self, text: str) -> None:
         """Have a message written behind those that wait."""
         if len(self._waiting) >= LIMIT:
-            self.stuck = True
+            self._overflowed = True
             return
-        self._waiting.append((text, media))
+        self._waiting.append(text)
         self._wake.set()
 
     def clear(self, text: str) -> None:
         """Throw away what waits, media and its marks alike, and have the `clear` written first."""
         self._waiting.clear()
-        self._waiting.append((text, False))
+        self._waiting.append(text)
         self._wake.set()
 
     async def run(self) -> None:
-        """Write until cancelled, or until the peer is stuck or gone."""
-        while not self.stuck:
-            await self._wake.wait()
-            self._wake.clear()
-            try:
-                async with asyncio.timeout(STUCK_S):
-                    while self._waiting:
-                        text, _ = self._waiting.popleft()
-                        await self._socket.send_str(text)
-            except TimeoutError:
-                self.stuck = True
-            except ConnectionError:
-                return  # the reader sees the end too, and says so
+        """Write until cancelled, or until the peer is gone."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                self._writing_since = self._loop.time()
+                while self._waiting:
+                    await self._socket.send_str(self._waiting.popleft())
+                self._writing_since = None
+        except ConnectionError:
+            return  # the reader sees the end too, and says so

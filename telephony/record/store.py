@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -19,7 +21,7 @@ from telephony.reply.agent import Manners
 
 log = logging.getLogger(__name__)
 
-FLUSH_ENTRIES = 200
+FLUSH_S = 1.0
 CALL_ID = re.compile(r"[A-Za-z0-9_-]{2,64}")
 SIDS_REMEMBERED = 10_000
 
@@ -31,6 +33,8 @@ class RecordStore:
         self._root = data_dir / "calls"
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._ids: dict[str, str] = {}
+        self._due: list[TapeWriter] = []
+        self._flush: asyncio.TimerHandle | None = None
 
     def folder(self, call_id: str) -> Path:
         return self._root / call_id
@@ -41,9 +45,25 @@ class RecordStore:
             self._ids[call_sid] = call_id
             while len(self._ids) > SIDS_REMEMBERED:
                 del self._ids[next(iter(self._ids))]
-        writer = TapeWriter(self.folder(call_id) / "tape.jsonl", self._thread)
-        writer.start(tape.header(manners, policy))
+        writer = TapeWriter(self.folder(call_id) / "tape.jsonl", self)
+        self.run(writer.begin, tape.header(manners, policy))
         return writer
+
+    def run(self, write: Callable[..., None], *arguments: object) -> None:
+        """Have something written by the store's thread, after all before it."""
+        self._thread.submit(write, *arguments)
+
+    def due(self, writer: TapeWriter) -> None:
+        """A tape has entries: they are written within a second, those of all calls together."""
+        self._due.append(writer)
+        if self._flush is None:
+            self._flush = asyncio.get_running_loop().call_later(FLUSH_S, self._write_due)
+
+    def _write_due(self) -> None:
+        self._flush = None
+        writers, self._due = self._due, []
+        rows = [(writer, writer.take()) for writer in writers]
+        self.run(_write_all, rows)
 
     async def save(self, call_id: str, record: dict[str, Any]) -> None:
         """Keep a finished call's record."""
@@ -93,49 +113,69 @@ class RecordStore:
         return linked if CALL_ID.fullmatch(linked) else None
 
     def close(self) -> None:
-        """Wait until everything is written."""
+        """Wait until everything is written. Not in the event loop."""
+        for writer in self._due:
+            writer.close()
         self._thread.shutdown(wait=True)
 
 
+def _write_all(rows: list[tuple[TapeWriter, list[tuple[float, ev.Event, list[ev.Command]]]]]) -> None:
+    for writer, entries in rows:
+        writer.write(entries)
+
+
 class TapeWriter:
-    """Takes entries in the event loop and writes them in the store's thread, a second's worth at a time."""
+    """Takes entries in the event loop; the store's thread writes those of all calls, once a second."""
 
-    def __init__(self, path: Path, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, path: Path, store: RecordStore) -> None:
         self._path = path
-        self._thread = thread
+        self._store = store
         self._entries: list[tuple[float, ev.Event, list[ev.Command]]] = []
-        self._broken = False
-
-    def start(self, header: bytes) -> None:
-        self._thread.submit(self._create, header)
+        self._file: BinaryIO | None = None
 
     def note(self, at: float, event: ev.Event, commands: list[ev.Command]) -> None:
+        if not self._entries:
+            self._store.due(self)
         self._entries.append((at, event, commands))
-        if len(self._entries) >= FLUSH_ENTRIES:
-            self.flush()
 
-    def flush(self) -> None:
+    def take(self) -> list[tuple[float, ev.Event, list[ev.Command]]]:
+        """What waits to be written."""
         entries, self._entries = self._entries, []
-        if entries:
-            self._thread.submit(self._write, entries)
+        return entries
 
-    def _create(self, header: bytes) -> None:
+    def close(self) -> None:
+        """The call is over."""
+        self._store.run(self._end, self.take())
+
+    # in the store's thread
+
+    def begin(self, header: bytes) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_bytes(header)
+            self._file = self._path.open("wb")
+            self._file.write(header)
         except OSError as error:
             self._failed(error)
 
-    def _write(self, entries: list[tuple[float, ev.Event, list[ev.Command]]]) -> None:
-        if self._broken:
+    def write(self, entries: list[tuple[float, ev.Event, list[ev.Command]]]) -> None:
+        if self._file is None:
             return
         try:
-            with self._path.open("ab") as file:
-                file.writelines(tape.entry(at, event, commands) for at, event, commands in entries)
+            self._file.write(b"".join([tape.entry(*entry) for entry in entries]))
+            self._file.flush()
         except OSError as error:
             self._failed(error)
+
+    def _end(self, entries: list[tuple[float, ev.Event, list[ev.Command]]]) -> None:
+        self.write(entries)
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _failed(self, error: OSError) -> None:
         """A full disk costs the tape, never the call."""
-        self._broken = True
         log.error("the tape cannot be written: %s", error)
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):
+                file.close()

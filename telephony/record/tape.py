@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from typing import Any
 
 import orjson
@@ -32,6 +32,9 @@ TYPES: Mapping[str, type] = {
 }  # fmt: skip
 
 
+_FIELDS = {cls: tuple(f.name for f in fields(cls)) for cls in TYPES.values()}
+
+
 def header(manners: agent.Manners, policy: Policy) -> bytes:
     """A tape's first line."""
     return _dumps({"tape": VERSION, "manners": manners, "policy": policy})
@@ -51,9 +54,12 @@ def _dumps(value: object) -> bytes:
 def _plain(value: object) -> object:
     if isinstance(value, agent.Note):
         return {"_": "Note", "values": dict(value.values)}
-    if is_dataclass(value):
-        name = type(value).__name__
-        return {"_": name, **{f.name: getattr(value, f.name) for f in fields(value)}}
+    names = _FIELDS.get(type(value))
+    if names is not None:
+        plain = {"_": type(value).__name__}
+        for name in names:
+            plain[name] = getattr(value, name)
+        return plain
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, tuple):

@@ -68,8 +68,11 @@ class Channel:
     """Samples of all speeches that this socket's session has ended: the service's own timeline."""
     _contiguous: tuple[int, int, int] = (-1, 0, 0)
     """A reply whose phrases have all been spoken here: its number, its next phrase, where it begins."""
-    _audio: VoiceAudio = field(default_factory=VoiceAudio)
+    _audio: VoiceAudio = field(init=False)
     _timer: asyncio.TimerHandle | None = None
+
+    def __post_init__(self) -> None:
+        self._audio = VoiceAudio(self.client.level)
 
     # ---- what the call asks
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from telephony.audio import VoiceLevel
 from telephony.listen.transport import sdk_client, speech_session
 from telephony.speak.channel import Channel
 from telephony.speak.events import (
@@ -62,6 +63,8 @@ class VoiceClient:
         self.model = model
         self.deadlines = deadlines
         self.dialect = dialect_of(model)
+        self.level = VoiceLevel()
+        """The voice's own level, learnt by all its calls."""
         self._sdk = sdk_client(url, api_key)
         local = (urlsplit(url).hostname or "") in _LOOPBACK
         self._word_times = local if word_times is None else word_times
