@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -106,11 +107,16 @@ class FluxOptions:
         """Read and check a query. Raises BadFluxOptions with every problem."""
         values: dict[str, Any] = {"model": ""}
         problems: list[Problem] = []
+        seen: set[str] = set()
         for name, text in query:
             if name not in _PARAMETERS:
                 problems.append(Problem(name, "unknown parameter"))
                 continue
             field, read = _PARAMETERS[name]
+            if field in seen and field not in _REPEATABLE:
+                problems.append(Problem(name, "given twice"))
+                continue
+            seen.add(field)
             try:
                 value = read(text)
             except ValueError as error:
@@ -168,7 +174,8 @@ def _check_audio(o: FluxOptions) -> list[Problem]:
     if o.sample_rate is not None and o.sample_rate not in SAMPLE_RATES:
         rates = ", ".join(map(str, SAMPLE_RATES))
         problems.append(Problem("sample_rate", f"{o.sample_rate} is not one of {rates}"))
-    if o.encoding is not None and o.sample_rate is None:
+    # Ogg is a container: its header says the rate.
+    if o.encoding not in (None, "ogg-opus") and o.sample_rate is None:
         problems.append(Problem("sample_rate", "required with encoding"))
     if o.encoding is None and o.sample_rate is not None:
         problems.append(Problem("encoding", "required with sample_rate"))
@@ -208,18 +215,21 @@ def _check_terms(o: FluxOptions) -> list[Problem]:
 
 
 def _check_choices(o: FluxOptions) -> list[Problem]:
-    return [
+    problems = [
         Problem("redact", f"{kind!r} is not one of {', '.join(REDACTIONS)}")
         for kind in o.redact
         if kind not in REDACTIONS
     ]
+    if "" in o.tags:
+        problems.append(Problem("tag", "empty"))
+    return problems
 
 
 def _read_number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a number") from None
+    # float() also takes "0_7", " 0.7" and other scripts' digits
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{text!r} is not a number")
+    return float(text)
 
 
 def _read_whole(text: str) -> int:
@@ -238,6 +248,8 @@ def _read_flag(text: str) -> bool:
 def _written(value: float | bool | str) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 _PARAMETERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "model": ("model", str),

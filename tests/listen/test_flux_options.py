@@ -41,6 +41,11 @@ REFUSED = [
     ({"redact": "names"}, "redact", 400),
     ({"punctuate": "true"}, "punctuate", 400),
     ({"interim_results": "true"}, "interim_results", 400),
+    ({"eot_threshold": "0_7"}, "eot_threshold", 400),
+    ({"eot_threshold": ""}, "eot_threshold", 400),
+    ({"encoding": ""}, "encoding", 400),
+    ({"sample_rate": ""}, "sample_rate", 400),
+    ({"tag": ""}, "tag", 400),
 ]
 
 
@@ -53,6 +58,22 @@ def test_what_the_service_refuses_is_refused_by_name(
     with pytest.raises(flux.BadFluxOptions) as refused:
         flux.FluxOptions.from_query(query.items())
     assert [(p.parameter, p.status) for p in refused.value.problems] == [(parameter, status)]
+
+
+@pytest.mark.parametrize("name", ["model", "encoding", "sample_rate", "eot_threshold", "numerals"])
+def test_what_can_be_said_once_is_refused_when_said_twice(name: str) -> None:
+    """Which of the two would hold? Lists are repeated freely."""
+    said = {"model": "flux-general-en", **RAW, "eot_threshold": "0.7", "numerals": "true"}
+    with pytest.raises(flux.BadFluxOptions, match=f"^{name}: given twice$"):
+        flux.FluxOptions.from_query([*said.items(), (name, said[name])])
+    lists = [("keyterm", "a"), ("keyterm", "b"), ("tag", "x"), ("tag", "y")]
+    assert flux.FluxOptions.from_query([*said.items(), *lists]).keyterms == ("a", "b")
+
+
+def test_ogg_says_its_rate_itself() -> None:
+    """A container with a name of its own: the rate stands in its header."""
+    query = [("model", "flux-general-en"), ("encoding", "ogg-opus")]
+    assert flux.FluxOptions.from_query(query).sample_rate is None
 
 
 @pytest.mark.parametrize(
