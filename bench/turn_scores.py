@@ -41,6 +41,7 @@ class Score:
     turns: int = 0
     latencies: list[float] = field(default_factory=list)
     wall_beyond: list[float] = field(default_factory=list)
+    lags: list[float] = field(default_factory=list)
     cut: int = 0
     cut_inserted: int = 0
     missed: int = 0
@@ -58,7 +59,7 @@ class Score:
 
     def add(self, other: Score) -> None:
         """Pool another call's figures with these."""
-        for name in ("latencies", "wall_beyond", "start_delays", "first_words", "notes"):
+        for name in ("latencies", "wall_beyond", "lags", "start_delays", "first_words", "notes"):
             getattr(self, name).extend(getattr(other, name))
         for name in ("turns", "cut", "cut_inserted", "missed", "merged", "resumed", "with_eager"):
             setattr(self, name, getattr(self, name) + getattr(other, name))

@@ -76,8 +76,13 @@ def phone_audio(recording: Path) -> bytes:
     return resampler.feed(wav.linear16) + resampler.flush()
 
 
-async def hear(models: HearingModels, audio: bytes, options: FluxOptions, real_time: bool) -> list[Event]:
-    """The turn events of a recording, and a last one by hand where the recording ends in mid-turn."""
+async def hear(
+    models: HearingModels, audio: bytes, options: FluxOptions, lags: list[float] | None = None
+) -> list[Event]:
+    """The turn events of a recording, and a last one by hand where the recording ends in mid-turn.
+
+    With `lags` it is played in real time, and they tell how long after each chunk of audio it was dealt with.
+    """
     session = FluxSession(options, "bench")
     hearing = Hearing(models, session.hearing_options())
     loop = asyncio.get_running_loop()
@@ -88,15 +93,20 @@ async def hear(models: HearingModels, audio: bytes, options: FluxOptions, real_t
         for message in messages:
             if isinstance(message, TurnInfo):
                 at_s, wall_s = message.audio_window_end, loop.time() - began
-                events.append(Event(message.event, at_s, message.transcript, wall_s if real_time else None))
+                events.append(
+                    Event(message.event, at_s, message.transcript, None if lags is None else wall_s)
+                )
 
     for start in range(0, len(audio), CHUNK):
-        if real_time:
-            await asyncio.sleep(max(0.0, began + (start + CHUNK) / (2 * RATE) - loop.time()))
+        spoken = began + (start + CHUNK) / (2 * RATE)
+        if lags is not None:
+            await asyncio.sleep(max(0.0, spoken - loop.time()))
         async for block in hearing.hear(audio[start : start + CHUNK]):
             note(session.block(block))
             if session.turn_ended:
                 hearing.end_turn()
+        if lags is not None:
+            lags.append(loop.time() - spoken)
     note(session.force_end_turn(await hearing.flush()))
     hearing.close()
     return events
@@ -110,7 +120,7 @@ async def score_fast(
     for recording in recordings:
         audio = phone_audio(recording)
         cpu = time.process_time()
-        events = await hear(models, audio, options, real_time=False)
+        events = await hear(models, audio, options)
         cpu = time.process_time() - cpu
         scores[recording.stem] = score_call(json.loads(recording.with_suffix(".json").read_text()), events)
         scores[recording.stem].cpu_s = cpu
@@ -124,9 +134,12 @@ async def score_wall(
     places = asyncio.Semaphore(AT_ONCE)
 
     async def one(recording: Path) -> tuple[str, Score]:
+        lags: list[float] = []
         async with places:
-            events = await hear(models, phone_audio(recording), options, real_time=True)
-        return recording.stem, score_call(json.loads(recording.with_suffix(".json").read_text()), events)
+            events = await hear(models, phone_audio(recording), options, lags)
+        score = score_call(json.loads(recording.with_suffix(".json").read_text()), events)
+        score.lags = lags
+        return recording.stem, score
 
     return dict(await asyncio.gather(*(one(recording) for recording in recordings)))
 
@@ -176,11 +189,15 @@ def print_table(title: str, scores: dict[str, Score], notes: bool) -> None:
 
 
 def print_wall(scores: dict[str, Score]) -> None:
-    beyond = pooled(scores).wall_beyond
+    total = pooled(scores)
+    beyond, lags = total.wall_beyond, total.lags
+    wall_p50 = percentile(total.latencies, 50) + percentile(beyond, 50)
+    print(f"\nin real time, {AT_ONCE} streams at once:")
     print(
-        f"\nEndOfTurn beyond its audio in real time, {AT_ONCE} streams at once:"
-        f" p50 {percentile(beyond, 50):.2f} s, p95 {percentile(beyond, 95):.2f} s"
+        f"  EndOfTurn after its audio p50 {percentile(beyond, 50):.2f} s, p95 {percentile(beyond, 95):.2f} s"
     )
+    print(f"  end of turn in wall time p50 {wall_p50:.2f} s; cut {total.cut}+{total.cut_inserted}")
+    print(f"  audio dealt with after p99 {percentile(lags, 99):.2f} s, at most {max(lags):.2f} s")
 
 
 async def print_beside_flux(models: HearingModels, options: FluxOptions) -> None:
@@ -188,7 +205,7 @@ async def print_beside_flux(models: HearingModels, options: FluxOptions) -> None
     print("\nbeside the real Flux (settings of its traces not verified): start, end, text")
     for trace, recording in _traced_clips():
         theirs = _service_events(json.loads(trace.read_text()))
-        ours = await hear(models, phone_audio(recording), options, real_time=False)
+        ours = await hear(models, phone_audio(recording), options)
         for who, events in (("flux", theirs), ("ours", ours)):
             print(f"  {recording.stem:20} {who}  {_turns_line(events)}")
 

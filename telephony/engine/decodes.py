@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 
 _AHEAD_S: Final = 1.0
 """Audio this far ahead of the wall clock is a recording: a live stream's comes at most in small bursts."""
-_OVERDUE_S: Final = 0.8
+_OVERDUE_S: Final = 1.5
 """A careful text this late is not worth the caller's silence."""
 _BEHIND_S: Final = 0.5
 """Audio this far behind: the machine cannot keep up, and partial texts are left out."""
@@ -74,14 +74,13 @@ class Decodes:
         """Short work that every block needs."""
         return await asyncio.wrap_future(self._models.listening.submit(work))
 
-    async def sound(self, start_s: float, patience_s: float) -> float | None:
-        """What smart-turn thinks of the turn that began at `start_s`; None: no such model, or too late."""
+    def sound(self, start_s: float) -> Future[float] | None:
+        """Begin to ask smart-turn about the turn that began at `start_s`; None: there is no such model."""
         model = self._models.smart_turn
         if model is None:
             return None
         samples, power = self._audio.samples(start_s), self._audio.power(start_s)
-        future = self._models.sounds.submit(lambda: model.predict(samples, power))
-        return await self._within(future, patience_s)
+        return self._models.sounds.submit(lambda: model.predict(samples, power))
 
     def quick(self, start_s: float, guess: Sequence[int], due_s: float) -> Job:
         """Begin a partial text of the audio from `start_s` on."""
@@ -112,14 +111,15 @@ class Decodes:
         if job.waited_since is not None and patience_s is not None and not job.future.done() and self.live:
             return None
         job.waited_since = job.waited_since or asyncio.get_running_loop().time()
-        return await self._within(job.future, patience_s)
+        return await self.within(job.future, patience_s)
 
     def is_overdue(self, job: Job) -> bool:
         """A live stream has waited for this long enough: it must do without."""
         since = job.waited_since
         return since is not None and self.live and asyncio.get_running_loop().time() - since > _OVERDUE_S
 
-    async def _within(self, future: Future[_T], patience_s: float | None) -> _T | None:
+    async def within(self, future: Future[_T], patience_s: float | None) -> _T | None:
+        """A result; None: not yet. Only a live stream's patience ends."""
         if not future.done():
             timeout = patience_s if self.live else None
             await asyncio.wait([asyncio.wrap_future(future)], timeout=timeout)

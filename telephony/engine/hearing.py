@@ -35,6 +35,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from typing import Final
 
 import numpy as np
@@ -55,8 +56,7 @@ __all__ = ["BLOCK_S", "Block", "HeardWord", "Hearing", "HearingModels", "Hearing
 _BEFORE_ONSET_S: Final = 0.35
 """Audio taken before the first block of speech: a soft consonant begins before the detector hears it."""
 
-_SOUND_EVERY: Final = 2  # blocks of a pause between two looks of smart-turn
-_SOUND_UNTIL_S: Final = 1.3  # of silence: what it thinks does not change any more
+_SOUND_BLOCKS: Final = frozenset({2, 4, 6, 8, 11, 14})  # of a pause: when smart-turn is asked
 _CAREFUL_AFTER_S: Final = 0.16  # of silence: the careful decode begins at the earliest
 _CAREFUL_LEAD_S: Final = 0.5  # and this long before its text is needed
 _CAREFUL_DUE_S: Final = 0.32  # and its text is shown this much later, needed or not
@@ -147,6 +147,7 @@ class Hearing:
         self._final = False
         self._guess: tuple[int, ...] = ()
         self._sounds: list[float] = []
+        self._sound: Future[float] | None = None
         self._next_partial_s = 0.0
         # The last turn's careful text has all that was said until here.
         self._not_before_s = min(self._audio.end_s, self._clock.speech_end_s + _CAREFUL_AFTER_S)
@@ -184,6 +185,7 @@ class Hearing:
         shown = self._final
         self._final = False
         self._sounds = []
+        self._sound = None
         long = pause_s - self._words.start_s >= _SETTLE_S
         if self._careful is not None and not self._careful.cut:
             shown = long and await self._show_careful(_FINAL_PATIENCE_S)
@@ -209,10 +211,10 @@ class Hearing:
             self._start_careful(self._weakest_s(now_s), cut=True)
 
     async def _pause(self) -> None:
-        self._pause_began_s = self._clock.speech_end_s
         silence_s = self._clock.silence_s
         await self._show_due_partial()
         if self._clock.phase is Phase.PAUSE:
+            self._pause_began_s = self._clock.speech_end_s
             await self._listen_to_the_end(silence_s)
             if not self._final and self._careful_is_cut_or_none() and self._careful_is_worth_it(silence_s):
                 await self._show_cut(None)
@@ -243,11 +245,14 @@ class Hearing:
         return silence_s >= min(reach_s, self._options.eot_timeout_ms / 1000) - _CAREFUL_LEAD_S
 
     async def _listen_to_the_end(self, silence_s: float) -> None:
-        """Every other block of a pause: does it sound like an end?"""
-        if round(silence_s / BLOCK_S) % _SOUND_EVERY == 0 and silence_s < _SOUND_UNTIL_S:
-            sound = await self._decodes.sound(self._turn_start_s, _SOUND_PATIENCE_S)
+        """Now and then in a pause: does it sound like an end? An answer that comes late still counts."""
+        if self._sound is None and round(silence_s / BLOCK_S) in _SOUND_BLOCKS:
+            self._sound = self._decodes.sound(self._turn_start_s)
+        if self._sound is not None:
+            sound = await self._decodes.within(self._sound, _SOUND_PATIENCE_S)
             if sound is not None:
                 self._sounds.append(sound)
+                self._sound = None
 
     def _needed(self) -> bool:
         """The session may act on this block: its text must be the careful one."""

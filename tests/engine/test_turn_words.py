@@ -126,7 +126,8 @@ def test_a_decode_without_words_takes_nothing_back() -> None:
         ("four, one, five", Ending.DICTATION),
         ("7304", Ending.DICTATION_GROUP),
         ("nine four one zero seven", Ending.OPEN),
-        ("S-M-I", Ending.DICTATION_GROUP),
+        ("S-M-I", Ending.DICTATION),
+        ("S-M-I-T-H", Ending.DICTATION_GROUP),
         ("room four", Ending.OPEN),
     ],
 )
