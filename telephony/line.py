@@ -126,7 +126,9 @@ class Line:
         """Say how the call goes on. To be awaited before its media socket is closed: Twilio asks at once.
 
         A transfer is made by REST where that is possible: then Twilio ends the stream, and asks nothing.
+        The word is there all the same until REST has answered, should it never do.
         """
+        await self.shared.put(f"next:{call_sid}", word.as_dict(), NEXT_TTL_S)
         if word.then is Then.TRANSFER and self.rest is not None and self.settings.public_url:
             answer = answer_after(word, {})
             after_url = f"{self.settings.public_url}/twilio/after"
@@ -134,10 +136,10 @@ class Line:
                 await self.rest.redirect(
                     call_sid, render(answer.template, after_url=after_url, **answer.values)
                 )
-                return
             except TwilioRefused as error:
                 log.warning("call %s: no transfer by REST, closing the socket does it: %s", call_sid, error)
-        await self.shared.put(f"next:{call_sid}", word.as_dict(), NEXT_TTL_S)
+                return
+            await self.shared.take(f"next:{call_sid}")
 
     async def take_word(self, call_sid: str) -> Next | None:
         """What leave_word left, once."""

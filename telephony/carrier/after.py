@@ -77,8 +77,8 @@ def answer_after(word: Next | None, form: Mapping[str, str]) -> Answer:
     """The answer to a request to /twilio/after, from the word that was left and the request's fields."""
     if form.get("CallStatus") in OVER:
         return ENDED
-    if word is None:
-        return _unplanned(form)
+    if word is None or (word.then is Then.TRANSFER and "DialCallStatus" in form):
+        return _unplanned(form)  # a word for a transfer that was then made by REST is void
     if word.then is Then.HANG_UP:
         return HUNG_UP
     if word.then is Then.SAY:

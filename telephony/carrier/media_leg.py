@@ -96,6 +96,9 @@ class MediaLeg:
                 return LegEnd(End.DROPPED)
             await self._hang_up(writing)
             return LegEnd(End.CALLER)
+        except asyncio.CancelledError:  # REST has other plans for the call: its stream is stopped
+            await self._hang_up(writing)
+            raise
         finally:
             self._phone.disconnect(self._clock.now())
             for task in (reading, writing, pacing):

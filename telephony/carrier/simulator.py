@@ -66,6 +66,10 @@ class CallOptions:
     """More webhook parameters."""
     tell: Callable[[str], None] = lambda line: None
     """Takes a line for people, as things happen."""
+    call_sid: str = ""
+    """The call's, where REST has given it one already."""
+    orders: asyncio.Queue[str] | None = None
+    """TwiML that comes by REST while the call runs, in place of what it is doing; "" hangs up."""
 
 
 async def place_call(caller: Caller, options: CallOptions) -> CallResult:
@@ -79,7 +83,7 @@ class _Call:
     def __init__(self, caller: Caller, options: CallOptions) -> None:
         self._options = options
         self._caller = caller
-        self._sid = "CA" + uuid.uuid4().hex
+        self._sid = options.call_sid or "CA" + uuid.uuid4().hex
         self._phone = Phone(caller, Line(options.impairments))
         self._clock = CallClock(options.impairments.drift_ppm)
         self._result = CallResult(self._sid, options.source, phone=self._phone)
@@ -125,11 +129,36 @@ class _Call:
                 return
             for warning in document.warnings:
                 self._flag(twiml.SCHEMA, warning)
-            following = await self._carry_out(document, url)
+            following = await self._until_ordered(document, url)
             if following is None:
                 return
             url, method, more = following
         self._end("error", "the TwiML redirects for ever")
+
+    async def _until_ordered(
+        self, document: twiml.Document, base: str
+    ) -> tuple[str, str, dict[str, str]] | None:
+        """Run a document's verbs; an order by REST ends whatever it is at, and its TwiML runs instead."""
+        orders = self._options.orders
+        if orders is None:
+            return await self._carry_out(document, base)
+        while True:
+            running = asyncio.create_task(self._carry_out(document, base))
+            ordered = asyncio.create_task(orders.get())
+            try:
+                await asyncio.wait((running, ordered), return_when=asyncio.FIRST_COMPLETED)
+                if running.done():
+                    return running.result()
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+                if not ordered.result():
+                    self._end("agent", "hung up by REST")
+                    return None
+                document = twiml.read_twiml(ordered.result().encode())
+            finally:
+                running.cancel()
+                ordered.cancel()
+                await asyncio.gather(running, ordered, return_exceptions=True)
 
     async def _carry_out(self, document: twiml.Document, base: str) -> tuple[str, str, dict[str, str]] | None:
         """Run a document's verbs. Where the call goes on: URL, method, parameters; None when it is over."""

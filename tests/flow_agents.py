@@ -1,0 +1,39 @@
+"""Agents for the control-flow tests. What they remember, they noted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from telephony.reply.agent import HangUp, Manners, Note, Notes, Said, Say, SilenceStep, Transfer, Turn
+
+PERSON = "+14155550199"
+QUIET = Manners(greeting=Say("Hi."), silence=(SilenceStep(60.0, "Are you there?"),))
+
+
+class Desk:
+    """First turn: notes a wish and transfers. Afterwards it says what it knows, and goodbye."""
+
+    manners = QUIET
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        if "wish" not in notes:
+            yield Note(wish="latte")
+            yield "One moment."
+            yield Transfer(PERSON)
+        else:
+            said = [line.text for line in turn.history if line.who == "agent"]
+            yield f"You wanted a {notes['wish']}. I said: {said[0]} {said[1]} Goodbye."
+            yield HangUp()
+
+
+class Memory:
+    """Notes how many turns there were, and says so; hangs up after three."""
+
+    manners = QUIET
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        count = int(str(notes.get("count", 0))) + 1
+        yield Note(count=count)
+        yield f"That was turn {count}."
+        if count >= 3:
+            yield HangUp()

@@ -1,0 +1,294 @@
+"""Every way a call can go, over the pretend carrier and the REST stand-in, with the real server between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from aiohttp import web
+
+from telephony.app import make_app
+from telephony.carrier.after import Next, Then
+from telephony.carrier.call_report import CallResult
+from telephony.carrier.caller import RecordingCaller
+from telephony.carrier.simulator import CallOptions, place_call
+from telephony.config import Settings
+from telephony.dialling import DialRequest
+from telephony.line import Line
+from telephony.opening import open_line
+from telephony.standins.flux import FluxStandIn
+from telephony.standins.scripts import Cycle
+from telephony.standins.speak import SpeakStandIn
+from telephony.standins.twilio_rest import Call
+from tests.flow_agents import PERSON
+from tests.rest_account import Account, rest_account
+from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL, until
+
+SILENCE = b"\xff"
+CALL_S = 25.0
+HERE = ("CAFE", "+14155550100")
+
+
+@dataclass
+class Running:
+    """A public server, and calls to it."""
+
+    line: Line
+    url: str
+    stack: AsyncExitStack
+
+    async def call(self, seconds: float = CALL_S, **options: Any) -> CallResult:
+        """A caller who listens for a while; what the stand-in hears does not depend on it."""
+        caller = RecordingCaller(SILENCE * int(seconds * 8000), hang_up_after_s=0.5)
+        given = CallOptions(server=self.url, auth_token=AUTH_TOKEN, public_url=PUBLIC_URL, api_key="key-one")
+        return await place_call(caller, replace(given, **options))
+
+
+@asynccontextmanager
+async def running(folder: Path, **environ: str) -> AsyncIterator[Running]:
+    async with AsyncExitStack() as stack:
+        flux, voice = (
+            FluxStandIn(lambda options: Cycle(texts=("hello", "hello"))),
+            SpeakStandIn(lambda text: 0.3),
+        )
+        await flux.start(0, voice)
+        stack.push_async_callback(flux.close)
+        given = {"TWILIO_AUTH_TOKEN": AUTH_TOKEN, "PUBLIC_URL": PUBLIC_URL, "API_KEYS": "key-one"}
+        given |= {"DATA_DIR": str(folder), "DEEPGRAM_URL": flux.url, "EAGER": "off", "DIAL_FROM": HERE[1]}
+        line, records = await open_line(Settings.load({**given, **environ}), stack)
+        runner = web.AppRunner(make_app(line, records), access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield Running(line, f"http://127.0.0.1:{runner.addresses[0][1]}", stack)
+
+
+def verbs(result: CallResult) -> list[str]:
+    return [verb["verb"] for verb in result.verbs]
+
+
+def said(result: CallResult) -> str:
+    """What the agent said in the call's last stream."""
+    turns = (result.record or {}).get("turns", [])
+    return " ".join(turn["agent"]["text"] for turn in turns if turn.get("agent"))
+
+
+async def test_a_transfer_without_rest(tmp_path: Path) -> None:
+    """The socket closes once "one moment" was heard, and /twilio/after dials; then the call is over."""
+    async with running(tmp_path, AGENT="tests.flow_agents:Desk") as server:
+        result = await server.call()
+    assert verbs(result) == ["Connect", "Dial", "Hangup"]
+    assert result.verbs[1]["target"] == PERSON and result.ended_by == "agent" and not result.flags
+
+
+@pytest.mark.parametrize("outcome", ["busy", "no-answer"])
+async def test_a_failed_transfer_comes_back_to_the_same_conversation(tmp_path: Path, outcome: str) -> None:
+    """The agent knows what was said before, and what it noted."""
+    async with running(tmp_path, AGENT="tests.flow_agents:Desk") as server:
+        result = await server.call(dial_status=outcome)
+    assert verbs(result) == ["Connect", "Dial", "Connect", "Hangup"] and not result.flags
+    assert "You wanted a latte. I said: Hi. One moment." in said(result)
+
+
+async def by_rest(server: Running, account: Account, **options: Any) -> CallResult:
+    """A call that the account knows: what REST asks of it, happens."""
+    call = Call("CA" + "7" * 32, {"To": [HERE[1]], "From": ["+14155550123"]}, "in-progress")
+    account.standin.calls[call.sid] = call
+    orders: asyncio.Queue[str] = asyncio.Queue()
+    ordering = asyncio.create_task(obey(call, orders))
+    try:
+        return await server.call(call_sid=call.sid, orders=orders, **options)
+    finally:
+        ordering.cancel()
+        await asyncio.gather(ordering, return_exceptions=True)
+
+
+async def obey(call: Call, orders: asyncio.Queue[str]) -> None:
+    """Twilio's part between its REST API and the call."""
+    done = 0
+    while True:
+        await call.changed.wait()
+        call.changed.clear()
+        for update in call.updates[done:]:
+            orders.put_nowait(update.get("Twiml", ""))
+        done = len(call.updates)
+
+
+@pytest.mark.parametrize("outcome", ["completed", "busy"])
+async def test_a_transfer_by_rest(tmp_path: Path, outcome: str) -> None:
+    """With credentials Twilio is told directly; success and failure go on as without."""
+    async with rest_account() as account:
+        environ = {**account.environ(), "TWILIO_AUTH_TOKEN": AUTH_TOKEN}
+        async with running(tmp_path, AGENT="tests.flow_agents:Desk", **environ) as server:
+            result = await by_rest(server, account, dial_status=outcome)
+    expected = (
+        ["Connect", "Dial", "Hangup"] if outcome == "completed" else ["Connect", "Dial", "Connect", "Hangup"]
+    )
+    assert verbs(result) == expected and not result.flags
+    assert outcome == "completed" or "You wanted a latte." in said(result)
+
+
+async def test_a_transfer_goes_through_though_rest_refuses(tmp_path: Path) -> None:
+    """The account does not know the call: the socket closes, and /twilio/after dials."""
+    async with rest_account() as account:
+        environ = {**account.environ(), "TWILIO_AUTH_TOKEN": AUTH_TOKEN}
+        async with running(tmp_path, AGENT="tests.flow_agents:Desk", **environ) as server:
+            result = await server.call()
+    assert verbs(result) == ["Connect", "Dial", "Hangup"]
+
+
+async def close_stream(server: Running, word: Next | None, after_s: float = 2.0) -> None:
+    """Close the running call's media socket after a turn of the stand-in's, having left word or not."""
+    await until(lambda: bool(server.line.sockets))
+    await asyncio.sleep(after_s)
+    [socket] = server.line.sockets
+    if word is not None:
+        await server.line.leave_word(server_call(server), word)
+    await socket.close()
+    await until(lambda: socket not in server.line.sockets)
+
+
+def server_call(server: Running) -> str:
+    [call_sid] = server.line.seats._kept
+    return call_sid
+
+
+@pytest.mark.parametrize(
+    ("word", "between"),
+    [
+        (None, []),
+        (Next(Then.DIGITS, to="12#"), ["Play"]),
+        (Next(Then.HOLD, text="Please hold.", music_url="https://h/m.wav"), ["Say", "Play", "Redirect"]),
+    ],
+    ids=["lost socket", "digits", "hold"],
+)
+async def test_the_conversation_goes_on_after(tmp_path: Path, word: Next | None, between: list[str]) -> None:
+    """A lost socket, keys that were pressed, a hold: turns are counted on from where they were."""
+    async with running(tmp_path, AGENT="tests.flow_agents:Memory") as server:
+        calling = asyncio.create_task(server.call())
+        await close_stream(server, word)
+        result = await calling
+    assert verbs(result) == ["Connect", *between, "Connect", "Hangup"]
+    assert "That was turn 2." in said(result) and "That was turn 1." not in said(result)
+
+
+async def test_a_resume_loop_is_stopped(tmp_path: Path) -> None:
+    """Three times within a minute; then Twilio says a sentence, and hangs up."""
+    async with running(tmp_path, AGENT="tests.flow_agents:Memory") as server:
+        calling = asyncio.create_task(server.call())
+        for _ in range(4):
+            await close_stream(server, None, after_s=0.3)
+        result = await calling
+    assert verbs(result) == ["Connect"] * 4 + ["Say", "Hangup"]
+
+
+async def test_each_number_has_its_route(tmp_path: Path) -> None:
+    """Its agent and its greeting; a blocked caller is rejected."""
+    routes = tmp_path / "routes.yaml"
+    routes.write_text(
+        "routes:\n"
+        "  - {name: desk, to: +14155550101, agent: 'tests.flow_agents:Memory', greeting: Desk here.}\n"
+        "default: {agent: 'tests.flow_agents:Memory'}\n"
+        "blocked: [+1900*]\n"
+    )
+    async with running(tmp_path, ROUTES=str(routes)) as server:
+        desk, other, blocked = await asyncio.gather(
+            server.call(3.0, to_number="+14155550101"),
+            server.call(3.0, to_number="+14155550102"),
+            server.call(3.0, from_number="+19005550000"),
+        )
+    assert said(desk).startswith("Desk here.") and said(other).startswith("Hi.")
+    assert blocked.ended_by == "refused" and verbs(blocked) == ["Reject"]
+
+
+Dialled = Callable[[Call], Any]
+
+
+async def dialled(folder: Path, answered_by: str, **request: Any) -> tuple[CallResult, dict[str, Any]]:
+    """An outbound call that is picked up by somebody or something."""
+    results: list[CallResult] = []
+    box: list[Running] = []
+
+    async def pick_up(call: Call) -> None:
+        server, orders = box[0], asyncio.Queue[str]()
+        call.status = "in-progress"
+        parts = urlsplit(call.parameters["Url"][0])
+        ordering = asyncio.create_task(obey(call, orders))
+        verdict = asyncio.create_task(tell_verdict(server, call, answered_by))
+        result = await server.call(
+            8.0,
+            server=f"{server.url}{parts.path}?{parts.query}",
+            call_sid=call.sid,
+            orders=orders,
+            parameters=(("Direction", "outbound-api"),),
+        )
+        for task in (ordering, verdict):
+            task.cancel()
+        results.append(result)
+
+    async with rest_account(pick_up) as account:
+        environ = {**account.environ(), "TWILIO_AUTH_TOKEN": AUTH_TOKEN}
+        async with running(folder, AGENT="tests.flow_agents:Memory", **environ) as server:
+            box.append(server)
+            assert server.line.dialler is not None
+            asked = DialRequest(
+                to="+14155552671", say="This is the coffee line.", machine="message", **request
+            )
+            record, _ = await server.line.dialler.dial(asked)
+            for _ in range(60):
+                if results:
+                    break
+                await asyncio.sleep(0.5)
+            final = await server.line.dialler.record(record["id"])
+    return results[0], final or {}
+
+
+async def tell_verdict(server: Running, call: Call, answered_by: str) -> None:
+    """Twilio's answering machine detection, a few seconds into the call."""
+    from aiohttp import ClientSession
+    from twilio.request_validator import RequestValidator
+
+    await until(lambda: bool(server.line.sockets))
+    await asyncio.sleep(2.0)
+    url = call.parameters["AsyncAmdStatusCallback"][0]
+    form = {"CallSid": call.sid, "AnsweredBy": answered_by, "MachineDetectionDuration": "2000"}
+    signature = RequestValidator(AUTH_TOKEN).compute_signature(url, form)
+    async with ClientSession() as session:
+        local = server.url + url.removeprefix(PUBLIC_URL)
+        headers = {"X-Twilio-Signature": str(signature)}
+        async with session.post(local, data=form, headers=headers) as response:
+            assert response.status == 204
+
+
+async def test_a_person_picks_up(tmp_path: Path) -> None:
+    """The agent says what was asked, and the conversation goes on."""
+    result, record = await dialled(tmp_path, "human", message="Call us back.")
+    assert verbs(result) == ["Connect"] and result.ended_by == "caller"
+    assert said(result).startswith("This is the coffee line.") and "That was turn 1." in said(result)
+    assert record["answered_by"] == "human"
+
+
+async def test_a_machine_picks_up(tmp_path: Path) -> None:
+    """After the beep the message is left, and the call ends."""
+    result, record = await dialled(tmp_path, "machine_end_beep", message="Call us back.")
+    assert verbs(result) == ["Connect", "Say", "Hangup"]
+    assert result.verbs[1]["text"] == "Call us back." and record["answered_by"] == "machine_end_beep"
+
+
+async def test_a_fax_picks_up(tmp_path: Path) -> None:
+    """It is left alone."""
+    result, _ = await dialled(tmp_path, "fax", message="Call us back.")
+    assert verbs(result) == ["Connect"] and result.why == "hung up by REST"
+
+
+async def test_nobody_can_tell(tmp_path: Path) -> None:
+    """Then it is as was asked for that case."""
+    result, _ = await dialled(tmp_path, "unknown", message="Call us back.", unknown="hang_up")
+    assert result.why == "hung up by REST"
