@@ -223,7 +223,7 @@ async def dialled(folder: Path, answered_by: str, **request: Any) -> tuple[CallR
         ordering = asyncio.create_task(obey(call, orders))
         verdict = asyncio.create_task(tell_verdict(server, call, answered_by))
         result = await server.call(
-            8.0,
+            4.5,
             server=f"{server.url}{parts.path}?{parts.query}",
             call_sid=call.sid,
             orders=orders,
