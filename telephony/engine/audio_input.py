@@ -31,6 +31,15 @@ _WAV_FORMATS = {(1, 16): "linear16", (1, 32): "linear32", (7, 8): "mulaw", (6, 8
 """Format tag and bits of a WAV header -> encoding."""
 
 
+_OTHER_CONTAINERS = {
+    b"OggS": "Ogg",
+    b"\x1a\x45\xdf\xa3": "WebM",
+    b"RF64": "an RF64 file",
+    b"ID3": "an MP3",
+    b"fLaC": "FLAC",
+}
+
+
 class AudioInput:
     """Takes bytes cut anywhere, also in the middle of a sample."""
 
@@ -75,7 +84,7 @@ class AudioInput:
         header = self._header
         header += data
         if not b"RIFF".startswith(header[:4]):
-            raise BadAudio("the audio has no WAV header: name its encoding and sample_rate in the query")
+            raise BadAudio(_not_a_wav(header))
         if len(header) >= 12 and header[8:12] != b"WAVE":
             raise BadAudio("the container is not a WAV")
         at, form = 12, b""
@@ -93,6 +102,13 @@ class AudioInput:
         if len(header) > _MAX_HEADER:
             raise BadAudio("the WAV header has no data chunk")
         return b""
+
+
+def _not_a_wav(header: bytearray) -> str:
+    for begin, name in _OTHER_CONTAINERS.items():
+        if header.startswith(begin):
+            return f"the audio is {name}: the local engine reads WAV and raw audio only"
+    return "the audio has no WAV header: name its encoding and sample_rate in the query"
 
 
 def _wav_form(form: bytes) -> tuple[str, int]:

@@ -34,7 +34,6 @@ from telephony.listen.flux_options import BadFluxOptions, FluxOptions
 UPDATE_EVERY_S = 0.24
 """Seconds of audio from one TurnInfo to the next: the step of the service's captures outside of a pause."""
 
-TOO_MANY_PENDING = "TOO_MANY_PENDING"
 MANUAL, MODEL, TIMEOUT = "manual", "model", "timeout"
 MULTILINGUAL = "flux-general-multi"
 
@@ -151,10 +150,6 @@ class FluxSession:
                 self.request_id,
             )
         ]
-
-    def refuse_configure(self) -> ConfigureFailure:
-        """Too many Configures wait for their turn in the stream."""
-        return self._refusal(TOO_MANY_PENDING, "Too many pending Configure messages.")
 
     def failed(self, code: str, description: str) -> FatalError:
         """The last message before the stream is closed."""

@@ -16,7 +16,7 @@ from telephony.engine.ears import Ears
 from telephony.engine.listen_handler import ListenStream, read_options
 from telephony.engine.mouth import Mouth, NoVoice, VoiceSource
 from telephony.engine.sockets import EngineSocket, is_websocket, new_request_id, refuse
-from telephony.engine.speak_handler import SpeakStream, TalkSession
+from telephony.engine.speak_handler import SESSION_S, SpeakStream, TalkSession
 from telephony.engine.speak_options import BadSpeakOptions, SpeakOptions
 from telephony.engine.speak_rest import speak_once
 from telephony.engine.speak_session import SpeakSession
@@ -32,6 +32,8 @@ HANDSHAKE_S = 15.0
 
 MAX_BODY = 64 * 1024
 """Bytes of a request's body."""
+USUAL_AURA = "aura-asteria-en"
+"""What the service speaks with on /v1/speak where no model is named; /v2/speak has no such."""
 SPEAKING_SOCKETS = 200
 """Speaking sockets at once. Most of them wait; they share one voice."""
 
@@ -52,6 +54,8 @@ class Engine:
     """Streams being listened to now."""
     speaking: int = 0
     """Speaking sockets that are open."""
+    speak_session_s: float = SESSION_S
+    """Longest speaking session."""
     open_sockets: set[EngineSocket] = field(default_factory=set)
 
 
@@ -63,7 +67,7 @@ def make_app(engine: Engine) -> web.Application:
     app = web.Application(client_max_size=MAX_BODY)
     app[ENGINE] = engine
     app.router.add_get("/healthz", _health)
-    app.router.add_get("/v2/listen", _listen)
+    app.router.add_route("*", "/v2/listen", _listen)
     app.router.add_route("*", "/v1/listen", _old_listen)
     for path in ("/v2/speak", "/v1/speak"):
         app.router.add_get(path, _speak)
@@ -133,7 +137,11 @@ async def _listen(request: web.Request) -> web.StreamResponse:
 
 async def _voice(request: web.Request) -> tuple[SpeakOptions, VoiceSource, str]:
     """The query, checked, the voices, and which of them is asked for. Raises BadSpeakOptions, NoVoice."""
-    options = SpeakOptions.from_query(request.query.items())
+    options = SpeakOptions.from_query(
+        request.query.items(),
+        streaming=request.method == "GET",
+        usual_model=USUAL_AURA if request.path == "/v1/speak" else "",
+    )
     wrong, right = ("aura", "/v1/speak") if request.path == "/v2/speak" else ("flux", "/v2/speak")
     if options.model.startswith(f"{wrong}-"):
         raise BadSpeakOptions("model", f"{options.model} is spoken on {right}")
@@ -179,7 +187,7 @@ async def _speak(request: web.Request) -> web.StreamResponse:
     engine.open_sockets.add(socket)
     try:
         await socket.accept()
-        await SpeakStream(socket, session, voices, voice).run()
+        await SpeakStream(socket, session, voices, voice, engine.speak_session_s).run()
     finally:
         engine.speaking -= 1
         engine.open_sockets.discard(socket)

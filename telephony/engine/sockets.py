@@ -137,4 +137,4 @@ def refuse(
 
 def is_websocket(request: web.Request) -> bool:
     """Whether a handshake can follow."""
-    return bool(web.WebSocketResponse().can_prepare(request).ok)
+    return request.method == "GET" and bool(web.WebSocketResponse().can_prepare(request).ok)

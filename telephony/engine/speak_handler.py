@@ -25,6 +25,13 @@ log = logging.getLogger(__name__)
 
 IDLE = "NET-0004"
 FAILED = "NET-0000"
+TOO_LONG = "NET-0003"
+SESSION_S = 3600.0
+"""Longest session; the service ends it after an hour, too."""
+
+
+class TooLong(Exception):
+    """The session has lasted as long as one may."""
 
 
 class TalkSession(Protocol):
@@ -50,8 +57,16 @@ class TalkSession(Protocol):
 class SpeakStream:
     """One client."""
 
-    def __init__(self, socket: EngineSocket, session: TalkSession, voices: VoiceSource, voice: str) -> None:
+    def __init__(
+        self,
+        socket: EngineSocket,
+        session: TalkSession,
+        voices: VoiceSource,
+        voice: str,
+        most_s: float,
+    ) -> None:
         self._socket = socket
+        self._most_s = most_s
         self._session = session
         self._voices = voices
         self._voice = voice
@@ -69,6 +84,8 @@ class SpeakStream:
             ending = "closed by Close" if done else str(_first(gone))
         except* Idle:
             ending = await self._fail(IDLE, "No message was received for 60 s.", 1011)
+        except* TooLong:
+            ending = await self._fail(TOO_LONG, f"The session has lasted {self._most_s:g} s.", 1011)
         except* SpeakRefused as refused:
             error = cast(SpeakRefused, _first(refused))
             ending = await self._fail(error.code, error.description, 1008)
@@ -90,9 +107,12 @@ class SpeakStream:
     async def _serve(self) -> str:
         uuid = "00000000-0000-0000-0000-000000000000"
         await self._send(self._session.connected(self._session.options.model, __version__, uuid))
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._read())
-            tasks.create_task(self._speak(tasks))
+        try:
+            async with asyncio.timeout(self._most_s), asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read())
+                tasks.create_task(self._speak(tasks))
+        except TimeoutError:
+            raise TooLong from None
         return "closed by Close"
 
     async def _read(self) -> None:

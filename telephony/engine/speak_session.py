@@ -137,14 +137,14 @@ class SpeakSession:
         turn, offset_ms = self._turns[0], cut.offset_ms
         before = [] if turn.started else self.started(turn)
         made_ms = _ms(self._begun_s + self._made_s)
-        # A client may claim to have heard a little more than was made; what it heard never goes back.
-        heard_ms = max(made_ms, self._interrupted_ms) if offset_ms is None else offset_ms
+        # A client may claim to have heard more than was made: its clock runs on while it waits for audio.
+        heard_ms = made_ms if offset_ms is None else min(offset_ms, made_ms)
         message: Message = {"type": "SpeechInterrupted", "audio_played_ms": heard_ms}
         if offset_ms is not None:
             message["text_spoken"], message["text_remaining"] = turn.split(offset_ms / 1000 - self._begun_s)
         message["metadata"] = self._metadata(turn)
         self._interrupted_ms = heard_ms
-        self._end_turn(turn, min(heard_ms, made_ms) / 1000)
+        self._end_turn(turn, heard_ms / 1000)
         return [*before, message]
 
     def closed(self) -> list[Message]:

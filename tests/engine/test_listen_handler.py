@@ -110,6 +110,8 @@ async def test_any_other_text_is_an_error_and_the_end(server: TestServer, text: 
         (QUERY + "&redact=names", 400, "redact"),
         ("model=flux-general-en&encoding=linear16", 400, "sample_rate"),
         ("model=flux-general-en&encoding=opus&sample_rate=48000", 400, "encoding"),
+        ("model=flux-general-en&encoding=ogg-opus", 400, "not supported by the local engine"),
+        (QUERY + "&sample_rate=8000", 400, "sample_rate: given twice"),
         ("model=flux-general-en&encoding=linear16&sample_rate=11025", 400, "sample_rate"),
         (QUERY + "&keyterm=caf%C3%A9%0d%0aX-Evil:1&eot_threshold=x", 400, "eot_threshold"),
     ],
@@ -131,8 +133,10 @@ async def test_the_old_path_is_refused_with_the_reason(server: TestServer) -> No
     assert "/v2/listen" in error
 
 
-async def test_a_request_that_is_no_handshake_is_refused(server: TestServer) -> None:
-    async with ClientSession() as session, session.get(server.make_url(f"/v2/listen?{QUERY}")) as response:
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+async def test_a_request_that_is_no_handshake_is_refused(server: TestServer, method: str) -> None:
+    url = server.make_url(f"/v2/listen?{QUERY}")
+    async with ClientSession() as session, session.request(method, url) as response:
         assert response.status == 400
         assert "websocket" in response.headers["dg-error"]
 

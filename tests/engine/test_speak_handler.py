@@ -269,6 +269,12 @@ async def test_a_client_that_goes_away_stops_the_voice(server: TestServer, voice
         ("model=flux-haley-en&speed=2", "speed"),
         ("model=flux-haley-en&expressivity=9", "expressivity"),
         ("model=flux-haley-en&volume=9", "volume"),
+        ("model=flux-haley-en&model=flux-drew-en", "model"),
+        ("model=flux-haley-en&encoding=mulaw&encoding=alaw", "encoding"),
+        ("model=flux-haley-en&speed=", "speed"),
+        ("model=flux-haley-en&mip_opt_out=maybe", "mip_opt_out"),
+        ("model=flux-haley-en&container=wav", "container"),
+        ("model=flux-haley-en&encoding=linear16&bit_rate=48000", "bit_rate"),
     ],
 )
 async def test_a_bad_query_is_refused_by_name(server: TestServer, query: str, names: str) -> None:
@@ -309,6 +315,21 @@ async def test_rest_answers_with_a_wav_that_says_its_length(server: TestServer, 
     assert wav.duration_s == 0.5
 
 
+@pytest.mark.parametrize("encoding", ["mp3", "opus", "flac", "aac"])
+async def test_rest_refuses_what_would_need_an_encoder(server: TestServer, encoding: str) -> None:
+    query = f"/v1/speak?model=aura-2-thalia-en&encoding={encoding}"
+    status, headers, _ = await post(server, query, {"text": "Hello there."})
+    assert status == 400
+    assert "not supported by the local engine: linear16, mulaw, alaw" in headers["dg-error"]
+
+
+async def test_the_older_path_needs_no_model(server: TestServer) -> None:
+    """As the service: /v1/speak has a usual voice, /v2/speak has none."""
+    status, headers, _ = await post(server, "/v1/speak", {"text": "Hello there."})
+    assert (status, headers["dg-model-name"]) == (200, "aura-asteria-en")
+    assert (await post(server, "/v2/speak", {"text": "Hello there."}))[0] == 400
+
+
 async def test_rest_without_a_container_is_bare_audio(server: TestServer) -> None:
     query = "/v2/speak?model=flux-haley-en&encoding=mulaw&sample_rate=8000&container=none"
     status, headers, audio = await post(server, query, {"text": "Hello there."})
@@ -331,6 +352,16 @@ async def test_a_bad_body_is_refused(server: TestServer, body: object, status: i
     got, headers, _ = await post(server, "/v1/speak?model=aura-2-thalia-en", body)
     assert got == status
     assert headers["dg-error"]
+
+
+async def test_a_session_ends_after_its_longest_time() -> None:
+    engine = Engine(LoudnessEars(), Mouth(ToneVoices()), speak_session_s=0.2)
+    async with serving(make_app(engine)) as server, speaking(server) as client:
+        await client.speak("One. ")
+        assert (await client.until("Error"))["code"] == "NET-0003"
+        await client.rest()
+        assert client.ws.close_code == 1011
+    assert engine.speaking == 0
 
 
 async def test_where_nothing_can_speak_the_reason_is_told() -> None:

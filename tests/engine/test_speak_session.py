@@ -144,3 +144,12 @@ def test_whatever_comes_every_speech_begins_once_and_ends_once(steps: list[tuple
     assert speaker.open is None
     (total,) = speaker.session.closed()
     assert total["total_audio_duration_ms"] >= 0
+
+
+def test_nobody_has_heard_more_than_was_made() -> None:
+    """A claim beyond it counts as all of it; the next, true one is not refused for it."""
+    speaker = Speaker()
+    for text in ("One. ", "Two. "):
+        for step in (("speak", text), ("flush",), ("render",), ("interrupt", 99_000)):
+            speaker.do(step)
+    assert speaker.heard_ms == 500
