@@ -58,7 +58,10 @@ class Worker:
 def _step_back() -> None:
     """Lower the priority of this thread (Linux knows one per thread; elsewhere it would be the process's)."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        thread = threading.get_native_id()
+        # Only ever down: raising it back is not allowed to everybody.
+        if os.getpriority(os.PRIO_PROCESS, thread) < _NICENESS:
+            os.setpriority(os.PRIO_PROCESS, thread, _NICENESS)
 
 
 @dataclass(frozen=True, slots=True)
