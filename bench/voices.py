@@ -144,7 +144,7 @@ async def speak(voices: Voices, voice: str, text: str, result: Result) -> bytes:
 async def listen(models: HearingModels, audio: bytes) -> str:
     """What the engine understands, its own turns joined."""
     quiet = ulaw_to_linear16(b"\xff\x7f" * (RATE // 4))  # half a second before, two behind
-    events = await hear(models, quiet + audio + quiet * 4, FluxOptions(), real_time=False)
+    events = await hear(models, quiet + audio + quiet * 4, FluxOptions())
     return " ".join(event.text for event in events if event.name == "EndOfTurn")
 
 
