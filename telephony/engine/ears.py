@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from telephony.engine.heard import Block, HearingOptions
@@ -10,6 +10,9 @@ from telephony.engine.heard import Block, HearingOptions
 
 class EarLost(Exception):
     """The hearing of a stream broke down: the stream cannot go on, a new one can be opened."""
+
+    def __init__(self, reason: str = "the hearing worker crashed; a new stream can be opened") -> None:
+        super().__init__(reason)
 
 
 class Ear(Protocol):
@@ -29,6 +32,10 @@ class Ear(Protocol):
 
     def configure(self, options: HearingOptions) -> None:
         """New options, from the next block on."""
+        ...
+
+    def when_lost(self, tell: Callable[[], None]) -> None:
+        """Calls `tell` once the hearing has broken down, between two questions, too."""
         ...
 
     def close(self) -> None:

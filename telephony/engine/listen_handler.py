@@ -6,6 +6,7 @@ among the audio, and a client that sends faster than it can be heard is held up 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -92,22 +93,34 @@ class ListenStream:
 
     async def _serve(self) -> str:
         await self._send([self._session.connected()])
-        self._ear = await self._ears.open(self._session.hearing_options())
+        self._ear = ear = await self._ears.open(self._session.hearing_options())
+        try:
+            async with asyncio.timeout(None) as until_lost:
+                # Else a stream that waits for its client would learn of a crash with the next audio only.
+                ear.when_lost(lambda: until_lost.reschedule(0.0))
+                try:
+                    return await self._converse(ear)
+                finally:
+                    ear.when_lost(lambda: None)
+        except TimeoutError:
+            raise EarLost from None
+
+    async def _converse(self, ear: Ear) -> str:
         while True:
             data = await self._socket.receive()
             if isinstance(data, bytes):
-                await self._hear(self._ear, self._input.feed(data))
+                await self._hear(ear, self._input.feed(data))
                 continue
             match decode_client(data):
                 case Configure() as change:
                     await self._send(self._session.configure(change))
-                    self._ear.configure(self._session.hearing_options())
+                    ear.configure(self._session.hearing_options())
                 case ForceEndTurn():
-                    await self._send(self._session.force_end_turn(await self._ear.flush()))
-                    self._end_turn(self._ear)
+                    await self._send(self._session.force_end_turn(await ear.flush()))
+                    self._end_turn(ear)
                 case CloseStream():
-                    await self._hear(self._ear, self._input.flush())
-                    await self._send(self._session.close_stream(await self._ear.flush()))
+                    await self._hear(ear, self._input.flush())
+                    await self._send(self._session.close_stream(await ear.flush()))
                     await self._socket.close_without_code()
                     return "closed by CloseStream"
 

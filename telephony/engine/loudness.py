@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import audioop
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from telephony.engine.heard import BLOCK_S, Block, HeardWord, HearingOptions
 
@@ -54,6 +54,9 @@ class LoudnessEar:
     def configure(self, options: HearingOptions) -> None:
         """Thresholds are the session's; nothing here depends on them."""
         self.options = options
+
+    def when_lost(self, tell: Callable[[], None]) -> None:
+        """Nothing here can break down."""
 
     def close(self) -> None:
         """Nothing is held."""

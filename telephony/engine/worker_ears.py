@@ -7,7 +7,7 @@ import logging
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from telephony.engine import worker_pipe as pipe
 from telephony.engine.ears import Ear, EarLost
@@ -58,6 +58,10 @@ class WorkerEar:
         """New options, from the next block on."""
         self._worker.tell((self._number, pipe.CONFIGURE, options))
 
+    def when_lost(self, tell: Callable[[], None]) -> None:
+        """Calls `tell` when the worker is gone, at once where it is already."""
+        self._worker.watch(self._number, tell)
+
     def close(self) -> None:
         """The stream is over."""
         self._worker.drop(self._number)
@@ -75,6 +79,7 @@ class _Connection:
         self._writer = writer
         self._next = 1
         self._waiting: dict[int, asyncio.Future[list[Block]]] = {}
+        self._watching: dict[int, Callable[[], None]] = {}
 
     def open(self, options: HearingOptions) -> WorkerEar:
         number, self._next = self._next, self._next + 1
@@ -87,7 +92,7 @@ class _Connection:
 
     async def ask(self, message: pipe.Message) -> list[Block]:
         if not self.alive:
-            raise EarLost("the hearing worker is gone")
+            raise EarLost()
         answer: asyncio.Future[list[Block]] = asyncio.get_running_loop().create_future()
         self._waiting[message[0]] = answer
         self.tell(message)
@@ -101,7 +106,13 @@ class _Connection:
         finally:
             self._waiting.pop(message[0], None)
 
+    def watch(self, number: int, tell: Callable[[], None]) -> None:
+        if not self.alive:
+            tell()
+        self._watching[number] = tell
+
     def drop(self, number: int) -> None:
+        self._watching.pop(number, None)
         self.tell((number, pipe.CLOSE, None))
 
     def answered(self, message: pipe.Message) -> None:
@@ -118,7 +129,9 @@ class _Connection:
         self.alive = False
         for waiting in self._waiting.values():
             if not waiting.done():
-                waiting.set_exception(EarLost("the hearing worker crashed; a new stream can be opened"))
+                waiting.set_exception(EarLost())
+        for tell in list(self._watching.values()):
+            tell()
         self._writer.close()
 
     def kill(self) -> None:

@@ -63,6 +63,20 @@ async def test_a_crash_ends_its_streams_with_an_error_and_is_recovered(
         assert ears.worker_pid not in (None, first)
 
 
+async def test_a_stream_that_is_silent_learns_of_a_crash_at_once(
+    server: TestServer, ears: WorkerEars
+) -> None:
+    """No audio is needed to be told: a caller may be on hold."""
+    async with listening(server) as client:
+        await client.audio(silence(3))
+        await client.until("Update")
+        assert ears.worker_pid is not None
+        os.kill(ears.worker_pid, signal.SIGKILL)
+        (error,) = await client.rest()
+        assert isinstance(error, FatalError)
+        assert client.close_code == 1011
+
+
 async def test_noise_and_silence_start_no_turn(server: TestServer) -> None:
     async with listening(server) as client:
         await client.audio(noise(20) + silence(20))
