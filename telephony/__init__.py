@@ -6,7 +6,7 @@ reply/        3  what the caller said -> what we say: agents, the default script
 speak/        4  our words -> the caller's ear: phrases, the voice, pacing, what was heard
 
 conversation     one call: events in, commands out. PURE, with its parts:
-                 agent_side, caller_side, floor, scene, policy, timers; their words in events
+                 agent_side, caller_side, keys, floor, scene, policy, timers; their words in events
 call             one call: a TaskGroup around one conversation; speaking is its voice
 record/          the call afterwards: tape, account of its turns, store
 rehearsal        a whole conversation on virtual time, for tests and benches
@@ -14,7 +14,7 @@ rehearsal        a whole conversation on virtual time, for tests and benches
 audio            mu-law, linear16, framing; with resampling, leveler, wav
 serve, app       the server's life, and its routes; line, opening and services put it together
 api, routes      the API for programs; who answers which number (routes_file reads it)
-shared, seats    what processes share: tokens, seats, resumes, caps
+shared, seats    what processes share: tokens, seats, resumes, caps; warm: speech that is connected early
 dialling         outbound calls, under dial_policy
 twiml_files      what Twilio is told, from twiml/
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from telephony.services import Services, open_services
 from telephony.shared import SharedFailure, SqliteShared
 from telephony.speak.deepgram import VoiceClient
 from telephony.speak.phrase_memory import PhraseMemory
+from telephony.warm import WarmCalls
 
 
 class Records:
@@ -79,8 +81,15 @@ async def _answer_with(services: Services, line: Line, stack: AsyncExitStack) ->
     routes = (*line.routes.routes, line.routes.default)
     ways = {route.name: await _way(services, route, stack) for route in routes}
 
+    def way_of(about: Mapping[str, str]) -> Services:
+        return ways.get(about.get("route", ""), ways[""])
+
+    warm = WarmCalls(way_of)
+    stack.push_async_callback(warm.close)
+    line.prewarm, line.forget = warm.prewarm, warm.forget
+
     async def answer(socket: web.WebSocketResponse, stream: ServerStream, started: Started) -> None:
-        way = ways.get(started.parameters.get("route", ""), ways[""])
+        way = warm.take(started.call_sid) or way_of(started.parameters)
         dial_id = started.parameters.get("dial")
         asked = await line.shared.get(f"dial:{dial_id}") if dial_id else None
         if asked and asked["say"]:

@@ -3,81 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from aiohttp import web
 
-from telephony.app import make_app
 from telephony.carrier.after import Next, Then
 from telephony.carrier.call_report import CallResult
-from telephony.carrier.caller import RecordingCaller
-from telephony.carrier.simulator import CallOptions, place_call
-from telephony.config import Settings
 from telephony.dialling import DialRequest
-from telephony.line import Line
-from telephony.opening import open_line
-from telephony.standins.flux import FluxStandIn
-from telephony.standins.scripts import Cycle
-from telephony.standins.speak import SpeakStandIn
 from telephony.standins.twilio_rest import Call
 from tests.flow_agents import PERSON
+from tests.real_line import HERE, Running, running, said, verbs
 from tests.rest_account import Account, rest_account
 from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL, until
-
-SILENCE = b"\xff"
-CALL_S = 25.0
-HERE = ("CAFE", "+14155550100")
-
-
-@dataclass
-class Running:
-    """A public server, and calls to it."""
-
-    line: Line
-    url: str
-    stack: AsyncExitStack
-
-    async def call(self, seconds: float = CALL_S, **options: Any) -> CallResult:
-        """A caller who listens for a while; what the stand-in hears does not depend on it."""
-        caller = RecordingCaller(SILENCE * int(seconds * 8000), hang_up_after_s=0.5)
-        given = CallOptions(server=self.url, auth_token=AUTH_TOKEN, public_url=PUBLIC_URL, api_key="key-one")
-        return await place_call(caller, replace(given, **options))
-
-
-@asynccontextmanager
-async def running(folder: Path, **environ: str) -> AsyncIterator[Running]:
-    async with AsyncExitStack() as stack:
-        flux, voice = (
-            FluxStandIn(lambda options: Cycle(texts=("hello", "hello"))),
-            SpeakStandIn(lambda text: 0.3),
-        )
-        await flux.start(0, voice)
-        stack.push_async_callback(flux.close)
-        given = {"TWILIO_AUTH_TOKEN": AUTH_TOKEN, "PUBLIC_URL": PUBLIC_URL, "API_KEYS": "key-one"}
-        given |= {"DATA_DIR": str(folder), "DEEPGRAM_URL": flux.url, "EAGER": "off", "DIAL_FROM": HERE[1]}
-        line, records = await open_line(Settings.load({**given, **environ}), stack)
-        runner = web.AppRunner(make_app(line, records), access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        yield Running(line, f"http://127.0.0.1:{runner.addresses[0][1]}", stack)
-
-
-def verbs(result: CallResult) -> list[str]:
-    return [verb["verb"] for verb in result.verbs]
-
-
-def said(result: CallResult) -> str:
-    """What the agent said in the call's last stream."""
-    turns = (result.record or {}).get("turns", [])
-    return " ".join(turn["agent"]["text"] for turn in turns if turn.get("agent"))
 
 
 async def test_a_transfer_without_rest(tmp_path: Path) -> None:
@@ -99,7 +38,7 @@ async def test_a_failed_transfer_comes_back_to_the_same_conversation(tmp_path: P
 
 async def by_rest(server: Running, account: Account, **options: Any) -> CallResult:
     """A call that the account knows: what REST asks of it, happens."""
-    call = Call("CA" + "7" * 32, {"To": [HERE[1]], "From": ["+14155550123"]}, "in-progress")
+    call = Call("CA" + "7" * 32, {"To": [HERE], "From": ["+14155550123"]}, "in-progress")
     account.standin.calls[call.sid] = call
     orders: asyncio.Queue[str] = asyncio.Queue()
     ordering = asyncio.create_task(obey(call, orders))
@@ -206,9 +145,6 @@ async def test_each_number_has_its_route(tmp_path: Path) -> None:
         )
     assert said(desk).startswith("Desk here.") and said(other).startswith("Hi.")
     assert blocked.ended_by == "refused" and verbs(blocked) == ["Reject"]
-
-
-Dialled = Callable[[Call], Any]
 
 
 async def dialled(folder: Path, answered_by: str, **request: Any) -> tuple[CallResult, dict[str, Any]]:

@@ -91,10 +91,12 @@ async def after(request: web.Request) -> web.Response:
     log.info("call %s: goes on with %s", call_sid, word.then if word else answer.template)
     if answer.ends:
         await line.call_ended(call_sid)
-    elif answer.connects:
-        await line.seats.expect(call_sid, returning=True)
     route = await line.route_of(call_sid)
-    return _twiml(request, call_sid, answer, _about(form, route), route.language)
+    about = _about(form, route)
+    if answer.connects:
+        await line.seats.expect(call_sid, returning=True)
+        line.expect_stream(call_sid, about)
+    return _twiml(request, call_sid, answer, about, route.language)
 
 
 async def status(request: web.Request) -> web.Response:

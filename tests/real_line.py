@@ -1,0 +1,73 @@
+"""The whole server in the test's own process, with stand-ins for speech, and pretend calls to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from telephony.app import make_app
+from telephony.carrier.call_report import CallResult
+from telephony.carrier.caller import RecordingCaller
+from telephony.carrier.simulator import CallOptions, place_call
+from telephony.config import Settings
+from telephony.line import Line
+from telephony.opening import open_line
+from telephony.standins.flux import FluxStandIn
+from telephony.standins.scripts import Cycle
+from telephony.standins.speak import SpeakStandIn
+from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL
+
+SILENCE = b"\xff"
+CALL_S = 25.0
+HERE = "+14155550100"
+
+
+@dataclass
+class Running:
+    """A public server, and calls to it."""
+
+    line: Line
+    url: str
+    flux: FluxStandIn
+    voice: SpeakStandIn
+
+    async def call(self, seconds: float = CALL_S, **options: Any) -> CallResult:
+        """A caller who listens for a while; what the stand-in hears does not depend on it."""
+        caller = RecordingCaller(SILENCE * int(seconds * 8000), hang_up_after_s=0.5)
+        given = CallOptions(server=self.url, auth_token=AUTH_TOKEN, public_url=PUBLIC_URL, api_key="key-one")
+        return await place_call(caller, replace(given, **options))
+
+
+@asynccontextmanager
+async def running(folder: Path, **environ: str) -> AsyncIterator[Running]:
+    async with AsyncExitStack() as stack:
+        flux, voice = (
+            FluxStandIn(lambda options: Cycle(texts=("hello", "hello"))),
+            SpeakStandIn(lambda text: 0.3),
+        )
+        await flux.start(0, voice)
+        stack.push_async_callback(flux.close)
+        given = {"TWILIO_AUTH_TOKEN": AUTH_TOKEN, "PUBLIC_URL": PUBLIC_URL, "API_KEYS": "key-one"}
+        given |= {"DATA_DIR": str(folder), "DEEPGRAM_URL": flux.url, "EAGER": "off", "DIAL_FROM": HERE}
+        line, records = await open_line(Settings.load({**given, **environ}), stack)
+        runner = web.AppRunner(make_app(line, records), access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield Running(line, f"http://127.0.0.1:{runner.addresses[0][1]}", flux, voice)
+
+
+def verbs(result: CallResult) -> list[str]:
+    return [verb["verb"] for verb in result.verbs]
+
+
+def said(result: CallResult) -> str:
+    """What the agent said in the call's last stream."""
+    turns = (result.record or {}).get("turns", [])
+    return " ".join(turn["agent"]["text"] for turn in turns if turn.get("agent"))
