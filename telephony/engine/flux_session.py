@@ -11,6 +11,7 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from telephony.engine.heard import Block, HeardWord, HearingOptions
+from telephony.engine.masking import masked
 from telephony.errors import LocalProtocolError
 from telephony.listen.flux import (
     EAGER_END_OF_TURN,
@@ -97,7 +98,7 @@ class FluxSession:
 
     def block(self, block: Block) -> list[ServerMessage]:
         """Another 80 ms were heard."""
-        self._take(block)
+        block = self._take(block)
         out = [*self._changes(block), *self._endings(block)]
         # A change of state takes the place of the Update (deepgram docs, "state").
         if not out and block.audio_end_s - self._told_s > UPDATE_EVERY_S - 1e-6:
@@ -161,8 +162,16 @@ class FluxSession:
             return self._last
         if self.phase is not Phase.READY and not (block.in_turn and block.text):
             raise LocalProtocolError("the hearing dropped a turn that had begun")
-        self._last = block
+        self._last = block = self._shown(block)
         return block
+
+    def _shown(self, block: Block) -> Block:
+        """The block as the client wants to see it."""
+        options = self.options
+        if not (options.redact or options.profanity_filter) or not block.words:
+            return block
+        words = masked(block.words, options.redact, bool(options.profanity_filter))
+        return replace(block, words=words, text=" ".join(word.word for word in words))
 
     def _changes(self, block: Block) -> list[ServerMessage]:
         """StartOfTurn, or TurnResumed where the Eager's text does not hold any more."""

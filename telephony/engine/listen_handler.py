@@ -155,5 +155,3 @@ class ListenStream:
         options = self._session.options
         if options.model == MULTILINGUAL:
             log.info("listen %s: %s is heard as English", self._session.request_id, MULTILINGUAL)
-        if options.redact or options.profanity_filter:
-            log.info("listen %s: redact and profanity_filter are ignored", self._session.request_id)
