@@ -6,7 +6,8 @@ reply/        3  what the caller said -> what we say: agents, the default script
 speak/        4  our words -> the caller's ear: phrases, the voice, pacing, what was heard
 
 conversation     one call: events in, commands out. PURE, with its parts:
-                 agent_side, caller_side, keys, floor, scene, policy, timers; their words in events
+                 agent_side (drafts), caller_side (keys), floor, scene, policy, timers;
+                 their words in events
 call             one call: a TaskGroup around one conversation; speaking is its voice
 record/          the call afterwards: tape, account of its turns, store
 rehearsal        a whole conversation on virtual time, for tests and benches

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from telephony import events as ev
+from telephony.drafts import Drafts
 from telephony.floor import Kind, Reply, Stage
 from telephony.policy import GOODBYE_S, VOICE_FAILURES
 from telephony.record.turns import TurnRecord
 from telephony.reply.agent import Expect, HangUp, Line, Transfer, Turn, Wait
 from telephony.scene import Scene
+from telephony.speak.position import LOST_MARK_S
 
 TOO_MANY_REQUESTS = 429
 WAITING_TIMERS = ("filler", "bridge", "give up")
@@ -23,15 +25,17 @@ class AgentSide:
         self.turn_count = 0
         self.unanswered: list[str] = []
         """What the caller said that will be answered together with what comes next."""
+        self._unanswered_digits = ""
+        """What the caller keyed in, likewise."""
         self.kept: list[tuple[str, TurnRecord]] = []
         """What the caller said while we could not be interrupted: answered after it."""
         self._scene = scene
-        self._draft: Reply | None = None
+        self._drafts = Drafts(scene)
+        self.drop_draft = self._drafts.drop
         self._answer: Reply | None = None
         """The accepted answer of which nothing was sent yet."""
         self._waiting = False
         self._voice_failures = 0
-        self._wasted: dict[str, int] = {}
 
     # ---- answering
 
@@ -42,30 +46,24 @@ class AgentSide:
         scene.question = None
         self._waiting = False
         merged = " ".join([*self.unanswered, text]).strip()
+        digits = self._unanswered_digits + (digits or "") or None
         self.unanswered.clear()
-        reply = self._take_draft(merged, record, digits)
+        self._unanswered_digits = ""
+        reply = None
+        if digits is None:
+            reply = self._drafts.take(merged, record)
         if reply is None:
+            self.drop_draft("the words changed")
             reply = self._start(merged, scene.account.history, scene.notes, digits=digits)
         self.turn_count += 1
         reply.record = record
-        record.wasted, self._wasted = self._wasted, {}
+        reply.digits = digits or ""
+        record.wasted = self._drafts.wasted()
         if merged:
             scene.account.add_line(Line("caller", merged, merged))
         scene.floor.enqueue(reply)
         self._release(reply)
         self._await(reply)
-
-    def _take_draft(self, text: str, record: TurnRecord, digits: str | None) -> Reply | None:
-        """The draft, if it answers exactly these words."""
-        draft = self._draft
-        if draft is None or draft.turn_text != text or digits is not None:
-            self.drop_draft("the words changed")
-            return None
-        self._draft = None
-        if record.caller is not None and record.caller.eager_at is not None:
-            record.saved_ms = round((self._scene.now - record.caller.eager_at) * 1000)
-        self._scene.commands.append(ev.ReleaseReply(draft.number))
-        return draft
 
     def start_draft(self, text: str) -> None:
         """A draft is made as if the turn ended here; an answer not yet heard would then be given up."""
@@ -78,16 +76,7 @@ class AgentSide:
                 texts.append(reply.turn_text)
                 history = [line for line in history if line.text != reply.turn_text]
                 notes = notes if reply.notes_before is None else reply.notes_before
-        self._draft = self._start(" ".join([*texts, text]), history, notes, draft=True)
-
-    def drop_draft(self, reason: str) -> None:
-        """Give the draft up, if there is one; what it cost is counted."""
-        draft, self._draft = self._draft, None
-        if draft is not None:
-            self._wasted["drafts"] = self._wasted.get("drafts", 0) + 1
-            self._wasted["characters"] = self._wasted.get("characters", 0) + len(draft.text)
-            self._scene.floor.discard(draft, self._scene.now, reason)
-            self._scene.ledger.forget(draft.number)
+        self._drafts.begin(self._start(" ".join([*texts, text]), history, notes, draft=True))
 
     def _start(
         self,
@@ -99,7 +88,9 @@ class AgentSide:
         digits: str | None = None,
     ) -> Reply:
         stage = Stage.DRAFT if draft else Stage.WAITING
-        reply = self._scene.floor.new(Kind.ANSWER, turn_text=text, stage=stage)
+        reply = self._scene.floor.new(
+            Kind.ANSWER, turn_text=text, stage=stage, drafted=draft, began_at=self._scene.now
+        )
         turn = Turn(text, self.turn_count, tuple(history), digits, self._scene.info)
         self._scene.commands.append(ev.StartReply(reply.number, turn, dict(notes), draft))
         return reply
@@ -127,8 +118,12 @@ class AgentSide:
         """The answer is late: say something meanwhile."""
         scene = self._scene
         pending = self._answer is not None and self._answer in scene.floor.queue
-        if line and pending and not scene.floor.held and scene.speaking is None:
+        if not pending:
+            return
+        if line and not scene.floor.held and scene.speaking is None:
             self.say(Kind.FILLER, line, first=True)
+        if "bridge" not in scene.timers:
+            scene.timers.set("filler", scene.now + scene.policy.filler_again_s)
 
     def give_up_answer(self) -> None:
         """The answer has not come in all this time: ask again."""
@@ -159,7 +154,10 @@ class AgentSide:
         if head is None or scene.floor.held:
             return True
         in_the_ear = head.stage in (Stage.SPEAKING, Stage.SENT)
-        return not in_the_ear or (scene.policy.barge_in != "off" and head.interruptible)
+        if not in_the_ear:
+            # An answer of which nothing was heard is made anew with what is being said; a notice is not.
+            return head.interruptible or head.kind is Kind.ANSWER
+        return scene.policy.barge_in != "off" and head.interruptible
 
     def go_on(self) -> None:
         """The hold is over: what was held goes on, and what waits for it goes on waiting."""
@@ -189,12 +187,13 @@ class AgentSide:
         for reply in scene.floor.cut(scene.now, reason):
             if reply.kind is Kind.ANSWER and self._unheard(reply):
                 # Its question will be answered together with the caller's next words.
+                self._unanswered_digits += reply.digits
                 if reply.turn_text:
                     self.unanswered.append(reply.turn_text)
                     scene.account.take_back(reply.turn_text)
                 if reply.notes_before is not None:
                     scene.notes = reply.notes_before
-            scene.account.settle(reply, scene.now, interrupted=True)
+            scene.settle(reply, interrupted=True)
         self._answer = None
         scene.timers.clear("hold", "go on", *WAITING_TIMERS, "heard", "goodbye")
 
@@ -266,7 +265,8 @@ class AgentSide:
         self._voice_failures += 1
         if self._voice_failures >= VOICE_FAILURES:
             scene.end_call("the voice failed")
-        elif reply.kind is Kind.ANSWER and scene.ledger.available(reply.number) == 0:
+        elif reply.kind in (Kind.ANSWER, Kind.GREETING) and reply.complete and not reply.ends_call:
+            # What could not be spoken may have been the question: silence would be left.
             self._ask_again(reply, reply.problem)
 
     def on_voice_down(self, event: ev.VoiceDown) -> None:
@@ -282,6 +282,15 @@ class AgentSide:
         if reply is not None:
             scene.account.sent(reply, scene.now)
             self._came(reply)
+            self._drafts.sounded(reply)
+
+    def goodbye_overdue(self) -> None:
+        """A goodbye must be over by now, unless it is a long one that is still being said."""
+        scene = self._scene
+        if scene.ledger.play_end > scene.now - LOST_MARK_S and not scene.floor.held:
+            scene.timers.set("goodbye", scene.ledger.play_end + LOST_MARK_S + 1.0)
+            return
+        scene.end_call("the goodbye was not heard in time")
 
     def _came(self, reply: Reply) -> None:
         if reply is self._answer:
@@ -316,7 +325,7 @@ class AgentSide:
         """Feed what is due, and act on what was heard to its end."""
         scene = self._scene
         for reply in scene.floor.advance(scene.now):
-            scene.account.settle(reply, scene.now, interrupted=False)
+            scene.settle(reply, interrupted=False)
             self._heard_out(reply)
             if scene.over:
                 return

@@ -1,4 +1,4 @@
-"""The caller's half of a conversation: turns, interruptions, murmurs, keys, listening that fails. PURE."""
+"""The caller's half of a conversation: turns, interruptions, murmurs, echoes, listening that fails. PURE."""
 
 from __future__ import annotations
 
@@ -6,28 +6,34 @@ from collections.abc import Callable
 
 from telephony import events as ev
 from telephony.agent_side import AgentSide
+from telephony.events import PHONE_RATE
 from telephony.floor import Kind, Reply
-from telephony.listen.murmur import is_echo, is_farewell, is_murmur
+from telephony.keys import Keys
+from telephony.listen.echo import LATEST_S, TimedWord, alternatives, is_echo, may_be_echo, timed
+from telephony.listen.murmur import is_farewell, is_murmur
 from telephony.listen.turns import CallerTurns, TurnEvent, TurnKind
 from telephony.policy import FORCED_END_S
 from telephony.record.turns import CallerPart
 from telephony.reply.agent import HangUp
 from telephony.scene import CallerSpeaking, Scene
 
-LONGEST_ENTRY = 64
-"""Keys pressed in one go; the newest are kept."""
+ONSET_S = 0.6
+"""Flux tells of a turn about so long after its first sound."""
+QUESTION_S = 4.0
+"""A murmur this soon after a question mark was heard answers it."""
+LAST_WORDS = 3
+"""A murmur this near before a question's end answers it too."""
+OUR_ECHO = "our own echo"
 
 
 class CallerSide:
     """What the caller says and does, and what it means while we speak."""
 
-    def __init__(self, scene: Scene, agent: AgentSide) -> None:
+    def __init__(self, scene: Scene, agent: AgentSide, keys: Keys) -> None:
         self._scene = scene
         self._agent = agent
+        self._keys = keys
         self._turns = CallerTurns()
-        self._digits = ""
-        self._pressed: list[float] = []
-        """When the first and the last key of this entry were pressed."""
         self._on_turn: dict[TurnKind, Callable[[TurnEvent], None]] = {
             TurnKind.STARTED: self._started,
             TurnKind.UPDATED: self._updated,
@@ -48,17 +54,29 @@ class CallerSide:
 
     def _started(self, turn: TurnEvent) -> None:
         scene = self._scene
-        scene.speaking = CallerSpeaking(turn.turn, scene.now, turn.text)
+        speaking = scene.speaking = CallerSpeaking(turn, scene.now, turn.audio_end)
         scene.timers.clear("silence", "go on", "filler", "bridge", "give up", "goodbye")
         self._watch_turn()
         if scene.floor.head is None:
             return
-        if not self._agent.may_interrupt():
-            scene.decide("not held", "an utterance that is not to be interrupted")
+        why_not = self._why_not_hold(turn)
+        if why_not:
+            speaking.let_go = True
+            scene.decide("not held", why_not)
+            self._agent.resume_waiting()
         elif scene.policy.barge_in == "immediate":
             self._agent.cut("the caller speaks")
         else:
             self._hold("the caller speaks")
+
+    def _why_not_hold(self, turn: TurnEvent) -> str:
+        if not self._agent.may_interrupt():
+            return "an utterance that is not to be interrupted"
+        if self._keys.sounding():
+            return "a key's tone"
+        if may_be_echo(self._caller_words(turn), self._scene.own_words()):
+            return "perhaps our own echo"
+        return ""
 
     def _watch_turn(self) -> None:
         self._scene.timers.set("stuck", self._scene.now + self._scene.thresholds.stuck_after_s())
@@ -75,38 +93,47 @@ class CallerSide:
         speaking = scene.speaking
         if speaking is None:
             return
-        if turn.text != speaking.text:
-            speaking.text = turn.text
+        if turn.text != speaking.latest.text:
+            speaking.new_word_audio = turn.audio_end
             self._watch_turn()
             if scene.floor.held:
                 scene.timers.set("hold", scene.now + scene.policy.hold_s)
+        speaking.latest = turn
         silence = turn.audio_end - turn.speech_end if turn.speech_end is not None else 0.0
-        murmur = self._asks_nothing(turn.text)
-        if scene.floor.held and murmur and silence >= scene.policy.early_quiet_s:
-            speaking.gone_on = True
-            scene.decide("go on", "a murmur, then silence")
-            self._agent.go_on()
-        elif speaking.gone_on and not murmur and scene.floor.head and self._agent.may_interrupt():
-            speaking.gone_on = False
-            self._hold("the murmur became words")
+        if scene.floor.head is not None:
+            self._weigh(speaking, turn, silence)
         if silence >= scene.policy.monologue_pause_s:
             self._acknowledge_monologue(speaking)
+
+    def _weigh(self, speaking: CallerSpeaking, turn: TurnEvent, silence: float) -> None:
+        """More was heard of a turn while we have something to say: hold, or go on?"""
+        scene = self._scene
+        nothing = self._asks_nothing(turn)
+        if scene.floor.held:
+            if nothing and (nothing == OUR_ECHO or silence >= scene.policy.early_quiet_s):
+                speaking.let_go = True
+                scene.decide("go on", f"{nothing}, then silence" if nothing != OUR_ECHO else nothing)
+                self._agent.go_on()
+        elif speaking.let_go and not nothing and not self._why_not_hold(turn):
+            speaking.let_go = False
+            self._hold("it became words")
 
     def _acknowledge_monologue(self, speaking: CallerSpeaking) -> None:
         scene = self._scene
         long = scene.now - speaking.since >= scene.policy.monologue_s
         if long and not speaking.acknowledged and scene.floor.head is None:
             speaking.acknowledged = True
+            scene.decide("acknowledge", "a long turn, at a pause")
             self._agent.acknowledge()
 
     def _eager(self, turn: TurnEvent) -> None:
         scene = self._scene
         if scene.speaking is None:
             return
-        scene.speaking.text = turn.text
+        scene.speaking.latest = turn
         scene.speaking.eager_at = scene.now
-        drafts = scene.policy.eager != "off" and self._agent.may_interrupt()
-        if drafts and not self._asks_nothing(turn.text):
+        drafts = scene.policy.eager != "off" and self._agent.may_interrupt() and not self._keys.collecting
+        if drafts and not self._asks_nothing(turn):
             self._agent.start_draft(turn.text)
 
     def _resumed(self, turn: TurnEvent) -> None:
@@ -117,20 +144,27 @@ class CallerSide:
 
     def _ended(self, turn: TurnEvent) -> None:
         scene = self._scene
+        nothing = "the keys' own sound" if self._keys.made(turn) else self._asks_nothing(turn)
         speaking, scene.speaking = scene.speaking, None
         scene.timers.clear("hold", "stuck", "dead")
         caller = self._part(turn, speaking)
-        if self._asks_nothing(turn.text):
-            self._murmured(caller)
+        if nothing:
+            self._asked_nothing(caller, nothing)
+            self._keys.answer()
             return
         scene.prompts.silence_step = 0
-        if not self._agent.may_interrupt():
-            self._agent.kept.append((turn.text, scene.account.caller_turn(caller)))
+        record = scene.account.caller_turn(caller)
+        if self._keys.collecting:
+            self._agent.unanswered.append(turn.text)
+            self._agent.drop_draft("answered with the keys")
+            scene.decide("kept", "answered with the keys that are being pressed")
+        elif not self._agent.may_interrupt():
+            self._agent.kept.append((turn.text, record))
             scene.decide("kept", "answered after the utterance")
             self._agent.drop_draft("answered later")
-            return
-        self._agent.cut("the caller said something")
-        self._agent.answer(turn.text, scene.account.caller_turn(caller))
+        else:
+            self._agent.cut("the caller said something")
+            self._agent.answer(turn.text, record, self._keys.take())
 
     def _part(self, turn: TurnEvent, speaking: CallerSpeaking | None) -> CallerPart:
         return CallerPart(
@@ -145,91 +179,99 @@ class CallerSide:
 
     # ---- murmurs and echoes
 
-    def _murmured(self, caller: CallerPart) -> None:
-        """Words that ask for nothing: what we said goes on once the caller was silent for a moment."""
+    def _asked_nothing(self, caller: CallerPart, why: str) -> None:
+        """Words that want no answer: what we said goes on once the caller was silent for a moment."""
         scene = self._scene
-        self._agent.drop_draft("a murmur")
+        self._agent.drop_draft(why)
         scene.account.caller_turn(caller)
-        scene.decide("go on", "a murmur, or our own echo")
+        scene.decide("go on", why)
         if scene.floor.held:
             silence = (caller.eot_audio or 0.0) - (caller.end_audio or 0.0)
             scene.timers.set("go on", scene.now + max(0.0, scene.policy.quiet_s - silence))
         else:
             self._agent.resume_waiting()
 
-    def _asks_nothing(self, text: str) -> bool:
-        """Whether these words, while we speak, want no answer: a murmur in mid-utterance, or our own echo."""
+    def _asks_nothing(self, turn: TurnEvent) -> str:
+        """Why these words want no answer: a murmur in mid-utterance, or our own echo; empty if they do."""
         scene = self._scene
         head = scene.floor.head
+        if is_echo(self._caller_words(turn), self._words_that_echo(), self._offered()):
+            return OUR_ECHO
         if head is None:
-            return False
-        said = [line.text for line in scene.account.history[-2:] if line.who == "agent"]
-        options = head.question.options if head.question else ()
-        if scene.ledger.first_sent_at(head.number) is not None:
-            said.append(head.text)
-        if is_echo(text, said, options):
-            return True
+            return ""
         if head.ends_call:
-            return is_farewell(text)
-        return is_murmur(text) and not self._question_heard(head)
+            return "a goodbye in return" if is_farewell(turn.text) else ""
+        if is_murmur(turn.text) and not self._question_open(head):
+            return "a murmur"
+        return ""
 
-    def _question_heard(self, head: Reply) -> bool:
-        """Whether the caller heard us ask something, or nearly all of it: then a murmur is an answer."""
+    def _caller_words(self, turn: TurnEvent) -> list[TimedWord]:
+        clock = self._scene.account.clock
+        words: list[TimedWord] = []
+        for word in turn.words:
+            words += timed(word.word, None if word.start is None else clock.when(word.start))
+        return words or timed(turn.text, None)
+
+    def _words_that_echo(self) -> list[TimedWord]:
+        """Our words whose sound could be back in this turn."""
         scene = self._scene
+        began = scene.speaking.since if scene.speaking else scene.now
+        return [word for word in scene.own_words() if word.at is None or word.at > began - ONSET_S - LATEST_S]
+
+    def _offered(self) -> list[str]:
+        """What the caller was given to choose from, by the agent's word or by the question's own words."""
+        scene = self._scene
+        head = scene.floor.head
+        texts = [line.text for line in scene.account.history[-2:] if line.who == "agent"]
+        questions = [scene.question]
+        if head is not None:
+            texts.append(head.text)
+            questions.append(head.question)
+        options = [option for question in questions if question for option in question.options]
+        return options + [option for text in texts for option in alternatives(text)]
+
+    def _question_open(self, head: Reply) -> bool:
+        """Whether the caller has something to say yes to: asked before, just now, or but for a few words."""
+        scene = self._scene
+        if scene.question is not None:
+            return True
         heard = scene.ledger.heard(head.number, scene.now).samples
         words = scene.ledger.words(head.number, scene.now)
-        unheard = [w.text for w in words if w.end > heard]
-        asked = any(w.text.endswith("?") for w in words if w.end <= heard)
-        return heard > 0 and (asked or (len(unheard) <= 3 and any(w.endswith("?") for w in unheard)))
+        asked = [word.end for word in words if word.text.endswith("?") and word.end <= heard]
+        if asked and heard - asked[-1] <= QUESTION_S * PHONE_RATE:
+            return True
+        unheard = [word.text for word in words if word.end > heard]
+        asks = head.question is not None or any(text.endswith("?") for text in unheard)
+        return 0 < heard and len(unheard) <= LAST_WORDS and asks
 
     def hold_expired(self) -> None:
         """Nothing new followed: noise lets us go on, words have the floor for as long as the turn lasts."""
         scene = self._scene
         speaking = scene.speaking
-        if speaking is not None and speaking.text and not self._asks_nothing(speaking.text):
+        if speaking is not None and not self._asks_nothing(speaking.latest):
             return
         if speaking is not None:
-            speaking.gone_on = True
+            speaking.let_go = True
         scene.decide("go on", "nothing followed")
         self._agent.go_on()
-
-    # ---- keys
-
-    def on_dtmf(self, event: ev.DtmfPressed) -> None:
-        scene = self._scene
-        scene.timers.clear("silence")
-        if self._agent.may_interrupt():
-            self._agent.cut("a key was pressed")
-        if event.digit == "#" and self._digits:
-            scene.timers.clear("digits")
-            self.digits_done()
-            return
-        self._pressed = [*self._pressed[:1], scene.now]
-        self._digits = (self._digits + event.digit)[-LONGEST_ENTRY:]
-        asked = scene.question is not None and scene.question.kind == "digits"
-        patience = scene.policy.dtmf_gap_s if asked else scene.policy.single_key_s
-        scene.timers.set("digits", scene.now + patience)
-
-    def digits_done(self) -> None:
-        """The keys pressed so far are an entry."""
-        scene = self._scene
-        digits, self._digits = self._digits, ""
-        if scene.speaking is not None:
-            scene.commands.append(ev.EndTurn("keys were pressed"))
-        scene.prompts.silence_step = 0
-        clock, pressed, self._pressed = scene.account.clock, self._pressed or [scene.now], []
-        entry = CallerPart("", clock.at(pressed[0]), clock.at(pressed[-1]), clock.at(scene.now), scene.now)
-        entry.digits = True
-        record = scene.account.caller_turn(entry)
-        self._agent.answer("", record, digits)
 
     # ---- listening that fails
 
     def turn_stuck(self) -> None:
-        """The turn should have ended long ago: make Flux end it."""
-        if self._scene.speaking is not None:
-            self._scene.commands.append(ev.EndTurn("the turn does not end"))
-            self._scene.timers.set("dead", self._scene.now + FORCED_END_S)
+        """The turn should have ended long ago, in seconds of its own sound: make Flux end it."""
+        scene = self._scene
+        speaking = scene.speaking
+        if speaking is None:
+            return
+        heard_s = speaking.latest.audio_end - speaking.new_word_audio
+        missing = scene.thresholds.stuck_after_s() - heard_s
+        if heard_s > 0 and missing > 0 and not speaking.waited_for:
+            # The line stood still: less was heard of the caller than time has passed.
+            speaking.waited_for = True
+            scene.timers.set("stuck", scene.now + missing)
+            return
+        scene.commands.append(ev.EndTurn("the turn does not end"))
+        scene.timers.set("dead", scene.now + FORCED_END_S)
 
     def listening_dead(self) -> None:
         """Not even a forced end came: the socket is dead. We ask again rather than leave dead air."""

@@ -15,9 +15,12 @@ from telephony import events as ev
 from telephony.agent_side import AgentSide
 from telephony.caller_side import CallerSide
 from telephony.floor import Kind
+from telephony.keys import Keys
 from telephony.policy import Policy
 from telephony.reply.agent import CallInfo, Expect, HangUp, Line, Manners, Transfer
 from telephony.scene import Scene
+
+WARN_AGAIN_S = 0.5
 
 
 class Phase(Enum):
@@ -34,7 +37,8 @@ class Conversation:
     def __init__(self, manners: Manners, policy: Policy) -> None:
         scene = self._scene = Scene(manners, policy)
         agent = self._agent = AgentSide(scene)
-        caller = self._caller = CallerSide(scene, agent)
+        keys = Keys(scene, agent)
+        caller = CallerSide(scene, agent, keys)
         self._begun = False
         self._on: dict[type, Callable[[Any], None]] = {
             ev.CallStarted: self._started,
@@ -42,7 +46,7 @@ class Conversation:
             ev.CallStopped: lambda event: scene.close(event.reason),
             ev.OperatorSaid: self._operator,
             ev.TurnHeard: caller.on_turn,
-            ev.DtmfPressed: caller.on_dtmf,
+            ev.DtmfPressed: keys.on_dtmf,
             ev.ListenUp: caller.on_listen_up,
             ev.ListenDown: caller.on_listen_down,
             ev.ReplyText: agent.on_text,
@@ -69,10 +73,11 @@ class Conversation:
             "stuck": caller.turn_stuck,
             "dead": caller.listening_dead,
             "unheard": caller.listening_missing,
-            "digits": caller.digits_done,
+            "digits": keys.done,
+            "keyed": keys.answer,
             "warning": self._warn_of_length,
             "length": self._too_long,
-            "goodbye": lambda: scene.end_call("the goodbye was not heard in time"),
+            "goodbye": agent.goodbye_overdue,
             "heard": lambda: None,
         }
         self.ledger = scene.ledger
@@ -186,8 +191,12 @@ class Conversation:
         self._agent.say(Kind.NOTICE, event.say, actions)
 
     def _warn_of_length(self) -> None:
-        if self._scene.manners.warning:
-            self._agent.say(Kind.NOTICE, self._scene.manners.warning)
+        """When nobody is in mid-sentence; it would be lost, or talk over the caller."""
+        scene = self._scene
+        if scene.speaking is not None or scene.floor.held:
+            scene.timers.set("warning", scene.now + WARN_AGAIN_S)
+        elif scene.manners.warning:
+            self._agent.say(Kind.NOTICE, scene.manners.warning)
 
     def _too_long(self) -> None:
         reason = "the call's greatest length"

@@ -55,6 +55,12 @@ class Reply:
     stage: Stage = Stage.WAITING
     turn_text: str = ""
     """The caller's words that it answers."""
+    digits: str = ""
+    """And the keys."""
+    began_at: float = 0.0
+    """When it was asked for."""
+    drafted: bool = False
+    """It was begun before the caller's turn had ended."""
     record: TurnRecord | None = None
     """Where it is written down."""
     text: str = ""

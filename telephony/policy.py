@@ -23,6 +23,8 @@ class Policy:
     """No reply audio this long after the end of a turn: a filler is spoken."""
     bridge_s: float = 2.5
     """Still none: a bridging sentence."""
+    filler_again_s: float = 4.0
+    """Still none after that: another filler, each so long after the last."""
     give_up_s: float = 10.0
     """Still none: the reply is given up and we ask again."""
     hold_s: float = 1.5

@@ -14,7 +14,7 @@ words were heard, and when.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -201,11 +201,19 @@ class Rehearsal:
         self.run(eot_s / 2)
         self.flux("EndOfTurn", text, quiet_s=eot_s)
 
-    def flux(self, event: str, text: str, *, quiet_s: float = 0.0, trigger: str = "model") -> None:
-        """One of Flux's messages; `quiet_s`: how long ago the last word ended."""
+    def flux(
+        self,
+        event: str,
+        text: str,
+        *,
+        quiet_s: float = 0.0,
+        trigger: str = "model",
+        times: Sequence[tuple[float, float]] | None = None,
+    ) -> None:
+        """One of Flux's messages; `quiet_s`: how long ago the last word ended, unless `times` says it."""
         tokens = text.split()
         end = self.now - quiet_s
-        times = [
+        times = times or [
             (end - 0.3 * (len(tokens) - at), end - 0.3 * (len(tokens) - at - 1)) for at in range(len(tokens))
         ]
         words = tuple(
@@ -255,16 +263,19 @@ class Rehearsal:
 
     def truly_heard(self, until: float | None = None) -> list[tuple[SpokenWord, int]]:
         """The words that the ear played, in order, with how many samples of each; runs, so repeats show."""
+        return [(word, length) for word, _, length in self.played_words(until)]
+
+    def played_words(self, until: float | None = None) -> list[tuple[SpokenWord, float, int]]:
+        """The same, with the second at which each began."""
         audio = self.ear.played((self.now if until is None else until) * self._rate)
-        runs: list[tuple[SpokenWord, int]] = []
+        runs: list[tuple[SpokenWord, float, int]] = []
         at, last = 0, -1
-        for byte in _runs(audio):
-            value, length = byte
-            at += length
+        for value, length in _runs(audio):
             if 1 <= value <= FIRST_WORDS:
                 word = self._word(value, last)
                 last = word.number
-                runs.append((word, length))
+                runs.append((word, at / ev.PHONE_RATE, length))
+            at += length
         return runs
 
     def _word(self, value: int, last: int) -> SpokenWord:

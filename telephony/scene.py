@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
 from telephony import events as ev
-from telephony.floor import Floor
+from telephony.floor import Floor, Reply
+from telephony.listen.echo import TimedWord, timed
 from telephony.listen.thresholds import Thresholds
+from telephony.listen.turns import TurnEvent
 from telephony.policy import Policy
 from telephony.record.account import Account
 from telephony.reply.agent import CallInfo, Expect, Manners
@@ -15,18 +18,25 @@ from telephony.reply.prompts import Prompts
 from telephony.speak.ledger import Ledger
 from telephony.timers import Timers
 
+AIRED_WORDS = 60
+"""Our words that an echo is looked for in: those of 20 s."""
+
 
 @dataclass(slots=True)
 class CallerSpeaking:
     """The turn that the caller has open."""
 
-    turn: int
+    latest: TurnEvent
+    """What was heard of it so far."""
     since: float
-    text: str = ""
+    new_word_audio: float
+    """Seconds of the caller's stream at which it last had a new word."""
     eager_at: float | None = None
-    gone_on: bool = False
-    """It was taken for a murmur or noise, and we went on."""
+    let_go: bool = False
+    """It was taken for a murmur, an echo or noise, and we go on."""
     acknowledged: bool = False
+    waited_for: bool = False
+    """Its end was late because the line stood still."""
 
 
 class Scene:
@@ -51,6 +61,22 @@ class Scene:
         """None while the caller has no turn open."""
         self.question: Expect | None = None
         """What the caller was asked, once the question was heard."""
+        self._aired: deque[TimedWord] = deque(maxlen=AIRED_WORDS)
+
+    def settle(self, reply: Reply, *, interrupted: bool) -> None:
+        """A reply is over: its words may come back as an echo for a while, and it is written down."""
+        for text, at in self.ledger.played_words(reply.number, self.now):
+            self._aired += timed(text, at)
+        self.account.settle(reply, self.now, interrupted=interrupted)
+
+    def own_words(self) -> list[TimedWord]:
+        """Our newest words that the caller has heard, and when."""
+        words = list(self._aired)
+        head = self.floor.head
+        if head is not None:
+            for text, at in self.ledger.played_words(head.number, self.now):
+                words += timed(text, at)
+        return words
 
     def decide(self, what: str, reason: str) -> None:
         """Write a decision and its reason down."""
@@ -71,7 +97,7 @@ class Scene:
         for reply in list(self.floor.replies.values()):
             heard_ms = self.ledger.heard(reply.number, self.now).samples * 1000 / ev.PHONE_RATE
             self.commands.append(ev.CancelReply(reply.number, heard_ms, "the call is over"))
-            self.account.settle(reply, self.now, interrupted=True)
+            self.settle(reply, interrupted=True)
         self.floor.queue.clear()
         self.over = True
         self.timers.clear_all()

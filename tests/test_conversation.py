@@ -11,6 +11,7 @@ from telephony import events as ev
 from telephony.policy import Policy
 from telephony.rehearsal import Rehearsal, Voice
 from telephony.reply.agent import Expect, HangUp, Manners, Note, Said, Say, SilenceStep, Transfer, Turn, Wait
+from tests.speakerphone import echo as echo_of_the_agent
 
 LONG = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen."
 QUIET = Manners(greeting=Say(""), silence=())
@@ -186,6 +187,15 @@ def test_an_uninterruptible_utterance_is_finished_and_what_was_said_meanwhile_is
     assert talk.said_by_agent == [LONG, "Now make it a mocha."]
 
 
+def test_a_greeting_that_must_be_heard_is_heard_though_the_caller_speaks_first() -> None:
+    greeting = "This call is recorded. How can I help?"
+    talk = Rehearsal(echo, Manners(greeting=Say(greeting, interruptible=False), silence=()), speak_s=0.8)
+    talk.caller("hello a latte", pace_s=0.2)
+    talk.run(8)
+    assert heard_words(talk)[:8] == greeting.split()
+    assert talk.said_by_agent == [greeting, "You said hello a latte."]
+
+
 def test_words_before_the_answer_was_heard_are_answered_together() -> None:
     talk = Rehearsal(echo, QUIET, think_s=0.6)
     talk.caller("a small latte")
@@ -265,6 +275,17 @@ def test_no_audio_of_a_draft_is_sent_before_its_release() -> None:
     assert not talk.truly_heard()
 
 
+def test_while_a_reply_does_not_come_something_is_heard_every_few_seconds() -> None:
+    talk = Rehearsal(echo, Manners(greeting=Say(""), silence=()), Policy(give_up_s=30.0), think_s=20.0)
+    talk.caller("a small latte")
+    begun = talk.now
+    talk.run(30)
+    sounds = [at for _, at, _ in talk.played_words() if at > begun]
+    assert sounds[0] - begun < 1.5
+    assert max(b - a for a, b in zip(sounds, sounds[1:], strict=False)) < 5.0
+    assert talk.said_by_agent[-1] == "You said a small latte."
+
+
 def test_a_slow_reply_is_bridged_and_then_given() -> None:
     talk = Rehearsal(echo, Manners(greeting=Say(""), silence=()), think_s=5.0)
     talk.caller("a small latte")
@@ -320,6 +341,15 @@ def test_a_goodbye_is_heard_in_full_before_the_line_is_cut() -> None:
     talk.run(10)
     assert talk.ended == "goodbye"
     assert heard_words(talk) == "Thank you for calling, goodbye.".split()
+
+
+def test_a_goodbye_that_takes_half_a_minute_is_heard_to_its_end() -> None:
+    long = " ".join(["Thank you for calling and for waiting so long."] * 10) + " Goodbye."
+    talk = Rehearsal(fixed(long, HangUp()), QUIET)
+    talk.caller("that's all")
+    talk.run(60)
+    assert talk.ended == "goodbye"
+    assert heard_words(talk) == long.split()
 
 
 def test_a_goodbye_is_called_off_when_the_caller_speaks() -> None:
@@ -382,6 +412,70 @@ def test_keys_are_an_answer_with_a_terminator_or_a_pause() -> None:
     assert entry["latency_ms"]["mouth_to_ear"] > 0
 
 
+def test_what_is_said_while_keys_are_pressed_is_answered_with_them() -> None:
+    turns: list[tuple[str, str | None]] = []
+
+    def agent(turn: Turn, notes: Mapping[str, Any]) -> list[Said]:
+        turns.append((turn.text, turn.digits))
+        return ["Your number?", Expect("digits")] if turn.index == 0 else ["Thanks."]
+
+    talk = Rehearsal(agent, QUIET)
+    talk.caller("my account")
+    talk.run(2)
+    talk.flux("StartOfTurn", "my number is")
+    talk.press("4", "2")
+    talk.flux("EndOfTurn", "my number is", quiet_s=0.3)
+    talk.run(0.5)
+    assert len(turns) == 1, "the entry is not complete"
+    talk.press("7", "#")
+    talk.run(3)
+    assert turns[1:] == [("my number is", "427")]
+
+
+def test_an_entry_that_ends_within_a_turn_ends_the_turn() -> None:
+    turns: list[tuple[str, str | None]] = []
+
+    def agent(turn: Turn, notes: Mapping[str, Any]) -> list[Said]:
+        turns.append((turn.text, turn.digits))
+        return ["Fine."]
+
+    talk = Rehearsal(agent, QUIET)
+    talk.run(1)
+    talk.flux("StartOfTurn", "here it comes")
+    talk.run(1.5)
+    talk.press("4", "#")
+    assert any(isinstance(c, ev.EndTurn) for c in talk.commands)
+    talk.flux("EndOfTurn", "here it comes", quiet_s=0.3, trigger="manual")
+    talk.run(3)
+    assert turns == [("here it comes", "4")]
+
+
+def test_an_entry_is_answered_although_the_turns_end_never_comes() -> None:
+    talk = Rehearsal(lambda turn, notes: [f"Got {turn.digits}."], QUIET)
+    talk.run(1)
+    talk.flux("StartOfTurn", "here it comes")
+    talk.run(1.5)
+    talk.press("4", "#")
+    talk.run(4)
+    assert talk.said_by_agent[0] == "Got 4."
+
+
+def test_keys_are_not_lost_when_the_caller_speaks_before_their_answer() -> None:
+    turns: list[tuple[str, str | None]] = []
+
+    def agent(turn: Turn, notes: Mapping[str, Any]) -> list[Said]:
+        turns.append((turn.text, turn.digits))
+        return ["Fine."]
+
+    talk = Rehearsal(agent, QUIET, speak_s=1.0)
+    talk.run(1)
+    talk.press("4", "2", "#")
+    talk.run(0.3)
+    talk.caller("that is my table")
+    talk.run(4)
+    assert turns == [("", "42"), ("that is my table", "42")]
+
+
 def test_a_question_for_digits_makes_listening_more_patient_until_it_is_answered() -> None:
     talk = Rehearsal(
         lambda turn, notes: ["Your number?", Expect("digits")] if turn.index == 0 else ["Thanks."], QUIET
@@ -406,14 +500,46 @@ def test_a_turn_that_does_not_end_is_ended_and_a_dead_socket_is_replaced_with_wo
     assert talk.said_by_agent == ["Sorry, something went wrong there. Could you say that again?"]
 
 
-def test_our_own_words_coming_back_do_not_interrupt_us() -> None:
-    line = "We have fresh lattes and mochas and very good espresso today for everybody here."
-    talk = Rehearsal(fixed(line), QUIET)
+MENU = "We have fresh lattes and mochas and very good espresso today for everybody here."
+
+
+@pytest.mark.parametrize("delay_s", [0.05, 0.3, 0.8])
+def test_our_own_words_coming_back_do_not_interrupt_us(delay_s: float) -> None:
+    talk = Rehearsal(fixed(MENU), QUIET)
     talk.caller("what do you have")
-    talk.run(2.5)
-    talk.caller("fresh lattes and mochas", pace_s=0.2)
-    talk.run(8)
-    assert talk.said_by_agent == [line]
+    echo_of_the_agent(talk, 12, delay_s=delay_s)
+    assert talk.said_by_agent == [MENU]
+    assert heard_words(talk) == MENU.split(), "not even a word was broken off"
+    assert sum(isinstance(c, ev.StartReply) for c in talk.commands) == 1, "and nobody answered them"
+
+
+def test_an_echo_that_is_misheard_does_not_interrupt_us() -> None:
+    misheard = {"lattes": "lattice", "mochas": "mocha's", "very": "berry", "espresso": "expresso"}
+    talk = Rehearsal(fixed(MENU), QUIET)
+    talk.caller("what do you have")
+    echo_of_the_agent(talk, 12, mishear=lambda word: misheard.get(word, word))
+    assert talk.said_by_agent == [MENU]
+    assert sum(isinstance(c, ev.StartReply) for c in talk.commands) == 1
+
+
+def test_the_agents_words_said_later_by_the_caller_are_the_callers() -> None:
+    """An echo comes back within a second; who repeats a sentence after that wants an answer."""
+    talk = Rehearsal(echo, Manners(greeting=Say("We have fresh lattes and mochas."), silence=()))
+    talk.run(5)
+    talk.caller("we have fresh lattes and mochas")
+    talk.run(6)
+    assert talk.said_by_agent[-1] == "You said we have fresh lattes and mochas."
+
+
+def test_an_interruption_within_an_echo_is_heard() -> None:
+    talk = Rehearsal(lambda turn, notes: [MENU] if turn.index == 0 else ["All right."], QUIET)
+    talk.caller("what do you have")
+    echo_of_the_agent(talk, 2)
+    talk.flux("Update", "We have fresh stop it please I want a mocha")
+    assert clears(talk) == 1
+    talk.flux("EndOfTurn", "We have fresh stop it please I want a mocha", quiet_s=0.3)
+    talk.run(3)
+    assert talk.said_by_agent[-1] == "All right."
 
 
 def test_the_option_just_offered_is_an_answer_and_not_an_echo() -> None:
@@ -431,6 +557,40 @@ def test_the_option_just_offered_is_an_answer_and_not_an_echo() -> None:
     talk.caller("small")
     talk.run(3)
     assert talk.said_by_agent[-1] == "A small it is."
+
+
+OFFERS = (
+    ("small", "medium", "large"), ("oat milk", "soy milk", "whole milk"), ("for here", "to go"),
+    ("hot", "iced"), ("a latte", "a mocha", "an espresso"), ("cash", "card"), ("today", "tomorrow"),
+    ("sales", "support", "billing"), ("red", "green", "blue"), ("morning", "afternoon", "evening"),
+    ("one way", "a round trip"), ("economy", "business"), ("window", "aisle"), ("chicken", "fish", "pasta"),
+    ("the blue room", "the green room"), ("English", "Spanish"), ("monthly", "yearly"),
+    ("a small oat latte", "a large soy mocha"), ("checking", "savings"), ("yes", "no", "not sure"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("options", OFFERS)
+@pytest.mark.parametrize("told", [True, False])
+def test_an_option_that_was_just_offered_is_an_answer_and_not_an_echo(
+    options: tuple[str, ...], told: bool
+) -> None:
+    """Whenever it is said: over the question, at its end, or later; whether or not we know the options."""
+    question = f"Would you like {', '.join(options[:-1])} or {options[-1]}?"
+    ask: list[Said] = [question, Expect("choice", options)] if told else [question]
+    for option in options:
+        for later in (0.2, 1.0, 2.5):
+            talk = Rehearsal(lambda turn, notes: ask if turn.index == 0 else [f"{turn.text} it is."], QUIET)
+            talk.caller("hello there")
+            talk.run(0.2)
+            ends = {w.text.strip(",?"): at + n / 8000 for w, at, n in talk.played_words(talk.now + 20)}
+            spoken = option.split()
+            while spoken[-1] not in ends and talk.now < 30:
+                talk.run(0.1)
+                ends = {w.text.strip(",?"): at + n / 8000 for w, at, n in talk.played_words()}
+            talk.run(max(0.0, ends[spoken[-1]] + later - talk.now))
+            talk.caller(option, pace_s=0.25)
+            talk.run(4)
+            assert talk.said_by_agent[-1] == f"{option} it is.", (option, later)
 
 
 def test_listening_that_is_refused_ends_in_a_sentence_and_a_hang_up() -> None:

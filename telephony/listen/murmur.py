@@ -1,9 +1,8 @@
-"""What a caller's few words mean while we are speaking: an interruption, a murmur, or our own echo. PURE."""
+"""What a caller's few words mean while we are speaking: an interruption, or a mere murmur. PURE."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 
 _WORD = re.compile(r"[a-z0-9]+(?:['’-][a-z0-9]+)*")
 
@@ -54,42 +53,3 @@ def is_farewell(text: str) -> bool:
     """Whether `text` only answers a goodbye: "thanks, bye"."""
     words = spoken_words(text)
     return bool(words) and all(w in _CLOSERS or w in _MURMURS for w in words)
-
-
-def is_echo(text: str, said: Sequence[str], options: Iterable[str] = ()) -> bool:
-    """Whether the caller's words are our own, come back over a loudspeaker.
-
-    `said`: our words that were in the air while the turn was heard. Words that answer what was offered
-    (`options`) are never an echo, and one or two words prove too little. A recognizer mishears an echo, so
-    one word in four may differ.
-    """
-    words = spoken_words(text)
-    if len(words) < 3:
-        return False
-    offered = {w for option in options for w in spoken_words(option)}
-    if offered and all(w in offered for w in words):
-        return False
-    ours = [w for line in said for w in spoken_words(line)]
-    return _common_run(words, ours) >= 0.75 * len(words)
-
-
-def _common_run(words: list[str], ours: list[str]) -> int:
-    """How many of `words` are found in `ours`, in order (a longest common subsequence within a window)."""
-    best = 0
-    width = len(words) + len(words) // 2
-    for begin in range(len(ours)):
-        if ours[begin] not in words:
-            continue
-        best = max(best, _subsequence(words, ours[begin : begin + width]))
-    return best
-
-
-def _subsequence(a: list[str], b: list[str]) -> int:
-    row = [0] * (len(b) + 1)
-    for x in a:
-        diagonal = 0
-        for j, y in enumerate(b, 1):
-            above = row[j]
-            row[j] = diagonal + 1 if x == y else max(row[j], row[j - 1])
-            diagonal = above
-    return row[-1]

@@ -21,6 +21,10 @@ class StreamClock:
         if self._offset is None or offset < self._offset:
             self._offset = offset
 
+    def when(self, stream_s: float) -> float:
+        """The call's moment of this second of the caller's stream; a guess before the first frame."""
+        return stream_s + (self._offset or 0.0)
+
     def at(self, now: float | None) -> float | None:
         """Seconds of the caller's stream at the call's moment `now`; None if either is unknown."""
         if now is None or self._offset is None:

@@ -58,6 +58,7 @@ class Ledger(Positions):
     def __init__(self) -> None:
         super().__init__()
         self._phrases: dict[int, dict[int, _Phrase]] = {}
+        self._available: dict[int, int] = {}
 
     # what is known of a reply's words
 
@@ -71,6 +72,7 @@ class Ledger(Positions):
         if known.samples == 0:
             known.start = self.available(reply)
         known.samples += samples
+        self._available[reply] = self._available.get(reply, 0) + samples
 
     def phrase_done(self, reply: int, phrase: int, words: tuple[WordTime, ...]) -> None:
         """A phrase's audio is complete; `words` are where its words lie, if it is known."""
@@ -86,7 +88,7 @@ class Ledger(Positions):
 
     def available(self, reply: int) -> int:
         """Samples of a reply that are there to be sent."""
-        return sum(phrase.samples for phrase in self._phrases.get(reply, {}).values())
+        return self._available.get(reply, 0)
 
     # which words were heard
 
@@ -119,6 +121,12 @@ class Ledger(Positions):
                 return min(start + word.start, self.available(reply))
         return self.available(reply)
 
+    def played_words(self, reply: int, now: float) -> list[tuple[str, float | None]]:
+        """The words of a reply that the caller has begun to hear, and when each began."""
+        position = self.heard(reply, now).samples
+        times = [(word.text, start + word.start) for start, word in self._word_times(reply)]
+        return [(text, self.played_at(reply, at)) for text, at in times if at < position]
+
     def _word_times(self, reply: int) -> list[tuple[int, WordTime]]:
         phrases = self._phrases.get(reply, {}).values()
         return [(p.start, w) for p in phrases if p.samples for w in p.timed_words()]
@@ -137,3 +145,4 @@ class Ledger(Positions):
         """A reply is over and written down: its positions are not needed any more."""
         super().forget(reply)
         self._phrases.pop(reply, None)
+        self._available.pop(reply, None)

@@ -262,6 +262,17 @@ class Positions:
         known = self._replies.get(reply)
         return known is None or known.floor >= known.sent or now >= self.played_out_at()
 
+    def played_at(self, reply: int, sample: int) -> float | None:
+        """When, by the model, a sample was or will be played; None while it was not sent."""
+        known = self._replies.get(reply)
+        if known is None:
+            return None
+        before = known.cut.segments if known.cut is not None else []
+        for segment in reversed([*before, *known.segments]):
+            if segment.start <= sample < segment.end:
+                return segment.play_start + (sample - segment.start) / PHONE_RATE
+        return None
+
     def sent_samples(self, reply: int) -> int:
         known = self._replies.get(reply)
         return known.sent if known else 0

@@ -1,0 +1,99 @@
+"""The keys that a caller presses: an entry ends with `#` or a pause, and its tones are no words. PURE."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from telephony import events as ev
+from telephony.agent_side import AgentSide
+from telephony.listen.turns import TurnEvent
+from telephony.policy import FORCED_END_S
+from telephony.record.turns import CallerPart
+from telephony.scene import Scene
+
+LONGEST_ENTRY = 64
+"""Keys pressed in one go; the newest are kept."""
+TERMINATOR = "#"
+BEFORE_KEY_S, AFTER_KEY_S = 0.6, 0.5
+"""A key is reported while its tone sounds; what is taken for a word in it lies this near."""
+WORDS_A_TONE = 2
+
+
+class Keys:
+    """Collects what is keyed in, and has it answered."""
+
+    def __init__(self, scene: Scene, agent: AgentSide) -> None:
+        self._scene = scene
+        self._agent = agent
+        self._digits = ""
+        self._entry: list[float] = []
+        """When the keys of this entry were pressed."""
+        self._complete: str | None = None
+        """An entry that is answered together with the turn that is open, when that has ended."""
+        self._pressed: deque[float] = deque(maxlen=LONGEST_ENTRY)
+
+    @property
+    def collecting(self) -> bool:
+        """Whether an entry has begun and not ended."""
+        return bool(self._digits)
+
+    def on_dtmf(self, event: ev.DtmfPressed) -> None:
+        scene = self._scene
+        scene.timers.clear("silence")
+        self._pressed.append(scene.now)
+        if self._agent.may_interrupt():
+            self._agent.cut("a key was pressed")
+        if event.digit == TERMINATOR and self._digits:
+            self.done()
+            return
+        self._entry.append(scene.now)
+        self._digits = (self._digits + event.digit)[-LONGEST_ENTRY:]
+        asked = scene.question is not None and scene.question.kind == "digits"
+        patience = scene.policy.dtmf_gap_s if asked else scene.policy.single_key_s
+        scene.timers.set("digits", scene.now + patience)
+
+    def done(self) -> None:
+        """The keys pressed so far are an entry. What is being said meanwhile is answered with it."""
+        scene = self._scene
+        scene.timers.clear("digits")
+        self._complete, self._digits = self._digits, ""
+        if scene.speaking is not None:
+            scene.commands.append(ev.EndTurn("keys were pressed"))
+            scene.timers.set("keyed", scene.now + FORCED_END_S)
+            return
+        self.answer()
+
+    def answer(self) -> None:
+        """Have a complete entry answered, if there is one."""
+        digits = self.take()
+        if digits is None:
+            return
+        scene = self._scene
+        clock, pressed, self._entry = scene.account.clock, self._entry or [scene.now], []
+        part = CallerPart("", clock.at(pressed[0]), clock.at(pressed[-1]), clock.at(scene.now), scene.now)
+        part.digits = True
+        scene.prompts.silence_step = 0
+        self._agent.answer("", scene.account.caller_turn(part), digits)
+
+    def take(self) -> str | None:
+        """The complete entry that waits to be answered, once."""
+        digits, self._complete = self._complete, None
+        self._scene.timers.clear("keyed")
+        return digits
+
+    def sounding(self) -> bool:
+        """Whether a key's tone may be sounding now."""
+        return bool(self._pressed) and self._scene.now - self._pressed[-1] < BEFORE_KEY_S + AFTER_KEY_S
+
+    def made(self, turn: TurnEvent) -> bool:
+        """Whether a turn is nothing but the tones of keys, mistaken for words."""
+        if not self._pressed or not turn.words:
+            return False
+        clock, tones = self._scene.account.clock, set()
+        for word in turn.words:
+            at = None if word.start is None else clock.when(word.start)
+            near = [key for key in self._pressed if at and key - BEFORE_KEY_S < at < key + AFTER_KEY_S]
+            if not near:
+                return False
+            tones.update(near)
+        return len(turn.words) <= WORDS_A_TONE * len(tones)

@@ -1,0 +1,110 @@
+"""Whether what the caller says is our own voice, come back over their loudspeaker. PURE.
+
+An echo repeats our words in our order, each a little after it was played: by the line's round trip and the
+room. A person who repeats an option just offered ("small", after "small, medium or large?") repeats it later
+than that, and says only the one. Times are in seconds of the call's clock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from telephony.listen.murmur import spoken_words
+
+EARLIEST_S = -0.3
+"""Word times are estimates: a word may seem to come back before it was played."""
+LATEST_S = 1.2
+"""The longest way of an echo: 0.3 s of line either way and a slow loudspeaker; later it is the caller."""
+SHADOWED_S = 0.5
+"""Nobody repeats a word so soon after it began; a loudspeaker does."""
+LEAST_WORDS = 3
+"""Fewer words are an echo only if they come so soon."""
+LEAST_LETTERS = 4
+SHARE = 0.7
+"""A recognizer mishears an echo: this share of its words must be ours."""
+ALIKE = 0.7
+"""Words as like as "latte" and "lattes", "espresso" and "expresso" are the same, misheard."""
+
+_SENTENCE = re.compile(r"[^.?!]*\?")
+_ALTERNATIVES = re.compile(r",|\bor\b", re.IGNORECASE)
+_AROUND = frozenset(
+    "a an the please one um uh er you do we i i'd i'll like want will would have take get it it's is that "
+    "that's with and yes yeah ok okay for me my just".split()
+)
+"""Words around an answer that say nothing of which one is chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedWord:
+    """A word and when it was said or played; None where that is not known."""
+
+    text: str
+    at: float | None
+
+
+def timed(text: str, at: float | None) -> list[TimedWord]:
+    """The words of one token ("twenty-one," is one; "uh huh" two), all at its time."""
+    return [TimedWord(word, at) for word in spoken_words(text)]
+
+
+def is_echo(caller: Sequence[TimedWord], ours: Sequence[TimedWord], offered: Iterable[str] = ()) -> bool:
+    """Whether the caller's words are ours. `offered`: what they may choose from; naming one is no echo."""
+    if not caller or names_one([word.text for word in caller], offered):
+        return False
+    if len(caller) < LEAST_WORDS:
+        sure = sum(len(word.text) for word in caller) >= LEAST_LETTERS
+        sure = sure and all(word.at is not None for word in caller)
+        return sure and _common(caller, ours, SHADOWED_S) == len(caller)
+    return _common(caller, ours, LATEST_S) >= SHARE * len(caller)
+
+
+def may_be_echo(caller: Sequence[TimedWord], ours: Sequence[TimedWord]) -> bool:
+    """Whether a turn's first words may be the beginning of an echo: each is ours, at its time."""
+    known = [word for word in caller if word.at is not None]
+    return bool(known) and _common(known, ours, LATEST_S) == len(caller)
+
+
+def names_one(words: Sequence[str], offered: Iterable[str]) -> bool:
+    """Whether `words` name one of what was offered, and nothing else."""
+    said = [word for word in words if word not in _AROUND]
+    chosen = [option for option in offered if said and set(said) <= set(spoken_words(option))]
+    return bool(chosen)
+
+
+def alternatives(text: str) -> list[str]:
+    """What a text offers to choose from: "small", "medium" and "large" of "Small, medium or large?"."""
+    found = []
+    for question in _SENTENCE.findall(text):
+        if re.search(r"\bor\b", question, re.IGNORECASE):
+            found += [piece for piece in _ALTERNATIVES.split(question.strip(" ?")) if piece.strip()]
+    return found
+
+
+def _common(caller: Sequence[TimedWord], ours: Sequence[TimedWord], latest_s: float) -> int:
+    """How many of the caller's words are ours, in order and in time (a longest common subsequence)."""
+    row = [0] * (len(ours) + 1)
+    for word in caller:
+        diagonal = 0
+        for j, own in enumerate(ours, 1):
+            above = row[j]
+            same = _within(word, own, latest_s) and _alike(word.text, own.text)
+            row[j] = max(row[j], row[j - 1], diagonal + 1 if same else 0)
+            diagonal = above
+    return row[-1]
+
+
+def _within(word: TimedWord, own: TimedWord, latest_s: float) -> bool:
+    if word.at is None or own.at is None:
+        return True
+    return EARLIEST_S <= word.at - own.at <= latest_s
+
+
+def _alike(a: str, b: str) -> bool:
+    if a == b:
+        return True
+    if min(len(a), len(b)) < 4:
+        return False
+    return SequenceMatcher(None, a, b, autojunk=False).ratio() >= ALIKE
