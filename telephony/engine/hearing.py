@@ -33,7 +33,6 @@ What the session may rely on:
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
 from typing import Final
@@ -45,9 +44,9 @@ from telephony.engine.features import Floats
 from telephony.engine.heard import BLOCK_S, Block, HeardWord, HearingOptions
 from telephony.engine.hearing_models import HearingModels, ModelPaths
 from telephony.engine.recognizer import Decoded
-from telephony.engine.turn_audio import TurnAudio
+from telephony.engine.turn_audio import SpeechTrack, TurnAudio
 from telephony.engine.turn_detector import Evidence, Phase, Sound, TurnClock, confidence, time_to_reach
-from telephony.engine.turn_text import is_spelled
+from telephony.engine.turn_text import is_dictated, is_spelled
 from telephony.engine.turn_words import TurnWords, place
 from telephony.engine.vad import BLOCK, Heard, VoiceActivity
 
@@ -63,10 +62,12 @@ _CAREFUL_DUE_S: Final = 0.32  # and its text is shown this much later, needed or
 _SHORT_S: Final = 2.0  # of audio: a word or two
 _PARTIAL_DUE_S: Final = 0.16
 _OPENING_S: Final = 1.2  # of a segment, with what is before its first speech: a new text every 0.16 s
-_SETTLE_S: Final = 5.0  # an open segment as long as this is settled at the next pause
+_SETTLE_S: Final = 3.0
+_SETTLE_DICTATION_S: Final = 8.0
+"""An open segment as long as this is settled at the next pause: given more than a few phrases, Whisper may
+leave one out. Numbers and names are better heard as a whole."""
 _CUT_S: Final = 12.0  # and cut without a pause before it outgrows the window of 15 s
 _CUT_LOOK_BACK_S: Final = 3.0
-_SPOKEN: Final = 0.35  # probability from which a block counts as spoken, for the times of words
 
 # How long a block of a live stream waits for what it needs; later the result comes with a later block.
 _ONSET_PATIENCE_S: Final = 0.12
@@ -90,7 +91,7 @@ class Hearing:
         self._audio = TurnAudio()
         self._clock = TurnClock()
         self._decodes = Decodes(models, self._audio)
-        self._blocks: deque[tuple[float, float]] = deque(maxlen=250)  # each one's end and probability
+        self._speech = SpeechTrack()
         self._words = TurnWords()
         self._partial: Job | None = None
         self._careful: Job | None = None
@@ -155,7 +156,7 @@ class Hearing:
     async def _step(self, samples: Floats) -> Block:
         self._decodes.arrived(self._audio.end_s)
         heard = await self._decodes.listen(lambda: self._take(samples))
-        self._blocks.append((self._audio.end_s, heard.probability))
+        self._speech.add(self._audio.end_s, heard.probability)
         before = self._clock.phase
         match before, self._clock.step(self._audio.end_s, _sound(heard)):
             case Phase.STIRRING, Phase.SPEAKING:
@@ -186,7 +187,7 @@ class Hearing:
         self._final = False
         self._sounds = []
         self._sound = None
-        long = pause_s - self._words.start_s >= _SETTLE_S
+        long = self._is_long(pause_s)
         if self._careful is not None and not self._careful.cut:
             shown = long and await self._show_careful(_FINAL_PATIENCE_S)
             if self._careful is not None:
@@ -208,7 +209,7 @@ class Hearing:
             opening = now_s - self._words.start_s < _OPENING_S
             self._start_partial(BLOCK_S if opening else _PARTIAL_DUE_S)
         if self._careful is None and now_s - self._words.start_s > _CUT_S:
-            self._start_careful(self._weakest_s(now_s), cut=True)
+            self._start_careful(self._speech.weakest_s(now_s - _CUT_LOOK_BACK_S), cut=True)
 
     async def _pause(self) -> None:
         silence_s = self._clock.silence_s
@@ -239,10 +240,15 @@ class Hearing:
         """Not in every short pause: where the turn may be over soon, or a long segment can be settled."""
         if silence_s < _CAREFUL_AFTER_S - 1e-6:
             return False
-        if self._clock.speech_end_s - self._words.start_s >= _SETTLE_S:
+        if self._is_long(self._clock.speech_end_s):
             return True
         reach_s = time_to_reach(self._options.first_threshold, self._evidence())
         return silence_s >= min(reach_s, self._options.eot_timeout_ms / 1000) - _CAREFUL_LEAD_S
+
+    def _is_long(self, end_s: float) -> bool:
+        """Whether the open segment is worth settling."""
+        least = _SETTLE_DICTATION_S if is_dictated(self._words.text) else _SETTLE_S
+        return end_s - self._words.start_s >= least
 
     async def _listen_to_the_end(self, silence_s: float) -> None:
         """Now and then in a pause: does it sound like an end? An answer that comes late still counts."""
@@ -328,18 +334,9 @@ class Hearing:
         self._guess = ()
 
     def _show(self, decoded: Decoded, job: Job) -> None:
-        spans = [
-            (max(job.start_s, end_s - BLOCK_S), end_s)
-            for end_s, probability in self._blocks
-            if probability >= _SPOKEN and job.start_s < end_s <= job.end_s + 1e-6
-        ]
+        spans = self._speech.spans(job.start_s, job.end_s)
         self._words.set_open(place(decoded.pieces, job.start_s, spans, self._options.numerals))
         self._in_turn = self._in_turn or bool(self._words.text)
-
-    def _weakest_s(self, now_s: float) -> float:
-        """Where speech is least likely of late: the best place for a cut."""
-        near = [(p, end_s) for end_s, p in self._blocks if now_s - _CUT_LOOK_BACK_S < end_s < now_s - 0.2]
-        return min(near)[1] - BLOCK_S / 2 if near else now_s
 
     def _evidence(self) -> Evidence:
         return Evidence(self._clock.silence_s, tuple(self._sounds), self._words.text)

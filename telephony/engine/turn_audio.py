@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 import numpy as np
 
 from telephony.engine.features import HOP, MELS, RATE, WINDOW, Floats, mel_power
+from telephony.engine.heard import BLOCK_S
 
 KEEP_S: Final = 20.0
 """The longest stretch that any model reads (15 s), and room before it."""
 
+_SPOKEN: Final = 0.35  # the probability from which a block counts as spoken, for the times of words
 _SLACK: Final = int(5.0 * RATE)  # forget in steps, not sample by sample
+
+
+class SpeechTrack:
+    """Where speech was in the last 20 s, by block."""
+
+    def __init__(self) -> None:
+        self._blocks: deque[tuple[float, float]] = deque(maxlen=round(KEEP_S / BLOCK_S))
+
+    def add(self, end_s: float, probability: float) -> None:
+        """The block that ends at `end_s`, seconds of the stream."""
+        self._blocks.append((end_s, probability))
+
+    def spans(self, start_s: float, end_s: float) -> list[tuple[float, float]]:
+        """The blocks with speech between two moments, as stretches of time."""
+        return [
+            (max(start_s, block_end_s - BLOCK_S), block_end_s)
+            for block_end_s, probability in self._blocks
+            if probability >= _SPOKEN and start_s < block_end_s <= end_s + 1e-6
+        ]
+
+    def weakest_s(self, since_s: float) -> float:
+        """Where speech is least likely: the best place for a cut. The newest blocks are left out."""
+        near = [(probability, end_s) for end_s, probability in self._blocks if end_s > since_s]
+        return min(near[:-3] or near)[1] - BLOCK_S / 2
 
 
 class TurnAudio:

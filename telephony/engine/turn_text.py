@@ -36,6 +36,7 @@ _WANTING: Final = frozenset(
 )
 
 _SPELLED: Final = 2  # single letters in a row
+_LATE_WORDS: Final = 6
 _NAME: Final = 4  # of them may be a whole name
 _WORDS_OF_ONE_LETTER: Final = frozenset("aio")
 _LETTER: Final = re.compile(r"[a-z]")
@@ -86,6 +87,13 @@ def ending_of(text: str) -> Ending:
 def is_spelled(text: str) -> bool:
     """Whether letters are being dictated."""
     return _trailing_letters(_words_of(text)) >= _SPELLED
+
+
+def is_dictated(text: str) -> bool:
+    """Whether digits or letters are being dictated of late: a partial text may have misheard the last one."""
+    late = _words_of(text)[-_LATE_WORDS:]
+    said = [word in DIGIT_WORDS or word.isdigit() or bool(_LETTER.fullmatch(word)) for word in late]
+    return sum(said) >= _SPELLED and 2 * sum(said) >= len(late)
 
 
 def _words_of(text: str) -> list[str]:
