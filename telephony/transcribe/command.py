@@ -22,6 +22,8 @@ from telephony.transcribe.stream import CLOSING_S, Stream
 from telephony.transcribe.subtitles import Writer
 
 INTERRUPTED = 130
+SAME_CTRL_C_S = 0.5
+"""A shell's tools (timeout, uv run) may pass on a Ctrl-C that the terminal has sent already."""
 
 EPILOG = """examples:
   telephony transcribe talk.mp3
@@ -54,10 +56,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--param", action="append", default=[], metavar="NAME=VALUE", help="any other parameter of /v2/listen"
     )
-    parser.add_argument("--language", help=argparse.SUPPRESS)  # a usual mistake: answered, not shown
+    for mistake in ("--language", "--encoding", "--sample-rate"):  # usual ones: answered, not shown
+        parser.add_argument(mistake, help=argparse.SUPPRESS)
     parser.add_argument(
-        "--timeout", type=float, default=60.0, metavar="SECONDS", help="for the connection (default: 60)"
+        "--timeout", type=_seconds, default=60.0, metavar="SECONDS", help="for the connection (default: 60)"
     )
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}: some seconds are needed")
+    return seconds
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -216,9 +226,15 @@ async def _unless(stop: asyncio.Event, opening: Coroutine[object, object, Stream
 def _stop_at_interrupt(stop: asyncio.Event) -> None:
     """The first Ctrl-C ends the source, the second the program."""
 
+    loop = asyncio.get_running_loop()
+    first_s: float | None = None
+
     def received() -> None:
-        if stop.is_set():
+        nonlocal first_s
+        if first_s is None:
+            first_s = loop.time()
+        elif loop.time() - first_s > SAME_CTRL_C_S:
             os._exit(INTERRUPTED)
         stop.set()
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, received)
+    loop.add_signal_handler(signal.SIGINT, received)

@@ -26,6 +26,7 @@ MISTAKES = {
     "utterance_end_ms": "Flux decides by eot_threshold and eot_timeout_ms",
     "vad_events": "Flux always sends StartOfTurn: leave it out",
     "diarize": "Flux knows no speakers",
+    "container": "SOURCE may be in any; it is converted to linear16",
     "channels": "Flux hears one channel",
     "multichannel": "Flux hears one channel",
     "model": "say --model",
@@ -35,8 +36,9 @@ MISTAKES = {
 def flux_options(args: argparse.Namespace, settings: Settings) -> FluxOptions:
     """Settings, and over them the command line. Raises BadInput, naming the parameter."""
     model = args.model or settings.flux_model
-    if args.language is not None:
-        raise BadInput(f"--language {args.language}: {MISTAKES['language']}")
+    for name in ("language", "encoding", "sample_rate"):
+        if (value := getattr(args, name)) is not None:
+            raise BadInput(f"--{name.replace('_', '-')} {value}: {MISTAKES[name]}")
     if not model.startswith("flux-"):
         where = (
             "is a model of /v1/listen, where there is no Flux" if "nova" in model else "is no model's name"

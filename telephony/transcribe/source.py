@@ -32,6 +32,7 @@ FAULTS = (
     ("Failed to resolve", "is on a host whose name is not known"),
     ("Protocol not found", "is a kind of address that ffmpeg does not know"),
     ("timed out", "does not answer in time"),
+    ("Invalid argument", "is not audio or video that ffmpeg knows"),  # random bytes that look like MP3
 )
 
 

@@ -141,5 +141,6 @@ def _refusal(url: str, error: BaseException, timeout_s: float) -> BaseException:
     if isinstance(error, TimeoutError):
         return BadInput(f"{url} did not answer within {timeout_s:g} s (--timeout allows more)")
     if isinstance(error, aiohttp.ClientError | OSError):
-        return BadInput(f"{url} cannot be reached: {error}")
+        why = error.strerror if isinstance(error, aiohttp.ClientConnectorError) else error
+        return BadInput(f"{url} cannot be reached: {why}. {remedy(None)}")
     return error

@@ -71,7 +71,11 @@ class Done:
 
 
 async def transcribe(
-    *words: str, stdin: bytes | None = None, path: str | None = None, interrupt_after: str = ""
+    *words: str,
+    stdin: bytes | None = None,
+    path: str | None = None,
+    interrupt_after: str = "",
+    ctrl_c: int = 1,
 ) -> Done:
     """Runs the program; `interrupt_after` presses Ctrl-C once that text was printed."""
     process = await asyncio.create_subprocess_exec(
@@ -88,7 +92,7 @@ async def transcribe(
         line = await process.stdout.readline()
         assert line, (await process.communicate())[1]
         seen += line
-    if interrupt_after:
+    for _ in range(ctrl_c if interrupt_after else 0):
         process.send_signal(signal.SIGINT)
     out, err = await process.communicate(stdin)
     return Done(process.returncode or 0, (seen + out).decode(), err.decode())
@@ -182,8 +186,10 @@ def read_terminal(file: int) -> str:
 
 
 @needs_ffmpeg
-async def test_ctrl_c_still_prints_the_last_turn(server: FluxStandIn) -> None:
-    done = await transcribe(str(CALLER), "--url", server.url, interrupt_after="Hello there.\n")
+@pytest.mark.parametrize("ctrl_c", [1, 2])
+async def test_ctrl_c_still_prints_the_last_turn(server: FluxStandIn, ctrl_c: int) -> None:
+    """Also where a wrapper passes on the signal that the terminal has sent already."""
+    done = await transcribe(str(CALLER), "--url", server.url, interrupt_after="Hello there.\n", ctrl_c=ctrl_c)
     assert done.status == 130
     assert turns(done.out) == ["Hello there.", "The last words."]
     assert server.sessions[0].audio_s < 10.0
@@ -273,6 +279,7 @@ async def test_without_ffmpeg_it_says_how_to_install_it(tmp_path: Path) -> None:
     [
         ("absent.wav", None, "no such file"),
         ("empty.wav", b"", "the file is empty"),
+        ("junk.mp3", b"\xff\xfb\x90\x00" + bytes(range(256)) * 8, ""),
         ("text.wav", b"certainly not a recording\n" * 100, "not audio or video"),
         ("header.wav", CALLER.read_bytes()[:58], "has no sound in it"),
     ],
