@@ -126,6 +126,23 @@ def engine(settings: Settings) -> Iterator[Finding]:
         yield bad(f"the model {name} is damaged", f"rm -r {folder} && {models.FETCH_COMMAND}")
     if not absent and not missing and not damaged:
         yield good(f"local speech engine, models in {models.cache_dir()}")
+    yield from _voice(settings)
+
+
+def _voice(settings: Settings) -> Iterator[Finding]:
+    """Whether something here speaks, and answers to VOICE."""
+    from telephony.engine.voice_list import find_voices, voice_for
+
+    try:
+        names = [voice.name for voice in find_voices()]
+        yield good(f"VOICE {settings.voice} is spoken by {voice_for(settings.voice, names)}")
+    except MissingModel as error:
+        yield bad("nothing here can speak", str(error))
+    except KeyError:
+        yield bad(
+            f"VOICE {settings.voice} is no voice of the local engine",
+            f"one of {', '.join(names)}, or a cloud voice's name such as flux-haley-en",
+        )
 
 
 def agent(settings: Settings) -> Iterator[Finding]:
@@ -211,7 +228,7 @@ def ffmpeg(settings: Settings) -> Iterator[Finding]:
     if shutil.which("ffmpeg"):
         yield good("ffmpeg")
     else:
-        yield note("ffmpeg is not here: `telephony transcribe` reads only WAV", HOW_TO_INSTALL_FFMPEG)
+        yield note("ffmpeg is not here: `telephony transcribe` needs it, calls do not", HOW_TO_INSTALL_FFMPEG)
 
 
 def peers(settings: Settings) -> Iterator[Finding]:

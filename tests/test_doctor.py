@@ -100,6 +100,16 @@ async def test_models_that_are_not_here(tmp_path: Path) -> None:
     assert models.FETCH_COMMAND in said.remedy("models not here")
 
 
+async def test_a_voice_that_the_local_engine_has_not() -> None:
+    assert "flux-haley-en" in (await doctor(VOICE="nonsense")).remedy("VOICE nonsense")
+
+
+async def test_a_machine_on_which_nothing_speaks(tmp_path: Path) -> None:
+    """Neither the model of the natural voice, nor a synthesizer of the system."""
+    said = await doctor(XDG_CACHE_HOME=str(tmp_path), PATH=str(tmp_path))
+    assert models.FETCH_COMMAND in said.remedy("nothing here can speak")
+
+
 async def test_a_model_that_is_damaged(tmp_path: Path) -> None:
     """Its size is right: only the checksum tells."""
     for file in models.MODELS:
