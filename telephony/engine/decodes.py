@@ -82,11 +82,11 @@ class Decodes:
         samples, power = self._audio.samples(start_s), self._audio.power(start_s)
         return self._models.sounds.submit(lambda: model.predict(samples, power))
 
-    def quick(self, start_s: float, guess: Sequence[int], due_s: float) -> Job:
-        """Begin a partial text of the audio from `start_s` on."""
+    def quick(self, start_s: float, guess: Sequence[int], due_s: float, careful_now: bool = False) -> Job:
+        """Begin a partial text of the audio from `start_s` on; `careful_now`: by the better recognizer."""
         quick, careful = self._models.quick, self._models.careful
         end_s = self._audio.end_s
-        if quick is not None:
+        if quick is not None and not (careful_now and careful):
             work = partial(quick.decode, self._audio.samples(start_s), guess)
             return Job(self._models.partials.submit(work), start_s, end_s, due_s)
         assert careful is not None  # one of the two is there: HearingModels.load sees to it

@@ -61,7 +61,11 @@ _CAREFUL_LEAD_S: Final = 0.5  # and this long before its text is needed
 _CAREFUL_DUE_S: Final = 0.32  # and its text is shown this much later, needed or not
 _SHORT_S: Final = 2.0  # of audio: a word or two
 _PARTIAL_DUE_S: Final = 0.16
-_OPENING_S: Final = 1.2  # of a segment, with what is before its first speech: a new text every 0.16 s
+_OPENING_S: Final = 1.2  # of a segment, with what is before its first speech
+_OPENING_EVERY_S: Final = 0.16  # a new text
+_FIRST_WORDS_S: Final = 0.32  # after the start of a turn
+_FIRST_WORDS_DUE_S: Final = 0.16
+_AFTER_FIRST_WORDS_S: Final = 0.64
 _SETTLE_S: Final = 3.0
 _SETTLE_DICTATION_S: Final = 8.0
 """An open segment as long as this is settled at the next pause: given more than a few phrases, Whisper may
@@ -150,6 +154,7 @@ class Hearing:
         self._sounds: list[float] = []
         self._sound: Future[float] | None = None
         self._next_partial_s = 0.0
+        self._first_words_s = float("inf")
         # The last turn's careful text has all that was said until here.
         self._not_before_s = min(self._audio.end_s, self._clock.speech_end_s + _CAREFUL_AFTER_S)
 
@@ -179,6 +184,7 @@ class Hearing:
         self._turn_start_s = self._words.start_s
         self._start_partial(0.0)
         await self._show_partial(_ONSET_PATIENCE_S)
+        self._first_words_s = self._audio.end_s + _FIRST_WORDS_S
 
     async def _resume(self) -> None:
         """Speech is back after a pause: what was decoded with care is settled, if it is long enough."""
@@ -206,8 +212,9 @@ class Hearing:
         if self._careful is not None and now_s >= self._careful.due_s - 1e-6:
             await self._show_cut(0.0)
         if self._partial is None and now_s >= self._next_partial_s - 1e-6 and not self._decodes.behind:
-            opening = now_s - self._words.start_s < _OPENING_S
-            self._start_partial(BLOCK_S if opening else _PARTIAL_DUE_S)
+            self._start_partial(BLOCK_S if self._is_opening() else _PARTIAL_DUE_S)
+        if now_s >= self._first_words_s - 1e-6:
+            self._start_first_words()
         if self._careful is None and now_s - self._words.start_s > _CUT_S:
             self._start_careful(self._speech.weakest_s(now_s - _CUT_LOOK_BACK_S), cut=True)
 
@@ -271,10 +278,22 @@ class Hearing:
     def _start_partial(self, due_in_s: float) -> None:
         now_s = self._audio.end_s
         self._partial = self._decodes.quick(self._words.start_s, self._guess, now_s + due_in_s)
-        # The longer the segment the dearer its decode: the cost per second of audio stays level. The first
-        # words of a turn decide whether the agent falls silent: there it is worth looking often.
-        length_s = now_s - self._words.start_s
-        self._next_partial_s = now_s + (0.16 if length_s < _OPENING_S else 0.4 + 0.1 * length_s)
+        # The longer the segment the dearer its decode: the cost per second of audio stays level.
+        later_s = 0.4 + 0.1 * (now_s - self._words.start_s)
+        self._next_partial_s = now_s + (_OPENING_EVERY_S if self._is_opening() else later_s)
+
+    def _is_opening(self) -> bool:
+        return self._audio.end_s - self._words.start_s < _OPENING_S
+
+    def _start_first_words(self) -> None:
+        """The first words decide whether the agent falls silent: the better recognizer has a look, once."""
+        if self._partial is not None:
+            self._partial.future.cancel()
+        now_s = self._audio.end_s
+        due_s = now_s + _FIRST_WORDS_DUE_S
+        self._partial = self._decodes.quick(self._words.start_s, (), due_s, careful_now=True)
+        self._first_words_s = float("inf")
+        self._next_partial_s = now_s + _AFTER_FIRST_WORDS_S
 
     def _start_careful(self, end_s: float, cut: bool = False) -> None:
         now_s = self._audio.end_s

@@ -29,7 +29,7 @@ Waits = tuple[float, float, float, float]
 
 # Seconds of silence until confidence reaches .3, .5, .7 and .9, by smart-turn's mean probability.
 _BY_SOUND: Final[tuple[tuple[float, Waits], ...]] = (
-    (0.03, (1.00, 1.20, 1.40, 2.00)),
+    (0.03, (1.00, 1.16, 1.36, 2.00)),
     (0.30, (0.80, 1.00, 1.24, 1.92)),
     (0.60, (0.64, 0.96, 1.20, 1.76)),
     (0.75, (0.40, 0.56, 0.72, 1.44)),
