@@ -6,11 +6,11 @@ reply/        3  what the caller said -> what we say: agents, the default script
 speak/        4  our words -> the caller's ear: phrases, the voice, pacing, what was heard
 
 conversation     one call: events in, commands out. PURE, with its parts:
-                 agent_side (drafts), caller_side (keys), floor, scene, policy, timers;
+                 agent_side (drafts), caller_side (keys), floor, scene, policy, timers, resuming;
                  their words in events
 call             one call: a TaskGroup around one conversation; speaking is its voice
 record/          the call afterwards: tape, account of its turns, store
-rehearsal        a whole conversation on virtual time, for tests and benches
+rehearsal        a whole conversation on virtual time, for tests and benches (rehearsal_voice)
 
 audio            mu-law, linear16, framing; with resampling, leveler, wav
 serve, app       the server's life, and its routes; line, opening and services put it together

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from telephony import events as ev
@@ -303,7 +303,7 @@ class AgentSide:
         self,
         kind: Kind,
         text: str,
-        actions: list[HangUp | Transfer] | None = None,
+        actions: Sequence[HangUp | Transfer | Expect] = (),
         *,
         interruptible: bool = True,
         first: bool = False,
@@ -312,7 +312,7 @@ class AgentSide:
         """Say something of our own accord, behind what is queued, or before what has not begun (`first`)."""
         scene = self._scene
         reply = scene.floor.new(kind, interruptible=interruptible, record=record)
-        reply.actions += actions or []
+        reply.actions += actions
         scene.account.text_came(reply, scene.now)
         scene.floor.add_text(reply, text)
         scene.floor.end_text(reply)
@@ -376,7 +376,7 @@ class AgentSide:
             return
         scene.prompts.silence_step += 1
         self._waiting = False
-        self.say(Kind.PROMPT, step.say, [HangUp()] if step.hang_up else None)
+        self.say(Kind.PROMPT, step.say, [HangUp()] if step.hang_up else [])
 
     def acknowledge(self) -> None:
         """A sign that we are still listening, in a caller's monologue."""

@@ -17,7 +17,8 @@ from telephony.caller_side import CallerSide
 from telephony.floor import Kind
 from telephony.keys import Keys
 from telephony.policy import Policy
-from telephony.reply.agent import CallInfo, Expect, HangUp, Line, Manners, Transfer
+from telephony.reply.agent import CallInfo, Expect, HangUp, Manners, Transfer
+from telephony.resuming import leave, take_up
 from telephony.scene import Scene
 
 WARN_AGAIN_S = 0.5
@@ -40,6 +41,8 @@ class Conversation:
         keys = Keys(scene, agent)
         caller = CallerSide(scene, agent, keys)
         self._begun = False
+        self._left: dict[str, Any] | None = None
+        scene.before_close = self._leave
         self._on: dict[type, Callable[[Any], None]] = {
             ev.CallStarted: self._started,
             ev.CallerClock: self._clock,
@@ -130,20 +133,7 @@ class Conversation:
 
     def state_to_resume(self) -> dict[str, Any]:
         """What another stream of the same call needs to go on: see `CallStarted.resumed`."""
-        scene = self._scene
-        head = scene.floor.head
-        unspoken = ""
-        if head is not None:
-            heard = scene.ledger.heard_text(head.number, scene.now)
-            unspoken = " ".join(head.text.split()[len(heard.split()) :])
-        question = scene.question
-        return {
-            "history": [[x.who, x.text, x.heard, x.interrupted] for x in scene.account.history],
-            "notes": dict(scene.notes),
-            "unspoken": unspoken,
-            "question": [question.kind, list(question.options), question.sensitive] if question else None,
-            "turns": self._agent.turn_count,
-        }
+        return self._left if self._left is not None else leave(self._scene, self._agent)
 
     # ---- the call
 
@@ -158,21 +148,12 @@ class Conversation:
         if policy.max_call_s > 2 * policy.warning_s:
             scene.timers.set("warning", scene.now + policy.max_call_s - policy.warning_s)
         if event.resumed is not None:
-            self._resume(event.resumed)
+            take_up(scene, self._agent, event.resumed, event.parameters.get("resumed", ""))
         elif greeting.text:
             self._agent.say(Kind.GREETING, greeting.text, interruptible=greeting.interruptible)
 
-    def _resume(self, state: Mapping[str, Any]) -> None:
-        scene = self._scene
-        scene.account.history = [Line(*line) for line in state.get("history", ())]
-        scene.notes = dict(state.get("notes", {}))
-        self._agent.turn_count = int(state.get("turns", 0))
-        question = state.get("question")
-        if question:
-            scene.question = Expect(question[0], tuple(question[1]), question[2])
-            scene.expect(scene.question)
-        if state.get("unspoken"):
-            self._agent.say(Kind.NOTICE, str(state["unspoken"]))
+    def _leave(self) -> None:
+        self._left = leave(self._scene, self._agent)
 
     def _clock(self, event: ev.CallerClock) -> None:
         self._scene.account.clock.frame(event.stream_ms, self._scene.now)
@@ -185,7 +166,7 @@ class Conversation:
         reason = event.reason or "an operator"
         self._agent.cut(reason)
         self._agent.drop_draft(reason)
-        actions: list[HangUp | Transfer] = [Transfer(event.transfer)] if event.transfer else []
+        actions: list[HangUp | Transfer | Expect] = [Transfer(event.transfer)] if event.transfer else []
         if event.hang_up:
             actions.append(HangUp())
         self._agent.say(Kind.NOTICE, event.say, actions)

@@ -46,6 +46,8 @@ class Policy:
     """The same where no digits were asked for: one key is an entry."""
     apology: str = "I'm sorry, I can't hear you properly. Please call again a little later. Goodbye."
     """Said when listening is refused or cannot be had."""
+    transfer_failed: str = "I'm sorry, nobody could take your call just now. How else can I help you?"
+    """Said when a caller comes back from a transfer that came to nothing."""
 
 
 GOODBYE_S = 20.0

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -24,55 +23,16 @@ from telephony.carrier.playout import Playout
 from telephony.conversation import Conversation, Phase
 from telephony.listen.flux_messages import TurnInfo, Word
 from telephony.policy import Policy
+from telephony.rehearsal_voice import FIRST_WORDS, SpokenWord, Voice
 from telephony.reply.agent import Expect, HangUp, Manners, Note, Said, Say, Transfer, Turn, Wait
 from telephony.speak.playback import Mark, Pacer, SpokenStore
-from telephony.speak.words import estimate_words
+
+__all__ = ["Rehearsal", "SpokenWord", "Voice"]
 
 AgentLines = Callable[[Turn, Mapping[str, Any]], Iterable[Said]]
 
 TICK_S = 0.1
 FRAME_MS = 20
-SAMPLES_A_LETTER = 560
-"""70 ms a letter: about a person's pace."""
-GAP = 120
-"""The byte between words; words are told by bytes 1 to 100, in turn."""
-FIRST_WORDS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class SpokenWord:
-    """A word that the voice made, and how the ear can tell it."""
-
-    reply: int
-    text: str
-    samples: int
-    number: int
-    """Counts the words of the whole call; its byte is `1 + number % 100`."""
-
-
-class Voice:
-    """Makes audio whose bytes say which word they belong to."""
-
-    def __init__(self, *, exact: bool = True) -> None:
-        self.words: list[SpokenWord] = []
-        self.ends: dict[int, list[int]] = {}
-        """For each reply, where its words end."""
-        self._made: dict[int, int] = {}
-        self._exact = exact
-
-    def render(self, reply: int, text: str) -> tuple[bytes, tuple[ev.WordTime, ...]]:
-        """A phrase's audio, and its word times (none unless the voice is exact)."""
-        samples = len(text) * SAMPLES_A_LETTER
-        times = estimate_words(text, samples)
-        audio = bytearray([GAP]) * samples
-        for time in times:
-            number = len(self.words)
-            self.words.append(SpokenWord(reply, time.text, time.end - time.start, number))
-            self.ends.setdefault(reply, []).append(self._made.get(reply, 0) + time.end)
-            audio[time.start : time.end] = bytes([1 + number % FIRST_WORDS]) * (time.end - time.start)
-        self._made[reply] = self._made.get(reply, 0) + samples
-        exact = tuple([ev.WordTime(t.text, t.start, t.end, estimated=False) for t in times])
-        return bytes(audio), exact if self._exact else ()
 
 
 class Rehearsal:
@@ -92,11 +52,13 @@ class Rehearsal:
         lose_frame: Callable[[], bool] = lambda: False,
         return_mark: Callable[[str], tuple[float, ...]] = lambda name: (0.0,),
         drift_ppm: float = 0.0,
+        resumed: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, str] | None = None,
     ) -> None:
         """`think_s`: until the agent's first word; `speak_s`: until a phrase's audio, for all or by the
         phrase's number; ways: delays in s; `lose_frame`: whether the newest of the caller's frames was lost;
         `return_mark`: how late a mark comes back, each time that it does; `drift_ppm`: how much faster than
-        ours the ear's clock runs."""
+        ours the ear's clock runs; `resumed`, `parameters`: as in CallStarted."""
         self.manners = manners or Manners()
         self.policy = policy or Policy()
         self.conversation = Conversation(self.manners, self.policy)
@@ -124,7 +86,13 @@ class Rehearsal:
         self._sequence = 0
         self._inbox: list[ev.Event] = []
         self._busy = False
-        self._perform: dict[type, Callable[[Any], None]] = {
+        self._perform = self._performers()
+        self.put(ev.CallStarted("call", "CA0", "MZ0", parameters=parameters or {}, resumed=resumed))
+        self._clock()
+        self._tick()
+
+    def _performers(self) -> dict[type, Callable[[Any], None]]:
+        return {
             ev.ClearAudio: lambda c: self._to_ear(self._ear_clear),
             ev.StopPlaying: lambda c: self._pacer.stop(self.now, cleared=True),
             ev.Play: self._play,
@@ -135,9 +103,6 @@ class Rehearsal:
             ev.EndCall: lambda c: setattr(self, "ended", c.reason),
             ev.TransferCall: lambda c: setattr(self, "transferred_to", c.to),
         }
-        self.put(ev.CallStarted("call", "CA0", "MZ0"))
-        self._clock()
-        self._tick()
 
     # ---- time
 

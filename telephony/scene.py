@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,8 @@ class Scene:
         """None while the caller has no turn open."""
         self.question: Expect | None = None
         """What the caller was asked, once the question was heard."""
+        self.before_close: Callable[[], None] = lambda: None
+        """Called while everything still stands."""
         self._aired: deque[TimedWord] = deque(maxlen=AIRED_WORDS)
 
     def settle(self, reply: Reply, *, interrupted: bool) -> None:
@@ -92,6 +95,7 @@ class Scene:
     def close(self, ended_by: str) -> None:
         """The line is gone: write down what was heard, and be done."""
         self.ended_by = self.ended_by or ended_by
+        self.before_close()
         if self.ledger.audible(self.now):
             self.ledger.cleared(self.now)
         for reply in list(self.floor.replies.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -591,6 +592,67 @@ def test_an_option_that_was_just_offered_is_an_answer_and_not_an_echo(
             talk.caller(option, pace_s=0.25)
             talk.run(4)
             assert talk.said_by_agent[-1] == f"{option} it is.", (option, later)
+
+
+def taken_up(talk: Rehearsal, agent: Any, why: str = "socket lost") -> Rehearsal:
+    """The same call on a new stream, with what the first left behind, as JSON has it."""
+    state = json.loads(json.dumps(talk.conversation.state_to_resume()))
+    return Rehearsal(agent, QUIET, resumed=state, parameters={"resumed": why})
+
+
+def test_a_call_whose_socket_was_lost_goes_on_with_the_words_that_were_not_heard() -> None:
+    talk = Rehearsal(fixed(Note(order="latte"), LONG, Expect("yes_no")), QUIET)
+    talk.caller("count for me")
+    talk.run(3)
+    talk.put(ev.CallStopped("the socket was lost"))
+    heard = talk.said_by_agent[0]
+    again = taken_up(talk, fixed("Fine."))
+    again.run(9)
+    assert " ".join([heard, *heard_words(again)]) == LONG
+    assert again.conversation.notes == {"order": "latte"}
+    assert any(isinstance(c, ev.SetThresholds) for c in again.commands), "the question is being asked again"
+    again.caller("yes")
+    again.run(2)
+    (reply,) = [c for c in again.commands if isinstance(c, ev.StartReply)]
+    assert [line.text for line in reply.turn.history][:1] == ["count for me"]
+    assert reply.turn.index == 1
+
+
+def test_a_question_that_was_not_answered_when_the_socket_was_lost_is_answered_on_the_next() -> None:
+    talk = Rehearsal(fixed(Note(count=1), "One."), QUIET, think_s=2.0)
+    talk.caller("a small latte")
+    talk.run(1)
+    talk.put(ev.CallStopped("the socket was lost"))
+    again = taken_up(talk, echo)
+    again.run(4)
+    assert again.said_by_agent == ["You said a small latte."]
+    assert again.conversation.notes == {}
+    assert [x.text for x in again.conversation.account.history] == [
+        "a small latte",
+        "You said a small latte.",
+    ]
+
+
+def test_a_goodbye_that_the_lost_socket_cut_is_finished_and_ends_the_call() -> None:
+    talk = Rehearsal(fixed("Thank you for calling, goodbye.", HangUp()), QUIET)
+    talk.caller("that's all")
+    talk.run(0.8)
+    talk.put(ev.CallStopped("the socket was lost"))
+    again = taken_up(talk, fixed("Fine."))
+    again.run(5)
+    assert again.ended == "goodbye"
+    assert heard_words(again)[-1] == "goodbye."
+
+
+def test_a_caller_who_comes_back_from_a_transfer_that_failed_is_told() -> None:
+    talk = Rehearsal(fixed("One moment.", Transfer("+14155550132")), QUIET)
+    talk.caller("a person please")
+    talk.run(4)
+    again = taken_up(talk, fixed("Fine."), "transfer busy")
+    again.run(1)
+    assert again.conversation.account.turns_json(0.0)[0]["agent"]["kind"] == "notice"
+    again.run(9)
+    assert again.said_by_agent[-1] == again.policy.transfer_failed
 
 
 def test_listening_that_is_refused_ends_in_a_sentence_and_a_hang_up() -> None:
