@@ -144,4 +144,4 @@ def test_a_model_that_cannot_be_fetched_is_one_clear_line(tmp_path: Path) -> Non
     assert "Traceback" not in called.stderr
     assert "fetching" in called.stderr, "progress is shown"
     assert last.startswith("telephony: ")
-    assert "could not be fetched" in last and "python -m telephony.engine.models" in last
+    assert "whisper-base" in last and "python -m telephony.engine.models" in last
