@@ -66,6 +66,7 @@ def make_app(line: Line, records: CallRecords) -> web.Application:
     app.router.add_post("/twilio/stream-status", webhooks.stream_status)
     app.router.add_post("/twilio/amd", webhooks.amd)
     app.router.add_post("/twilio/fallback", webhooks.fallback)
+    app.router.add_get("/twilio/hold.wav", webhooks.hold_music)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_post("/api/calls", api.dial)

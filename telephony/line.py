@@ -128,6 +128,8 @@ class Line:
         A transfer is made by REST where that is possible: then Twilio ends the stream, and asks nothing.
         The word is there all the same until REST has answered, should it never do.
         """
+        if word.then is Then.TRANSFER:
+            word = Next.transfer(word.to)
         await self.shared.put(f"next:{call_sid}", word.as_dict(), NEXT_TTL_S)
         if word.then is Then.TRANSFER and self.rest is not None and self.settings.public_url:
             answer = answer_after(word, {})

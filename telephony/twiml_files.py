@@ -30,11 +30,12 @@ def twiml_folder() -> Path:
 def render(template: str, parameters: Mapping[str, str] | None = None, /, **values: str | int | None) -> str:
     """The TwiML of twiml/<template>.xml with its placeholders filled in.
 
-    `parameters` are added to the <Stream> as <Parameter>s. An attribute whose only placeholder is None is
-    left out. Raises LocalProtocolError for a placeholder without a value and a parameter that is too long.
+    `parameters` are added to the <Stream> as <Parameter>s. What is nothing but a
+    placeholder whose value is None is left out: an attribute, or an element with its text. Raises
+    LocalProtocolError for a placeholder without a value and a parameter that is too long.
     """
     root = copy.deepcopy(_template(template))
-    for element in root.iter():
+    for element in list(root.iter()):
         _fill(element, values, template)
     for stream in root.iter("Stream"):
         _add_parameters(stream, parameters or {})
@@ -63,6 +64,9 @@ def _fill(element: ElementTree.Element, values: Mapping[str, str | int | None], 
             del element.attrib[name]
         else:
             element.attrib[name] = filled
+    for child in list(element):
+        if child.text is not None and _substitute(child.text.strip(), values, template) is None:
+            element.remove(child)
     if element.text is not None:
         element.text = _substitute(element.text.strip(), values, template)
 

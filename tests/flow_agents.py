@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from telephony.reply.agent import HangUp, Manners, Note, Notes, Said, Say, SilenceStep, Transfer, Turn
+from telephony.reply.agent import (
+    HangUp,
+    Manners,
+    Note,
+    Notes,
+    Said,
+    Say,
+    SilenceStep,
+    Transfer,
+    Turn,
+    hold,
+    press_keys,
+)
 
 PERSON = "+14155550199"
 QUIET = Manners(greeting=Say("Hi."), silence=(SilenceStep(60.0, "Are you there?"),))
@@ -23,6 +35,25 @@ class Desk:
         else:
             said = [line.text for line in turn.history if line.who == "agent"]
             yield f"You wanted a {notes['wish']}. I said: {said[0]} {said[1]} Goodbye."
+            yield HangUp()
+
+
+class Menu:
+    """First turn: presses keys; second turn: parks the caller; then says what it knows, and goodbye."""
+
+    manners = QUIET
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        step = int(str(notes.get("step", 0)))
+        yield Note(step=step + 1)
+        if step == 0:
+            yield "I am dialling the extension."
+            yield press_keys("12#")
+        elif step == 1:
+            yield "One moment."
+            yield hold(10, "Please hold.")
+        else:
+            yield f"Back after {turn.call.parameters['resumed']}."
             yield HangUp()
 
 

@@ -118,6 +118,17 @@ async def test_the_conversation_goes_on_after(tmp_path: Path, word: Next | None,
     assert "That was turn 2." in said(result) and "That was turn 1." not in said(result)
 
 
+async def test_an_agent_presses_keys_and_parks_the_caller(tmp_path: Path) -> None:
+    """In between and afterwards it is the same conversation."""
+    async with running(tmp_path, AGENT="tests.flow_agents:Menu") as server:
+        result = await server.call()
+    expected = ["Connect", "Play", "Connect", "Say", "Play", "Redirect", "Connect", "Hangup"]
+    assert verbs(result) == expected and not result.flags
+    assert result.verbs[1]["digits"] == "12#"
+    assert result.verbs[4]["url"] == f"{PUBLIC_URL}/twilio/hold.wav"
+    assert "Back after asked." in said(result)
+
+
 async def test_a_resume_loop_is_stopped(tmp_path: Path) -> None:
     """Three times within a minute; then Twilio says a sentence, and hangs up."""
     async with running(tmp_path, AGENT="tests.flow_agents:Memory") as server:

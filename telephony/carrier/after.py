@@ -7,6 +7,7 @@ then the same conversation is resumed on a new stream.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,6 +18,8 @@ RESUME_WINDOW_S = 60.0
 OVER = frozenset(
     {"completed", "busy", "failed", "no-answer", "canceled"}
 )  # CallStatus of a call that is over
+MUSIC_S = 10  # of /twilio/hold.wav
+MOST_MUSIC = 180  # times: half an hour
 TRANSFER_RING_S = 25  # for how long the person called may let it ring
 
 
@@ -43,12 +46,24 @@ class Next:
     caller_id: str = ""
     """TRANSFER: the number to show; empty lets Twilio choose."""
     music_url: str = ""
-    """HOLD: what is played; loops until REST brings the caller back, or `loops` is up."""
+    """HOLD: what is played, `loops` times; empty: our own /twilio/hold.wav."""
     loops: int = 1
 
     def as_dict(self) -> dict[str, Any]:
         """For the shared store."""
         return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def transfer(cls, to: str) -> Next:
+        """What an agent's Transfer means: a number or SIP address, `digits:12#`, or `hold:SECONDS:WORDS`."""
+        kind, _, rest = to.partition(":")
+        if kind == "digits":
+            return cls(Then.DIGITS, to=rest)
+        if kind == "hold":
+            seconds, _, text = rest.partition(":")
+            rounds = math.ceil(float(seconds) / MUSIC_S)
+            return cls(Then.HOLD, text=text, loops=min(max(1, rounds), MOST_MUSIC))
+        return cls(Then.TRANSFER, to=to)
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Next:
@@ -90,7 +105,8 @@ def answer_after(word: Next | None, form: Mapping[str, str]) -> Answer:
     if word.then is Then.DIGITS:
         return Answer("digits", {"digits": word.to}, connects=True, parameters={"resumed": "digits"})
     if word.then is Then.HOLD:
-        return Answer("hold", {"text": word.text, "music_url": word.music_url, "loops": word.loops})
+        values = {"text": word.text or None, "loops": word.loops}
+        return Answer("hold", values | ({"music_url": word.music_url} if word.music_url else {}))
     return _resume("asked")
 
 

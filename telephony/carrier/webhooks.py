@@ -6,18 +6,30 @@ comes a second time: Twilio repeats requests whose answer got lost.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from typing import Any
 
 from aiohttp import web
 
-from telephony.carrier.after import ENDED, OVER, RESUME_WINDOW_S, RESUMES, Answer, answer_after
+from telephony.carrier.after import (
+    ENDED,
+    MUSIC_S,
+    OVER,
+    RESUME_WINDOW_S,
+    RESUMES,
+    Answer,
+    Next,
+    Then,
+    answer_after,
+)
+from telephony.carrier.hold_music import music
 from telephony.carrier.incoming import verified_form
 from telephony.carrier.rest import TwilioRefused
 from telephony.carrier.twilio_errors import explain
 from telephony.dialling import note_state
-from telephony.line import ENDED_TTL_S, LINE, Form, Line
+from telephony.line import ENDED_TTL_S, LINE, NEXT_TTL_S, Form, Line
 from telephony.routes import Route
 from telephony.seats import NAME as SEATS
 from telephony.twiml_files import clip_parameter, render
@@ -89,6 +101,9 @@ async def after(request: web.Request) -> web.Response:
             log.warning("call %s: given up, it was resumed %d times within a minute", call_sid, RESUMES)
             answer = GIVE_UP
     log.info("call %s: goes on with %s", call_sid, word.then if word else answer.template)
+    if word is not None and word.then is Then.HOLD:  # what is over when Twilio asks next is the music
+        back = Next(Then.RESUME).as_dict()
+        await line.shared.put(f"next:{call_sid}", back, NEXT_TTL_S + word.loops * MUSIC_S)
     if answer.ends:
         await line.call_ended(call_sid)
     route = await line.route_of(call_sid)
@@ -153,6 +168,11 @@ async def fallback(request: web.Request) -> web.Response:
     return _twiml(request, call_sid, FALLBACK)
 
 
+async def hold_music(request: web.Request) -> web.Response:
+    """GET /twilio/hold.wav: what a parked caller hears."""
+    return web.Response(body=await asyncio.to_thread(music), content_type="audio/wav")
+
+
 def sorry(request: web.Request) -> web.Response:
     """The answer to a voice webhook that we failed to make: a sentence rather than Twilio's announcement."""
     return _twiml(request, "", FALLBACK)
@@ -205,6 +225,7 @@ def _render(
     values: dict[str, str | int | None] = {
         "language": language or LANGUAGE,
         "after_url": f"{base}/twilio/after",
+        "music_url": f"{base}/twilio/hold.wav",
     }
     parameters: dict[str, str] = {}
     if answer.connects:

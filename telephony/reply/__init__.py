@@ -15,6 +15,8 @@ from .agent import (
     Transfer,
     Turn,
     Wait,
+    hold,
+    press_keys,
 )
 
 __all__ = [
@@ -32,4 +34,6 @@ __all__ = [
     "Transfer",
     "Turn",
     "Wait",
+    "hold",
+    "press_keys",
 ]

@@ -28,6 +28,8 @@ from typing import Literal, Protocol, TypeAlias, cast, runtime_checkable
 from ..errors import BadAgent
 
 ExpectKind: TypeAlias = Literal["yes_no", "digits", "spelling", "address", "choice", "open"]
+KEYS = frozenset("0123456789*#ABCDwW")
+MOST_KEYS = 32
 EXPECT_KINDS: tuple[ExpectKind, ...] = ("yes_no", "digits", "spelling", "address", "choice", "open")
 
 Notes: TypeAlias = Mapping[str, object]
@@ -71,7 +73,22 @@ class Transfer:
     """Hand the caller to somebody else, once everything said so far has been heard."""
 
     to: str
-    """A telephone number in E.164 form (+14155550132) or a SIP address."""
+    """A telephone number in E.164 form (+14155550132) or a SIP address; see also press_keys and hold."""
+
+
+def press_keys(digits: str) -> Transfer:
+    """Press keys on the caller's line, `w` being half a second's pause; the conversation goes on after it.
+
+    Raises ValueError for what is no key.
+    """
+    if not 1 <= len(digits) <= MOST_KEYS or not set(digits) <= KEYS:
+        raise ValueError(f"{digits!r} cannot be pressed: 1 to {MOST_KEYS} of {''.join(sorted(KEYS))}")
+    return Transfer(f"digits:{digits}")
+
+
+def hold(seconds: float, say: str = "") -> Transfer:
+    """Park the caller with music for so long; the same conversation goes on after it."""
+    return Transfer(f"hold:{seconds:g}:{say}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from telephony.audio import read_wav
 from telephony.carrier.after import Next, Then
 from telephony.carrier.token import check
 from telephony.routes import Route, Routes
@@ -132,10 +134,21 @@ NEXTS = [
 async def test_the_word_that_was_left_says_how_the_call_goes_on(
     phone: Phone, word: Next, verbs: list[str]
 ) -> None:
-    """And it is used once: the next close of the socket finds none."""
+    """And it is used once: the next close of the socket finds none. After a hold it goes on."""
     await phone.line.leave_word(CALL, word)
     assert [verb.tag for verb in await phone.twiml("/twilio/after", CallStatus="in-progress")] == verbs
-    assert await phone.line.take_word(CALL) is None
+    after = await phone.line.take_word(CALL)
+    assert after == (Next(Then.RESUME) if word.then is Then.HOLD else None)
+
+
+async def test_the_hold_music_is_a_telephone_recording(phone: Phone) -> None:
+    """Ten seconds, and as loud as speech."""
+    response = await phone.client.get("/twilio/hold.wav")
+    wav = read_wav(await response.read())
+    samples = np.frombuffer(wav.linear16, "<i2")
+    assert response.content_type == "audio/wav" and wav.rate == 8000 and len(samples) == 80_000
+    level = 20 * np.log10(np.sqrt(np.mean(samples.astype(float) ** 2)) / 32768)
+    assert -26 < level < -18 and abs(int(samples[0])) < 10 > abs(int(samples[-1]))
 
 
 async def test_a_lost_socket_resumes_the_call_but_not_for_ever(phone: Phone) -> None:
