@@ -43,6 +43,7 @@ from telephony.engine.decodes import Decodes, Job
 from telephony.engine.features import Floats
 from telephony.engine.heard import BLOCK_S, Block, HeardWord, HearingOptions
 from telephony.engine.hearing_models import HearingModels, ModelPaths
+from telephony.engine.partials import Partials
 from telephony.engine.recognizer import Decoded
 from telephony.engine.turn_audio import SpeechTrack, TurnAudio
 from telephony.engine.turn_detector import Evidence, Phase, Sound, TurnClock, confidence, time_to_reach
@@ -60,12 +61,6 @@ _CAREFUL_AFTER_S: Final = 0.16  # of silence: the careful decode begins at the e
 _CAREFUL_LEAD_S: Final = 0.5  # and this long before its text is needed
 _CAREFUL_DUE_S: Final = 0.32  # and its text is shown this much later, needed or not
 _SHORT_S: Final = 2.0  # of audio: a word or two
-_PARTIAL_DUE_S: Final = 0.16
-_OPENING_S: Final = 1.2  # of a segment, with what is before its first speech
-_OPENING_EVERY_S: Final = 0.16  # a new text
-_FIRST_WORDS_S: Final = 0.32  # after the start of a turn
-_FIRST_WORDS_DUE_S: Final = 0.16
-_AFTER_FIRST_WORDS_S: Final = 0.64
 _SETTLE_S: Final = 3.0
 _SETTLE_DICTATION_S: Final = 8.0
 """An open segment as long as this is settled at the next pause: given more than a few phrases, Whisper may
@@ -97,7 +92,7 @@ class Hearing:
         self._decodes = Decodes(models, self._audio)
         self._speech = SpeechTrack()
         self._words = TurnWords()
-        self._partial: Job | None = None
+        self._partials = Partials(self._decodes)
         self._careful: Job | None = None
         self._final = False
         self._in_turn = False
@@ -117,7 +112,7 @@ class Hearing:
 
         What is less than a block is left out: it is too short to be a word.
         """
-        if self._clock.phase is Phase.QUIET:
+        if self._clock.phase in (Phase.QUIET, Phase.STIRRING):
             return None
         if not self._final:
             if self._careful is None or self._careful.end_s < self._clock.speech_end_s or self._careful.cut:
@@ -140,21 +135,16 @@ class Hearing:
 
     def close(self) -> None:
         """Give up what is being decoded for this stream."""
-        for job in (self._partial, self._careful):
-            if job is not None:
-                job.future.cancel()
-        self._partial = self._careful = None
+        self._partials.cancel()
+        self._drop_careful()
 
     def _be_quiet(self) -> None:
         self.close()
         self._words.begin(self._audio.end_s)
         self._in_turn = False
         self._final = False
-        self._guess: tuple[int, ...] = ()
         self._sounds: list[float] = []
         self._sound: Future[float] | None = None
-        self._next_partial_s = 0.0
-        self._first_words_s = float("inf")
         # The last turn's careful text has all that was said until here.
         self._not_before_s = min(self._audio.end_s, self._clock.speech_end_s + _CAREFUL_AFTER_S)
 
@@ -182,9 +172,8 @@ class Hearing:
     async def _begin(self) -> None:
         self._words.begin(max(self._not_before_s, self._clock.onset_s - _BEFORE_ONSET_S))
         self._turn_start_s = self._words.start_s
-        self._start_partial(0.0)
+        self._partials.begin(self._words.start_s, self._audio.end_s)
         await self._show_partial(_ONSET_PATIENCE_S)
-        self._first_words_s = self._audio.end_s + _FIRST_WORDS_S
 
     async def _resume(self) -> None:
         """Speech is back after a pause: what was decoded with care is settled, if it is long enough."""
@@ -196,31 +185,25 @@ class Hearing:
         long = self._is_long(pause_s)
         if self._careful is not None and not self._careful.cut:
             shown = long and await self._show_careful(_FINAL_PATIENCE_S)
-            if self._careful is not None:
-                self._careful.future.cancel()
-                self._careful = None
+            self._drop_careful()
         self._final = False
         if shown and long:
             self._settle(max(pause_s, back_s - _BEFORE_ONSET_S))
-        if self._partial is None:
-            self._start_partial(_PARTIAL_DUE_S)
+        self._partials.resume(self._audio.end_s)
 
     async def _go_on(self) -> None:
         """Speech goes on: a partial text now and then, and a cut before it outgrows the window."""
         now_s = self._audio.end_s
-        await self._show_due_partial()
+        await self._show_partial(0.0)
         if self._careful is not None and now_s >= self._careful.due_s - 1e-6:
             await self._show_cut(0.0)
-        if self._partial is None and now_s >= self._next_partial_s - 1e-6 and not self._decodes.behind:
-            self._start_partial(BLOCK_S if self._is_opening() else _PARTIAL_DUE_S)
-        if now_s >= self._first_words_s - 1e-6:
-            self._start_first_words()
+        self._partials.tick(now_s)
         if self._careful is None and now_s - self._words.start_s > _CUT_S:
             self._start_careful(self._speech.weakest_s(now_s - _CUT_LOOK_BACK_S), cut=True)
 
     async def _pause(self) -> None:
         silence_s = self._clock.silence_s
-        await self._show_due_partial()
+        await self._show_partial(0.0)
         if self._clock.phase is Phase.PAUSE:
             self._pause_began_s = self._clock.speech_end_s
             await self._listen_to_the_end(silence_s)
@@ -230,15 +213,11 @@ class Hearing:
         if self._careful is not None and (self._needed() or self._audio.end_s >= self._careful.due_s - 1e-6):
             await self._show_careful(_FINAL_PATIENCE_S)
             if self._careful is not None and self._decodes.is_overdue(self._careful):
-                self._do_without_careful(self._careful)
+                # The machine is overloaded: the partial text is the final one.
+                self._drop_careful()
+                self._final = True
         if self._final and not self._in_turn:
             self.end_turn()  # nothing was said after all
-
-    def _do_without_careful(self, job: Job) -> None:
-        """The machine is overloaded: the partial text is the final one."""
-        job.future.cancel()
-        self._careful = None
-        self._final = True
 
     def _careful_is_cut_or_none(self) -> bool:
         return self._careful is None or self._careful.cut
@@ -275,26 +254,6 @@ class Hearing:
             or self._clock.silence_s >= options.eot_timeout_ms / 1000
         )
 
-    def _start_partial(self, due_in_s: float) -> None:
-        now_s = self._audio.end_s
-        self._partial = self._decodes.quick(self._words.start_s, self._guess, now_s + due_in_s)
-        # The longer the segment the dearer its decode: the cost per second of audio stays level.
-        later_s = 0.4 + 0.1 * (now_s - self._words.start_s)
-        self._next_partial_s = now_s + (_OPENING_EVERY_S if self._is_opening() else later_s)
-
-    def _is_opening(self) -> bool:
-        return self._audio.end_s - self._words.start_s < _OPENING_S
-
-    def _start_first_words(self) -> None:
-        """The first words decide whether the agent falls silent: the better recognizer has a look, once."""
-        if self._partial is not None:
-            self._partial.future.cancel()
-        now_s = self._audio.end_s
-        due_s = now_s + _FIRST_WORDS_DUE_S
-        self._partial = self._decodes.quick(self._words.start_s, (), due_s, careful_now=True)
-        self._first_words_s = float("inf")
-        self._next_partial_s = now_s + _AFTER_FIRST_WORDS_S
-
     def _start_careful(self, end_s: float, cut: bool = False) -> None:
         now_s = self._audio.end_s
         # Of a short turn the partial text is a guess: the careful one is shown at once.
@@ -303,22 +262,15 @@ class Hearing:
         self._careful = self._decodes.careful(self._words.start_s, end_s, due_s, self._options, spelled)
         self._careful.cut = cut
 
-    async def _show_due_partial(self) -> None:
-        if self._partial is not None and self._audio.end_s >= self._partial.due_s - 1e-6:
-            await self._show_partial(0.0)
+    def _drop_careful(self) -> None:
+        if self._careful is not None:
+            self._careful.future.cancel()
+            self._careful = None
 
     async def _show_partial(self, patience_s: float) -> None:
-        job = self._partial
-        if job is None:
-            return
-        decoded = await self._decodes.result(job, patience_s)
-        if decoded is None:
-            return
-        self._partial = None
-        # A careful text that came meanwhile knows better; a settled segment is not the partial's any more.
-        if not self._final and abs(job.start_s - self._words.start_s) < 1e-6:
-            self._guess = decoded.tokens[:-2]
-            self._show(decoded, job)
+        found = await self._partials.take(self._audio.end_s, patience_s)
+        if found is not None and not self._final:  # a careful text that came meanwhile knows better
+            self._show(*found)
 
     async def _show_careful(self, patience_s: float | None) -> bool:
         job = self._careful
@@ -343,14 +295,10 @@ class Hearing:
         self._careful = None
         self._show(decoded, job)
         self._settle(job.end_s)
-        if self._partial is not None:
-            self._partial.future.cancel()
-            self._partial = None
-        self._next_partial_s = self._audio.end_s
 
     def _settle(self, at_s: float) -> None:
         self._words.settle(at_s)
-        self._guess = ()
+        self._partials.move(at_s, self._audio.end_s)
 
     def _show(self, decoded: Decoded, job: Job) -> None:
         spans = self._speech.spans(job.start_s, job.end_s)
