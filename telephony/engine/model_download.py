@@ -64,7 +64,7 @@ def _told(failed: Iterable[tuple[str, str]]) -> str:
     by_reason: dict[str, dict[str, None]] = {}
     for model, why in failed:
         by_reason.setdefault(why, {})[model] = None
-    return "; ".join(f"{', '.join(names)}: {why}" for why, names in by_reason.items())
+    return "; ".join(f"{', '.join(names)} could not be fetched: {why}" for why, names in by_reason.items())
 
 
 @contextmanager

@@ -157,7 +157,10 @@ def _main() -> int:
     logs.set_up(args.log_level)
     os.environ["LOG_LEVEL"] = args.log_level  # the hearing worker's, too
     try:
-        asyncio.run(_child(EngineOptions(port=args.port, listen_limit=args.limit, fetch=not args.no_fetch)))
+        options = EngineOptions(
+            port=args.port, listen_limit=args.limit, fetch=not args.no_fetch, must_converse=True
+        )
+        asyncio.run(_child(options))
     except BadInput as error:
         print(f"{REFUSED}{logs.one_line(str(error))}", flush=True)
         return 2

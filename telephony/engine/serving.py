@@ -14,6 +14,7 @@ from telephony.engine import models, piper_process
 from telephony.engine.mouth import Mouth
 from telephony.engine.server import HANDSHAKE_S, Engine, default_limit, make_app
 from telephony.engine.voice import Voices
+from telephony.engine.voice_list import find_voices
 from telephony.engine.worker_ears import WorkerEars
 from telephony.errors import BadInput, MissingModel
 
@@ -36,15 +37,17 @@ class EngineOptions:
     """Streams listened to at once; None: what the machine carries."""
     fetch: bool = True
     """Fetch models that are missing before anything starts."""
+    must_converse: bool = False
+    """Do not start where no words can be heard, or nothing can be spoken, since models cannot be fetched."""
 
 
 async def serve(options: EngineOptions, stop: asyncio.Event, announce: Callable[[str], None]) -> None:
     """Serves until `stop` is set. `announce` is called once, with the URL, when speech can be heard.
 
-    Raises BadInput where the port cannot be had, and MissingModel where a model cannot be fetched.
+    Raises BadInput where the port cannot be had, and with `must_converse` MissingModel.
     """
     if options.fetch:
-        await _fetch(stop)
+        await _fetch(stop, options.must_converse)
     ears, mouth = WorkerEars(), Mouth(Voices())
     limit = default_limit() if options.listen_limit is None else options.listen_limit
     runner = web.AppRunner(
@@ -66,8 +69,8 @@ async def serve(options: EngineOptions, stop: asyncio.Event, announce: Callable[
         await runner.cleanup()
 
 
-async def _fetch(stop: asyncio.Event) -> None:
-    """Fetches what is missing; without `fetch` the engine does with what is here, and says so."""
+async def _fetch(stop: asyncio.Event, must_converse: bool) -> None:
+    """Fetches what is missing. Where that fails the engine says so, and does with what is here."""
     absent = models.missing()
     if "joe" in absent and not piper_process.available():
         absent.remove("joe")  # nothing here could speak with it
@@ -82,9 +85,22 @@ async def _fetch(stop: asyncio.Event) -> None:
 
     try:
         await asyncio.to_thread(models.fetch, absent, progress)
-    except MissingModel:
-        if not stop.is_set():
+    except MissingModel as error:
+        if stop.is_set():
+            return
+        if must_converse and not _can_converse():
             raise
+        log.warning("%s", error)
+
+
+def _can_converse() -> bool:
+    """Whether words can be heard and spoken with the models that are here."""
+    try:
+        find_voices()
+    except MissingModel:
+        return False
+    recognizers = ("moonshine-tiny-en", "whisper-base")
+    return models.path("silero-vad") is not None and any(map(models.path, recognizers))
 
 
 async def _listen(runner: web.AppRunner, options: EngineOptions) -> int:

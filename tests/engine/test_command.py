@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
@@ -14,11 +17,15 @@ from telephony.audio import read_wav
 from telephony.engine import models
 
 
-async def start(*arguments: str) -> tuple[asyncio.subprocess.Process, str]:
+async def start(
+    *arguments: str, fetch: bool = False, environ: Mapping[str, str] | None = None
+) -> tuple[asyncio.subprocess.Process, str]:
     """The command and the http address that it prints."""
+    arguments += () if fetch else ("--no-fetch",)
     engine = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "telephony", "engine", "--port", "0", "--no-fetch", *arguments),
+        *(sys.executable, "-m", "telephony", "engine", "--port", "0", *arguments),
         stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, **(environ or {})},
     )
     assert engine.stdout is not None
     line = (await asyncio.wait_for(engine.stdout.readline(), 30)).decode()
@@ -36,6 +43,36 @@ async def test_it_says_where_it_is_how_it_is_and_ends_in_order() -> None:
     assert health["hearing"] in ("ready", "loudness")
     engine.terminate()
     assert await asyncio.wait_for(engine.wait(), 10) == 0
+
+
+def without_network(cache: Path) -> dict[str, str]:
+    """No package index, and another cache."""
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_FIND_LINKS": ""}
+    return {**nowhere, "PIP_CONFIG_FILE": os.devnull, "XDG_CACHE_HOME": str(cache)}
+
+
+@pytest.mark.parametrize(
+    ("here", "hearing"), [((), "loudness"), (("silero-vad", "moonshine-tiny-en"), "ready")]
+)
+async def test_what_cannot_be_fetched_is_done_without(
+    tmp_path: Path, here: tuple[str, ...], hearing: str
+) -> None:
+    """A weaker way is used, and said: loudness instead of words, partial texts instead of careful ones."""
+    if absent := models.missing(here):
+        pytest.skip(f"models are not here: {', '.join(absent)}")
+    kept = tmp_path / "telephony" / "models"
+    kept.mkdir(parents=True)
+    for model in here:
+        (kept / model).symlink_to(models.cache_dir() / model)
+    engine, url = await start(fetch=True, environ=without_network(tmp_path))
+    try:
+        async with ClientSession() as session, session.get(f"{url}/healthz") as response:
+            health = await response.json()
+        assert health["hearing"] == hearing
+        assert health["notes"]
+    finally:
+        engine.terminate()
+        await asyncio.wait_for(engine.wait(), 10)
 
 
 async def test_curl_gets_playable_mulaw() -> None:

