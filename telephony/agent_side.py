@@ -25,8 +25,10 @@ class AgentSide:
         self.turn_count = 0
         self.unanswered: list[str] = []
         """What the caller said that will be answered together with what comes next."""
-        self._unanswered_digits = ""
+        self.unanswered_digits = ""
         """What the caller keyed in, likewise."""
+        self.unanswered_withheld = False
+        """Some of it is not to be written down."""
         self.kept: list[tuple[str, TurnRecord]] = []
         """What the caller said while we could not be interrupted: answered after it."""
         self._scene = scene
@@ -46,9 +48,10 @@ class AgentSide:
         scene.question = None
         self._waiting = False
         merged = " ".join([*self.unanswered, text]).strip()
-        digits = self._unanswered_digits + (digits or "") or None
+        digits = self.unanswered_digits + (digits or "") or None
+        withheld = self.unanswered_withheld or (record.caller is not None and record.caller.withheld)
         self.unanswered.clear()
-        self._unanswered_digits = ""
+        self.unanswered_digits, self.unanswered_withheld = "", False
         reply = None
         if digits is None:
             reply = self._drafts.take(merged, record)
@@ -57,10 +60,11 @@ class AgentSide:
             reply = self._start(merged, scene.account.history, scene.notes, digits=digits)
         self.turn_count += 1
         reply.record = record
-        reply.digits = digits or ""
+        reply.digits, reply.withheld = digits or "", withheld
         record.wasted = self._drafts.wasted()
         if merged:
-            scene.account.add_line(Line("caller", merged, merged))
+            line = reply.line_text
+            scene.account.add_line(Line("caller", line, line))
         scene.floor.enqueue(reply)
         self._release(reply)
         self._await(reply)
@@ -74,7 +78,7 @@ class AgentSide:
         for reply in scene.floor.queue:
             if reply.kind is Kind.ANSWER and self._unheard(reply):
                 texts.append(reply.turn_text)
-                history = [line for line in history if line.text != reply.turn_text]
+                history = [line for line in history if line.text != reply.line_text]
                 notes = notes if reply.notes_before is None else reply.notes_before
         self._drafts.begin(self._start(" ".join([*texts, text]), history, notes, draft=True))
 
@@ -187,10 +191,11 @@ class AgentSide:
         for reply in scene.floor.cut(scene.now, reason):
             if reply.kind is Kind.ANSWER and self._unheard(reply):
                 # Its question will be answered together with the caller's next words.
-                self._unanswered_digits += reply.digits
+                self.unanswered_digits += reply.digits
+                self.unanswered_withheld |= reply.withheld
                 if reply.turn_text:
                     self.unanswered.append(reply.turn_text)
-                    scene.account.take_back(reply.turn_text)
+                    scene.account.take_back(reply.line_text)
                 if reply.notes_before is not None:
                     scene.notes = reply.notes_before
             scene.settle(reply, interrupted=True)
@@ -218,6 +223,8 @@ class AgentSide:
         reply = self._scene.floor.known(event.reply)
         if reply is not None:
             reply.notes.update(event.note.values)
+            if reply.withheld or self._scene.sensitive:
+                self._scene.withheld_notes.update(event.note.values)
             if reply.stage is not Stage.DRAFT:
                 self._scene.notes.update(event.note.values)
 

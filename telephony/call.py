@@ -74,6 +74,7 @@ class Call:
         self._loop = asyncio.get_running_loop()
         self._t0 = self._loop.time()
         self._conversation = Conversation(services.manners, services.policy)
+        self._withhold = self._conversation.withholder()
         self._outbox = CarrierOutbox(socket)
         options = services.flux_options
         self._audio = CallerAudio(options.encoding or "linear16", options.sample_rate or 16000)
@@ -219,8 +220,10 @@ class Call:
 
     def _take(self, event: ev.Event) -> None:
         now = self._now()
+        sensitive = self._conversation.sensitive
         commands = self._conversation.receive(event, now)
-        self._tape.note(now, event, commands)
+        sensitive = sensitive or self._conversation.sensitive
+        self._tape.note(now, *self._withhold(event, commands, sensitive))
         for command in commands:
             self._performers[type(command)](command)
         if self._conversation.phase is Phase.OVER:

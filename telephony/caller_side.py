@@ -13,7 +13,7 @@ from telephony.listen.echo import LATEST_S, TimedWord, alternatives, is_echo, ma
 from telephony.listen.murmur import is_farewell, is_murmur
 from telephony.listen.turns import CallerTurns, TurnEvent, TurnKind
 from telephony.policy import FORCED_END_S
-from telephony.record.turns import CallerPart
+from telephony.record.turns import WITHHELD, CallerPart
 from telephony.reply.agent import HangUp
 from telephony.scene import CallerSpeaking, Scene
 
@@ -156,6 +156,7 @@ class CallerSide:
         record = scene.account.caller_turn(caller)
         if self._keys.collecting:
             self._agent.unanswered.append(turn.text)
+            self._agent.unanswered_withheld |= caller.withheld
             self._agent.drop_draft("answered with the keys")
             scene.decide("kept", "answered with the keys that are being pressed")
         elif not self._agent.may_interrupt():
@@ -167,8 +168,10 @@ class CallerSide:
             self._agent.answer(turn.text, record, self._keys.take())
 
     def _part(self, turn: TurnEvent, speaking: CallerSpeaking | None) -> CallerPart:
+        withheld = self._scene.sensitive
         return CallerPart(
-            turn.text,
+            WITHHELD if withheld else turn.text,
+            withheld=withheld,
             start_audio=turn.audio_start if turn.speech_start is None else turn.speech_start,
             end_audio=turn.audio_end if turn.speech_end is None else turn.speech_end,
             eot_audio=turn.audio_end,

@@ -17,6 +17,7 @@ from telephony.caller_side import CallerSide
 from telephony.floor import Kind
 from telephony.keys import Keys
 from telephony.policy import Policy
+from telephony.record.withhold import Withholder
 from telephony.reply.agent import CallInfo, Expect, HangUp, Manners, Transfer
 from telephony.resuming import leave, take_up
 from telephony.scene import Scene
@@ -120,6 +121,16 @@ class Conversation:
     def turn_open(self) -> bool:
         """Whether the caller is in the middle of a turn."""
         return self._scene.speaking is not None
+
+    @property
+    def sensitive(self) -> bool:
+        """Whether what the caller says or keys in now is not to be written down."""
+        return self._scene.sensitive
+
+    def withholder(self) -> Withholder:
+        """What takes sensitive answers out of what is written; ask before the first event."""
+        scene = self._scene
+        return Withholder(lambda: [word.text for word in scene.own_words()], scene.withheld_notes)
 
     @property
     def ended_by(self) -> str:

@@ -18,7 +18,7 @@ from telephony.events import (
     Speak,
     StopPlaying,
 )
-from telephony.record.turns import TurnRecord
+from telephony.record.turns import WITHHELD, TurnRecord
 from telephony.reply.agent import Expect, HangUp, Transfer, Wait
 from telephony.speak.ledger import Ledger
 from telephony.speak.phrases import Phraser
@@ -57,6 +57,8 @@ class Reply:
     """The caller's words that it answers."""
     digits: str = ""
     """And the keys."""
+    withheld: bool = False
+    """Those are not to be written down."""
     began_at: float = 0.0
     """When it was asked for."""
     drafted: bool = False
@@ -82,6 +84,11 @@ class Reply:
     resume: int = 0
     """The sample to go on from."""
     stretch: int = 0
+
+    @property
+    def line_text(self) -> str:
+        """The caller's words that it answers, as they are written down."""
+        return WITHHELD if self.withheld and self.turn_text else self.turn_text
 
     @property
     def complete(self) -> bool:

@@ -41,7 +41,9 @@ class Keys:
         scene = self._scene
         scene.timers.clear("silence")
         self._pressed.append(scene.now)
-        if self._agent.may_interrupt():
+        if scene.floor.queue and self._agent.may_interrupt():
+            # Who presses keys over a question answers it.
+            scene.question = scene.asking
             self._agent.cut("a key was pressed")
         if event.digit == TERMINATOR and self._digits:
             self.done()
@@ -71,7 +73,7 @@ class Keys:
         scene = self._scene
         clock, pressed, self._entry = scene.account.clock, self._entry or [scene.now], []
         part = CallerPart("", clock.at(pressed[0]), clock.at(pressed[-1]), clock.at(scene.now), scene.now)
-        part.digits = True
+        part.digits, part.withheld = True, scene.sensitive
         scene.prompts.silence_step = 0
         self._agent.answer("", scene.account.caller_turn(part), digits)
 

@@ -66,6 +66,9 @@ class Rehearsal:
         self.voice = voice or Voice()
         self.now = 0.0
         self.tape: list[tuple[float, ev.Event, list[ev.Command]]] = []
+        self.written: list[tuple[float, ev.Event, list[ev.Command]]] = []
+        """The tape as a call's file has it: without sensitive answers."""
+        self._withhold = self.conversation.withholder()
         self.ended = ""
         self.transferred_to = ""
         self._agent = agent
@@ -257,8 +260,11 @@ class Rehearsal:
         self._busy = True
         while self._inbox:
             event = self._inbox.pop(0)
+            sensitive = self.conversation.sensitive
             commands = self.conversation.receive(event, self.now)
             self.tape.append((self.now, event, commands))
+            written = self._withhold(event, commands, sensitive or self.conversation.sensitive)
+            self.written.append((self.now, *written))
             for command in commands:
                 perform = self._perform.get(type(command))
                 if perform is not None:

@@ -10,14 +10,15 @@ from typing import Any
 
 from telephony.agent_side import AgentSide
 from telephony.floor import Kind
-from telephony.record.turns import CallerPart
+from telephony.record.turns import WITHHELD, CallerPart
 from telephony.reply.agent import Expect, HangUp, Line, Transfer
 from telephony.scene import Scene
 
 
 def leave(scene: Scene, agent: AgentSide) -> dict[str, Any]:
     """What is to be taken up, as JSON can hold it."""
-    unanswered, digits = [*agent.unanswered, *(text for text, _ in agent.kept)], ""
+    unanswered, digits = [*agent.unanswered, *(text for text, _ in agent.kept)], agent.unanswered_digits
+    secret = agent.unanswered_withheld or scene.sensitive
     unspoken: list[str] = []
     notes, question, actions = dict(scene.notes), scene.question, []
     history = scene.account.history.copy()
@@ -27,8 +28,9 @@ def leave(scene: Scene, agent: AgentSide) -> dict[str, Any]:
             # Nothing of it was heard: it is made anew, from the caller's words and the notes as they were.
             unanswered.append(reply.turn_text)
             digits += reply.digits
+            secret |= reply.withheld
             notes = notes if reply.notes_before is None else dict(reply.notes_before)
-            history = [line for line in history if line.text != reply.turn_text]
+            history = [line for line in history if line.text != reply.line_text]
         elif reply.kind is not Kind.FILLER:
             unspoken += reply.text.split()[len(heard.split()) :]
             question = reply.question or question
@@ -46,6 +48,8 @@ def leave(scene: Scene, agent: AgentSide) -> dict[str, Any]:
         "transfer": next((action.to for action in actions if isinstance(action, Transfer)), ""),
         "unanswered": [text for text in unanswered if text],
         "digits": digits,
+        "secret": secret,
+        "withheld": sorted(scene.withheld_notes),
         "turns": agent.turn_count,
     }
 
@@ -54,6 +58,7 @@ def take_up(scene: Scene, agent: AgentSide, state: Mapping[str, Any], why: str) 
     """Go on where the earlier stream ended; `why` it did, as /twilio/after tells it."""
     scene.account.history = [Line(*line) for line in state.get("history", ())]
     scene.notes = dict(state.get("notes", {}))
+    scene.withheld_notes.update(state.get("withheld", ()))
     agent.turn_count = int(state.get("turns", 0))
     known = state.get("question")
     question = Expect(known[0], tuple(known[1]), known[2]) if known else None
@@ -72,7 +77,9 @@ def take_up(scene: Scene, agent: AgentSide, state: Mapping[str, Any], why: str) 
     scene.question = question
     scene.expect(question)
     if unanswered or digits:
-        record = scene.account.caller_turn(CallerPart(" ".join(unanswered), eot_at=scene.now))
+        secret = bool(state.get("secret"))
+        part = CallerPart(WITHHELD if secret else " ".join(unanswered), eot_at=scene.now, withheld=secret)
+        record = scene.account.caller_turn(part)
         agent.answer(" ".join(unanswered), record, digits or None)
     elif why.startswith("transfer"):
         agent.say(Kind.NOTICE, scene.policy.transfer_failed)

@@ -51,6 +51,8 @@ class Scene:
         self.ended_by = ""
         self.info = CallInfo("")
         self.notes: dict[str, Any] = {}
+        self.withheld_notes: set[str] = set()
+        """Names of the notes that an agent made of sensitive answers."""
         self.commands: list[ev.Command] = []
         self.ledger = Ledger()
         self.account = Account(self.ledger)
@@ -65,6 +67,19 @@ class Scene:
         self.before_close: Callable[[], None] = lambda: None
         """Called while everything still stands."""
         self._aired: deque[TimedWord] = deque(maxlen=AIRED_WORDS)
+
+    @property
+    def sensitive(self) -> bool:
+        """Whether the caller is being asked for something that is not to be written down."""
+        asked = self.asking
+        # Said over the reply to such an answer, it corrects the answer.
+        return (asked is not None and asked.sensitive) or any(r.withheld for r in self.floor.queue)
+
+    @property
+    def asking(self) -> Expect | None:
+        """What the caller is being asked, or was asked."""
+        asked = [reply.question for reply in self.floor.queue if reply.question is not None]
+        return asked[-1] if asked else self.question
 
     def settle(self, reply: Reply, *, interrupted: bool) -> None:
         """A reply is over: its words may come back as an echo for a while, and it is written down."""

@@ -23,6 +23,8 @@ _MURMUR_PHRASES = (
 _CLOSERS = frozenset("bye goodbye bye-bye thanks thank you cheers see ya later good night day have a".split())
 """Words that answer a goodbye and need no answer of their own."""
 
+MURMUR_WORDS = _MURMURS | _CLOSERS | {word for phrase in _MURMUR_PHRASES for word in phrase}
+"""All words of which murmurs and farewells are made."""
 MURMUR_MOST_WORDS = 4
 """More words than this are no murmur, whatever they are."""
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+WITHHELD = "(withheld)"
+"""Written in the place of a sensitive answer."""
+
 
 class StreamClock:
     """Turns our moments into the caller's: the least offset seen is the line at its quickest."""
@@ -45,6 +48,8 @@ class CallerPart:
     trigger: str | None = None
     digits: bool = False
     """Keys were pressed: their values are not kept."""
+    withheld: bool = False
+    """It answers a sensitive question: what was said or keyed in is not written down."""
 
 
 @dataclass(slots=True)
