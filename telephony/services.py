@@ -96,7 +96,7 @@ async def open_services(settings: Settings, speech: SpeechPeer, line: Line) -> A
         await asyncio.gather(preparing, return_exceptions=True)
         await services.flux.close()
         await services.voice.close()
-        await asyncio.to_thread(services.store.close)
+        await services.store.close()
 
 
 async def _greeting_ready(services: Services, preparing: asyncio.Task[None]) -> None:

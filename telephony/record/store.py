@@ -35,6 +35,8 @@ class RecordStore:
         self._ids: dict[str, str] = {}
         self._due: list[TapeWriter] = []
         self._flush: asyncio.TimerHandle | None = None
+        self._open: set[TapeWriter] = set()
+        self._closed = False
 
     def folder(self, call_id: str) -> Path:
         return self._root / call_id
@@ -46,12 +48,18 @@ class RecordStore:
             while len(self._ids) > SIDS_REMEMBERED:
                 del self._ids[next(iter(self._ids))]
         writer = TapeWriter(self.folder(call_id) / "tape.jsonl", self)
+        self._open.add(writer)
         self.run(writer.begin, tape.header(manners, policy))
         return writer
 
+    def over(self, writer: TapeWriter) -> None:
+        """A tape is complete."""
+        self._open.discard(writer)
+
     def run(self, write: Callable[..., None], *arguments: object) -> None:
         """Have something written by the store's thread, after all before it."""
-        self._thread.submit(write, *arguments)
+        if not self._closed:
+            self._thread.submit(write, *arguments)
 
     def due(self, writer: TapeWriter) -> None:
         """A tape has entries: they are written within a second, those of all calls together."""
@@ -112,11 +120,14 @@ class RecordStore:
             return call_id
         return linked if CALL_ID.fullmatch(linked) else None
 
-    def close(self) -> None:
-        """Wait until everything is written. Not in the event loop."""
-        for writer in self._due:
+    async def close(self) -> None:
+        """Write what is left; returns when all of it is. What comes later is not written."""
+        if self._flush is not None:
+            self._flush.cancel()
+        for writer in list(self._open):
             writer.close()
-        self._thread.shutdown(wait=True)
+        self._closed = True
+        await asyncio.to_thread(self._thread.shutdown)
 
 
 def _write_all(rows: list[tuple[TapeWriter, list[tuple[float, ev.Event, list[ev.Command]]]]]) -> None:
@@ -145,6 +156,7 @@ class TapeWriter:
 
     def close(self) -> None:
         """The call is over."""
+        self._store.over(self)
         self._store.run(self._end, self.take())
 
     # in the store's thread

@@ -1,0 +1,32 @@
+"""Where calls are kept."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from telephony import events as ev
+from telephony.policy import Policy
+from telephony.record import tape
+from telephony.record.store import RecordStore
+from telephony.reply.agent import Manners
+
+
+async def test_what_was_noted_before_the_close_is_written_and_what_comes_after_it_is_no_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A call may still be ending when the server stops."""
+    store = RecordStore(tmp_path)
+    writer = store.open_tape("call", "CA1", Manners(), Policy())
+    for at in range(5):
+        writer.note(float(at), ev.CallerClock(at * 1000), [])
+    await store.close()
+    for late in range(5, 10):
+        writer.note(float(late), ev.CallerClock(late * 1000), [])
+        writer.close()
+    with (tmp_path / "calls" / "call" / "tape.jsonl").open("rb") as file:
+        written = list(tape.read(file)[2])
+    assert [entry.at for entry in written] == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
