@@ -395,3 +395,12 @@ def test_whatever_callers_say_there_is_something_to_say_back(texts: list[str]) -
     talk = Talk()
     for text in texts:
         assert talk.say(text).strip()
+
+
+def test_an_order_that_was_cut_in_two_by_a_pause_goes_on() -> None:
+    """A turn may end at a pause: what follows is about the same drink, not something nobody understands."""
+    talk = Talk()
+    assert "Small, medium or large" in talk.say("I'd like an iced mocha.")
+    assert talk.say("with a bit of sugar.") == "Okay, an iced mocha. Anything else?"
+    assert talk.say("small") == "Okay, a small iced mocha. Anything else?"
+    assert "a small iced mocha with sugar" in talk.say("no thanks")
