@@ -143,7 +143,9 @@ def _run_end(words: Sequence[str], at: int) -> int:
     while end < len(words):
         plain = _plain(words[end])
         parts = plain.split("-")
-        known = all(part in _VALUES for part in parts) or plain.isdigit()
+        # "7-3-0-4" is dictation; "415-555-0132" is written as it should be.
+        known = all(part in _VALUES or (part.isdigit() and len(part) == 1) for part in parts)
+        known = known or plain.isdigit()
         if not (known or (end > at and (plain in _SCALES or plain in _INSIDE))):
             break
         end += 1

@@ -82,11 +82,12 @@ def place(
     Where the recognizer gave no times the words are spread by length over `speech`, the stretches of the
     decoded audio in which the voice detector heard any.
     """
-    split = _with_figures(list(pieces)) if numerals else _spelled_out(pieces)
+    stretches = [(first - start_s, last - start_s) for first, last in speech]
+    split = _with_figures(list(pieces)) if numerals else _spelled_out(pieces, stretches)
     if not split:
         return []
     if any(piece.start is None or piece.end is None for piece in split):
-        split = _spread(split, [(first - start_s, last - start_s) for first, last in speech])
+        split = _spread(split, stretches)
     last = speech[-1][1] if speech else start_s
     words: list[HeardWord] = []
     at = start_s
@@ -97,8 +98,16 @@ def place(
     return words
 
 
-def _spelled_out(pieces: Iterable[Piece]) -> list[Piece]:
-    return [replace(piece, word=word) for piece in pieces for word in in_words(piece.word)]
+def _spelled_out(pieces: Iterable[Piece], speech: Sequence[tuple[float, float]]) -> list[Piece]:
+    """Figures as words; each of "415" has its share of the speech in the time of the whole."""
+    split: list[Piece] = []
+    for piece in pieces:
+        words = [replace(piece, word=word) for word in in_words(piece.word)]
+        if len(words) > 1 and piece.start is not None and piece.end is not None:
+            heard = [(max(a, piece.start), min(b, piece.end)) for a, b in speech]
+            words = _spread(words, [(a, b) for a, b in heard if a < b] or [(piece.start, piece.end)])
+        split += words
+    return split
 
 
 def _with_figures(pieces: list[Piece]) -> list[Piece]:

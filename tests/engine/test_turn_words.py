@@ -42,11 +42,24 @@ def test_without_numerals_figures_are_spelled_out(written: str, spoken: str) -> 
         ("two thirty pm", "2 30 pm"),
         ("no one, oh", "no one, oh"),
         ("room 4 1 2", "room 412"),
+        ("7-3-0-4.", "7304."),
+        ("415-555-0132", "415-555-0132"),
         ("It costs five.", "It costs 5."),
     ],
 )
 def test_with_numerals_number_words_become_figures(spoken: str, figures: str) -> None:
     assert " ".join(text for text, _, _ in in_figures(spoken.split())) == figures
+
+
+def test_digits_that_were_recognized_as_one_figure_have_times_of_their_own() -> None:
+    """They share the speech in the figure's time, pauses left out."""
+    placed = place([Piece("7304.", 0.9, 1.0, 5.0)], 10.0, [(11.0, 12.0), (14.0, 15.0)], numerals=False)
+    assert [word.word for word in placed] == ["seven", "three", "zero", "four."]
+    times = [(round(word.start, 2), round(word.end, 2)) for word in placed]
+    assert times[0][0] == 11.0 and times[-1][1] == 15.0
+    assert all(start < end for start, end in times)
+    assert all(after >= before for (_, before), (after, _) in zip(times, times[1:], strict=False))
+    assert not any(12.0 < start < 14.0 for start, _ in times)
 
 
 @given(
