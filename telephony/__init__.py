@@ -25,7 +25,7 @@ demo/            the recorded caller of `make demo`
 testing          `place_call`, a pytest fixture for tests of your own agent
 
 cli              the command line (__main__ comes first, for wrong Pythons), and its commands:
-                 serve, doctor (doctor_peers), dial_command, number_command, transcribe/
+                 serve, doctor (doctor_peers), dial_command, number_command, delete_command, transcribe/
 config           the settings table; values and secret are its kinds of values
 errors, refusals what can go wrong, and what to do when a service refuses
 logs, fast_json  lines without secrets; JSON on the hot path

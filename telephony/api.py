@@ -109,6 +109,25 @@ def _no(status: int, error: Exception) -> web.Response:
     return web.json_response({"error": str(error)}, status=status)
 
 
+async def delete(request: web.Request) -> web.Response:
+    """DELETE /api/calls/{id}: a finished call, its recording, tape and record, everywhere. 204."""
+    allow(request)
+    records, line, call_id = request.app[RECORDS], request.app[LINE], request.match_info["id"]
+    if not line.settings.api_keys:
+        raise web.HTTPForbidden(text="set API_KEYS to let programs delete calls\n")
+    if records.snapshot(call_id) is not None:
+        raise web.HTTPConflict(text="the call is running\n")
+    deleted = await records.delete(call_id)
+    dialled = await dial_record(line.shared, call_id)
+    if dialled is not None and dialled["call_sid"]:
+        deleted.append(dialled["call_sid"])
+    if not deleted:
+        raise web.HTTPNotFound(text="no such call\n")
+    for call_sid in deleted:
+        await line.forget_call(call_sid)
+    return web.Response(status=204)
+
+
 async def tape(request: web.Request) -> web.StreamResponse:
     """GET /api/calls/{id}/tape: every event and decision of a call, one JSON object a line."""
     allow(request)

@@ -72,6 +72,7 @@ def make_app(line: Line, records: CallRecords) -> web.Application:
     app.router.add_post("/api/calls", api.dial)
     app.router.add_post("/api/dialling", api.dialling)
     app.router.add_get("/api/calls/{id}", api.one)
+    app.router.add_delete("/api/calls/{id}", api.delete)
     app.router.add_get("/api/calls/{id}/tape", api.tape)
     return app
 

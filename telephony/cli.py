@@ -54,6 +54,7 @@ COMMANDS = (
     Command("transcribe", "telephony.transcribe.command", "live transcription with turn events", quiet=True),
     Command("dial", "telephony.dial_command", "place an outbound call", quiet=True),
     Command("number", "telephony.number_command", "point a Twilio number's webhooks here", quiet=True),
+    Command("delete", "telephony.delete_command", "delete a call's recording, tape and record", quiet=True),
     Command("doctor", "telephony.doctor", "check the set-up, and say what to do", quiet=True),
 )
 

@@ -46,6 +46,7 @@ MULAW_RATE = 8000  # G.711 knows no other
 
 BargeIn = Literal["patient", "immediate", "off"]
 Eager = Literal["voice", "text", "off"]
+Record = Literal["on", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +192,20 @@ class Settings:
         " `off` (unset: on the cloud, for its cost)",
     )
     data_dir: Path = _setting(path(), "calls", "folder where calls are kept")
+    record: Record = _setting(
+        choice("on", "off"), "off", "`on` keeps the sound of both sides of every call, beside its tape"
+    )
+    record_notice: str = _setting(
+        text(), "", "said before the greeting, to its end: that calls are recorded, that this is a machine"
+    )
+    record_stop_words: tuple[str, ...] = _setting(
+        texts(),
+        "stop recording,stop the recording,do not record,don't record",
+        "a caller who says one of them is recorded no more, and what there was is deleted; comma separated",
+    )
+    retention_days: int = _setting(
+        whole(0, 36_500), "30", "days after which the server deletes a call; 0 keeps them"
+    )
     max_calls: int = _setting(whole(1, 10_000), "50", "calls at a time; more hear that the line is busy")
     max_call_seconds: int = _setting(whole(10, 86_400), "3600", "longest call")
     drain_seconds: int = _setting(

@@ -50,6 +50,9 @@ class CallRecords(Protocol):
     async def tape_path(self, call_id: str) -> Path | None:
         """Where a call's tape lies."""
 
+    async def delete(self, call_id: str) -> list[str]:
+        """Delete a finished call's files, every stream of it; the CallSids of what was deleted."""
+
 
 class AnswerCall(Protocol):
     """What answers a call whose stream has been let in; returns when its socket is done with."""
@@ -167,6 +170,15 @@ class Line:
     async def saved_conversation(self, call_sid: str) -> dict[str, Any] | None:
         """What save_conversation kept last."""
         return await self.shared.get(f"conversation:{call_sid}")
+
+    async def forget_call(self, call_sid: str) -> None:
+        """Delete what the shared store knows of a call."""
+        dialled = await self.shared.take(f"dialled:{call_sid}")
+        keys = [f"{kind}:{call_sid}" for kind in ("answer", "next", "route", "conversation")]
+        if dialled is not None:
+            keys += [f"dial:{dialled['dial']}{part}" for part in ("", ":sid", ":now", ":amd", ":end")]
+        for key in keys:
+            await self.shared.take(key)
 
     async def call_ended(self, call_sid: str) -> None:
         """The call is over: nothing can resume it."""

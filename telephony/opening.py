@@ -19,6 +19,10 @@ from telephony.dialling import Dialler
 from telephony.engine.process import EngineProcess
 from telephony.errors import BadSetting
 from telephony.line import AnswerCall, CallRecords, Line, make_line
+from telephony.record.consent import MayStopRecording, announced
+from telephony.record.keeping import SWEEP_S, Keeping
+from telephony.record.recorder import Recorder, TappedStream
+from telephony.record.recording import Recording
 from telephony.reply.agent import Manners, load_agent, manners_of
 from telephony.routes import Route
 from telephony.routes_file import read_routes
@@ -44,6 +48,9 @@ class Records:
     async def tape_path(self, call_id: str) -> Path | None:
         return await asyncio.to_thread(self._services.store.tape_path, call_id)
 
+    async def delete(self, call_id: str) -> list[str]:
+        return await asyncio.to_thread(Keeping(self._services.settings.data_dir).delete, call_id)
+
 
 async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, CallRecords]:
     """A line that can take calls. What was opened is closed by the stack."""
@@ -63,6 +70,9 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, Ca
     services = await stack.enter_async_context(open_services(settings, await _speech(settings, stack), line))
     line.answer = await _answer_with(services, line, stack)
     line.say_goodbye = services.say_goodbye
+    if settings.retention_days:
+        sweeping = asyncio.create_task(_sweep_for_ever(Keeping(settings.data_dir), settings.retention_days))
+        stack.callback(sweeping.cancel)
     return line, Records(services)
 
 
@@ -94,9 +104,37 @@ async def _answer_with(services: Services, line: Line, stack: AsyncExitStack) ->
         asked = await line.shared.get(f"dial:{dial_id}") if dial_id else None
         if asked and asked["say"]:
             way = replace(way, manners=_greeting(way.manners, asked["say"]))
-        await call.answer(socket, stream, started, way)
+        if line.settings.record == "on":
+            await _recorded(socket, stream, started, way)
+        else:
+            await call.answer(socket, stream, started, way)
 
     return answer
+
+
+async def _recorded(
+    socket: web.WebSocketResponse, stream: ServerStream, started: Started, way: Services
+) -> None:
+    """Answer a call, and keep its sound."""
+
+    def find() -> call.Call | None:
+        return next((one for one in way.calls.values() if one.started is started), None)
+
+    recording = Recording()
+    recorder = Recorder(recording, find, way.store.folder)
+    writing = asyncio.create_task(recorder.run())
+    try:
+        await call.answer(socket, TappedStream(stream, recording, recorder.look), started, way)
+    finally:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+
+
+async def _sweep_for_ever(keeping: Keeping, days: int) -> None:
+    """Delete old calls, now and every hour."""
+    while True:
+        await asyncio.to_thread(keeping.sweep, days)
+        await asyncio.sleep(SWEEP_S)
 
 
 def _greeting(manners: Manners, text: str) -> Manners:
@@ -112,12 +150,16 @@ async def _way(services: Services, route: Route, stack: AsyncExitStack) -> Servi
     manners = manners_of(agent)
     if route.greeting:
         manners = _greeting(manners, route.greeting)
+    settings = services.settings
+    if settings.record == "on":
+        manners = announced(manners, settings.record_notice)
+        agent = MayStopRecording(agent, settings.record_stop_words)
     way = replace(services, agent=agent, manners=manners)
     if route.language and not route.language.lower().startswith("en"):
         hints = (route.language.partition("-")[0],)
         way.flux_options = replace(way.flux_options, model="flux-general-multi", language_hints=hints)
     if route.voice:
-        key = services.settings.deepgram().api_key.reveal()
+        key = settings.deepgram().api_key.reveal()
         way.voice = VoiceClient(services.voice.url, key, route.voice)
         way.phrases = PhraseMemory()
         stack.push_async_callback(way.voice.close)

@@ -59,6 +59,10 @@ class Records:
     async def tape_path(self, call_id: str) -> Path | None:
         return Path(__file__) if call_id in self.finished else None
 
+    async def delete(self, call_id: str) -> list[str]:
+        known = call_id in self.finished
+        return [self.finished[call_id]["call_sid"]] if known else []
+
 
 @dataclass
 class Phone:

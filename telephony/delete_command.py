@@ -1,0 +1,40 @@
+"""`telephony delete CALL`: a call's recording, tape and record, deleted everywhere."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from telephony.config import Settings
+from telephony.errors import BadInput
+from telephony.line import make_line
+from telephony.record.keeping import Keeping
+from telephony.shared import SqliteShared
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `telephony delete`."""
+    parser.add_argument(
+        "call", metavar="CALL", help="our id, or the CallSid, which stands for all its streams"
+    )
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Delete. Raises BadInput when there is no such call."""
+    deleted = Keeping(settings.data_dir).delete(args.call)
+    if not deleted:
+        raise BadInput(f"there is no call {args.call} in {settings.data_dir}")
+    asyncio.run(_forget(deleted, settings))
+    sys.stdout.write(f"deleted {', '.join(deleted)}\n")
+    return 0
+
+
+async def _forget(call_sids: list[str], settings: Settings) -> None:
+    shared = SqliteShared(settings.data_dir / "shared.db")
+    try:
+        line = await make_line(settings, shared)
+        for call_sid in call_sids:
+            await line.forget_call(call_sid)
+    finally:
+        await shared.close()

@@ -1,0 +1,41 @@
+"""What a caller is told of a recording, and that they can have it stopped. PURE.
+
+Whether this is enough is a question of law, which differs by place; this only does what it is told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+from telephony.reply.agent import Agent, Manners, Note, Notes, Said, Say, Turn
+
+STOPPED = "All right, the recording is stopped, and what there was of it is deleted. Please go on."
+
+
+def announced(manners: Manners, notice: str) -> Manners:
+    """The manners with a notice before the greeting, which is said to its end whatever the caller says."""
+    if not notice:
+        return manners
+    text = f"{notice} {manners.greeting.text}".strip()
+    return replace(manners, greeting=Say(text, interruptible=False))
+
+
+class MayStopRecording:
+    """An agent around another one: a caller who says one of these words is not recorded any more."""
+
+    def __init__(self, agent: Agent, words: Sequence[str]) -> None:
+        self._agent = agent
+        spoken = "|".join(r"\s+".join(map(re.escape, word.split())) for word in words)
+        self._words = re.compile(rf"\b(?:{spoken})\b", re.IGNORECASE) if words else None
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        """As the agent's own, unless it is about the recording."""
+        said = turn.text.replace("\u2019", "'")
+        if self._words is not None and notes.get("recorded") is not False and self._words.search(said):
+            yield Note(recorded=False)
+            yield STOPPED
+            return
+        async for one in self._agent.reply(turn, notes):
+            yield one

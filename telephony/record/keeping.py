@@ -1,0 +1,75 @@
+"""How long calls are kept, and how one is deleted everywhere. It reads and writes the disk: for threads."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from telephony.record.store import CALL_ID
+
+log = logging.getLogger(__name__)
+
+SWEEP_S = 3600.0
+DAY_S = 86_400.0
+
+
+class Keeping:
+    """The folders of calls under DATA_DIR."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._root = data_dir / "calls"
+
+    def sweep(self, days: int, now: float | None = None) -> int:
+        """Delete the calls whose files nobody has changed for so many days; how many there were."""
+        before = (time.time() if now is None else now) - days * DAY_S
+        old = [folder for folder in self._folders() if _changed(folder) < before]
+        for folder in old:
+            self._remove(folder)
+        return len(old)
+
+    def delete(self, call: str) -> list[str]:
+        """Delete a call by our id or its CallSid: every stream of it. The CallSids of what was deleted."""
+        if CALL_ID.fullmatch(call) is None:
+            return []
+        found = [folder for folder in self._folders() if call in (folder.name, _call_sid(folder))]
+        sids = {_call_sid(folder) for folder in found}
+        # A call that was resumed has several folders, which share its CallSid.
+        more = [folder for folder in self._folders() if _call_sid(folder) in sids - {""}]
+        for folder in {*found, *more}:
+            self._remove(folder)
+        return sorted(sid or call for sid in sids)
+
+    def _remove(self, folder: Path) -> None:
+        link = self._root / "by-sid" / (_call_sid(folder) or "-")
+        link.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        log.info("call %s: deleted", folder.name)
+
+    def _folders(self) -> Iterator[Path]:
+        """Only what a call has made: nothing else in the folder is ever touched, and no link followed."""
+        if not self._root.is_dir():
+            return
+        for folder in list(self._root.iterdir()):
+            ours = CALL_ID.fullmatch(folder.name) and folder.name != "by-sid"
+            if ours and folder.is_dir() and not folder.is_symlink():
+                if any((folder / name).is_file() for name in ("tape.jsonl", "call.json", "call.wav")):
+                    yield folder
+
+
+def _changed(folder: Path) -> float:
+    try:
+        return max((file.stat().st_mtime for file in folder.iterdir()), default=folder.stat().st_mtime)
+    except OSError:
+        return time.time()
+
+
+def _call_sid(folder: Path) -> str:
+    try:
+        sid = str(json.loads((folder / "call.json").read_bytes()).get("call_sid") or "")
+    except (OSError, ValueError, AttributeError):
+        return ""
+    return sid if CALL_ID.fullmatch(sid) else ""

@@ -1,0 +1,126 @@
+"""RECORD=on: keeps both channels of a call in call.wav, beside its tape. A thread of its own writes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
+
+from telephony.carrier.media_stream import Media, ServerEvent, ServerStream
+from telephony.record.recording import Recording, wav_header
+
+log = logging.getLogger(__name__)
+
+WRITE_EVERY_S = 1.0
+NAME = "call.wav"
+
+
+class Recorded(Protocol):
+    """What the recorder has to know of a running call."""
+
+    call_id: str
+
+    @property
+    def sensitive(self) -> bool:
+        """The caller says or types what must not be kept."""
+
+    @property
+    def notes(self) -> Mapping[str, Any]:
+        """`recorded=False` among them: the caller does not want to be recorded."""
+
+
+class TappedStream(ServerStream):
+    """A stream that goes on from another one, and lets a recording hear both sides."""
+
+    def __init__(self, stream: ServerStream, recording: Recording, look: Callable[[], None]) -> None:
+        self.__dict__.update(stream.__dict__)
+        self._recording = recording
+        self._look = look
+        self._clock = asyncio.get_running_loop().time
+
+    def receive(self, message: str | bytes) -> ServerEvent:
+        event = super().receive(message)
+        if type(event) is Media:
+            self._look()
+            self._recording.caller(self._clock(), event.timestamp_ms, event.payload)
+        return event
+
+    def encode_media(self, payload: bytes) -> str:
+        self._recording.agent(self._clock(), payload)
+        return super().encode_media(payload)
+
+    def encode_clear(self) -> str:
+        self._recording.clear(self._clock())
+        return super().encode_clear()
+
+
+class Recorder:
+    """Writes one call's recording until it is cancelled, and its end then."""
+
+    def __init__(
+        self, recording: Recording, find: Callable[[], Recorded | None], folder: Callable[[str], Path]
+    ) -> None:
+        """`find` gives the call once it runs; `folder` says where the files of a call id are."""
+        self._recording = recording
+        self._find = find
+        self._folder = folder
+        self._call: Recorded | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="recorder")
+        self._bytes = 0
+        self._given_up = False
+
+    async def run(self) -> None:
+        """Once a second, look whether recording is allowed, and write."""
+        try:
+            while not self._given_up:
+                await asyncio.sleep(WRITE_EVERY_S)
+                await self._step(last=False)
+        finally:
+            await asyncio.shield(self._finish())
+
+    def look(self) -> None:
+        """Mute while something sensitive is said. Called before each frame is kept, so it is cheap."""
+        self._call = self._call or self._find()
+        if self._call is not None:
+            self._recording.muted = self._call.sensitive
+
+    async def _step(self, *, last: bool) -> None:
+        sound = self._recording.take(asyncio.get_running_loop().time(), all_of_it=last)
+        if self._call is None or self._given_up:
+            return
+        path = self._folder(self._call.call_id) / NAME
+        if self._call.notes.get("recorded") is False:
+            await self._in_thread(lambda: self._erase(path))
+        elif sound:
+            await self._in_thread(lambda: self._write(path, sound))
+
+    async def _finish(self) -> None:
+        await self._step(last=True)
+        self._thread.shutdown(wait=False)
+
+    async def _in_thread(self, work: Callable[[], None]) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except OSError as error:  # a full disk costs the recording, never the call
+            self._given_up = True
+            log.error("the recording cannot be written: %s", error)
+
+    def _write(self, path: Path, sound: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("r+b" if path.exists() else "w+b") as file:
+            # The header is right after each write: a killed process leaves a file that plays.
+            file.seek(0, 2)
+            if file.tell() == 0:
+                file.write(wav_header(0))
+            file.write(sound)
+            self._bytes += len(sound)
+            file.seek(0)
+            file.write(wav_header(self._bytes))
+
+    def _erase(self, path: Path) -> None:
+        self._given_up = True
+        path.unlink(missing_ok=True)
+        log.info("a recording was stopped and deleted: the caller asked for it")
