@@ -118,3 +118,16 @@ def test_a_port_in_use_is_one_clear_line() -> None:
         listen("127.0.0.1", 65_536)
     with pytest.raises(BadInput, match="cannot listen on 203.0.113.1"):
         listen("203.0.113.1", 0)
+
+
+async def test_a_finished_call_is_deleted(public: Phone, tmp_path: Path) -> None:
+    """With a key; a running one is not, nor one that is not there; without keys nothing is."""
+    key = {"Authorization": "Bearer key-one"}
+    assert (await public.client.delete("/api/calls/old")).status == 401
+    assert (await public.client.delete(f"/api/calls/{CALL}", headers=key)).status == 409
+    assert (await public.client.delete("/api/calls/never", headers=key)).status == 404
+    await public.line.save_conversation("CA1", {"history": []})
+    assert (await public.client.delete("/api/calls/old", headers=key)).status == 204
+    assert await public.line.saved_conversation("CA1") is None
+    async with phone_line(tmp_path / "local") as local:
+        assert (await local.client.delete("/api/calls/old")).status == 403
