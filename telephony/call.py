@@ -12,7 +12,7 @@ import contextlib
 import logging
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -178,6 +178,16 @@ class Call:
         """Have the call end politely."""
         farewell = self._services.manners.farewell
         self._put(ev.OperatorSaid(farewell, hang_up=True, reason="the server stops"))
+
+    @property
+    def sensitive(self) -> bool:
+        """Whether what is said now is not to be kept."""
+        return self._conversation.sensitive
+
+    @property
+    def notes(self) -> Mapping[str, Any]:
+        """What the agent has noted so far."""
+        return self._conversation.notes
 
     def record(self) -> dict[str, Any]:
         """The call so far, as JSON: what GET /api/calls/{id} gives."""
