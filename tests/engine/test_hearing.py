@@ -124,6 +124,12 @@ async def test_dictation_is_one_turn_and_figures_come_only_when_asked_for(models
     assert "".join(letter for letter in figures if letter.isdigit()) == "4155550132"
 
 
+async def test_keyterms_bias_the_final_text(models: HearingModels) -> None:
+    audio = call("open_02_midturn_pauses", 2.0, 10.0)
+    expecting = replace(OPTIONS, keyterms=("skim milk", "espresso"))
+    assert "skim milk" in " ".join(endings(await blocks_of(models, audio, expecting))).lower()
+
+
 async def test_music_ringback_and_dtmf_start_no_turn(models: HearingModels) -> None:
     steps = await blocks_of(models, call("open_06_hold_music", 0.0, 14.5))
     steps += await blocks_of(models, call("open_03_digits_dtmf", 28.5, 33.3))
