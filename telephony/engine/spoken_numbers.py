@@ -76,6 +76,8 @@ def _behind_number(words: Words, index: int) -> str | None:
     if re.fullmatch(_NUMBER, before) and (word in UNITS or word.lower() in UNITS and len(word) > 1):
         unit = UNITS.get(word) or UNITS[word.lower()]
         return unit if before == "1" else plural(unit)
+    if re.fullmatch(r"\d/\d{1,2}", before) and word.lower() in UNITS and len(word) > 1:
+        return UNITS[word.lower()]  # three quarters ounce
     return None
 
 
@@ -115,6 +117,12 @@ def _price(match: re.Match[str], words: Words, index: int) -> str:
     if _at(words, index + 1).lower() in SCALES:
         return decimal(match[2])
     return money(match[2], unit, cent)
+
+
+def _price_each(match: re.Match[str], words: Words, index: int) -> str:
+    """ "$5/month"."""
+    each = UNITS.get(match[4].lower(), match[4])
+    return f"{_price(match, words, index)} {'an' if each[0] in 'aeio' or each == 'hour' else 'a'} {each}"
 
 
 def _price_range(match: re.Match[str], words: Words, index: int) -> str:
@@ -206,10 +214,17 @@ def _measure(match: re.Match[str], words: Words, index: int) -> str | None:
     return f"{decimal(match[1])} {unit if match[1] == '1' or text.lower() == 'k' else plural(unit)}"
 
 
+def _version(match: re.Match[str], words: Words, index: int) -> str:
+    """ "v2.0.1", "192.168.0.1"."""
+    said = " point ".join(cardinal(int(part)) for part in match[2].split("."))
+    return f"version {said}" if match[1] else said
+
+
 _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
     (re.compile(f"^(?:{pattern})$", re.IGNORECASE), rule)
     for pattern, rule in (
         (rf"([$€£¥])({_NUMBER})([kmb])?", _price),
+        (rf"([$€£¥])({_NUMBER})()/([a-z]+)", _price_each),
         (rf"([$€£¥])({_NUMBER})[-–](?:[$€£¥])?({_NUMBER})", _price_range),
         (rf"({_NUMBER})¢", lambda match, words, index: money(f"0.{int(match[1]):02d}", "dollar", "cent")),
         (rf"({_NUMBER})%", lambda match, words, index: f"{decimal(match[1])} percent"),
@@ -238,6 +253,11 @@ _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
         (rf"\+({_NUMBER})", lambda match, words, index: f"plus {decimal(match[1])}"),
         (rf"({_NUMBER})({_UNIT})", _measure),
         (r"(\d)'(\d{1,2})\"?", lambda match, words, index: f"{_feet(match[1])} {cardinal(int(match[2]))}"),
+        (
+            r"(1[1-9]\d\d|20\d\d)[-–](1[1-9]\d\d|20\d\d)",
+            lambda match, words, index: f"{year(int(match[1]))} to {year(int(match[2]))}",
+        ),
+        (r"(v?)(\d+(?:\.\d+){2,})", _version),
         (
             rf"({_NUMBER})[-–]({_NUMBER})",
             lambda match, words, index: f"{decimal(match[1])} to {decimal(match[2])}",
