@@ -186,9 +186,10 @@ class AgentSide:
     def cut(self, reason: str) -> None:
         """Give up what is queued, and write down what was heard of it."""
         scene = self._scene
-        if scene.floor.queue:
+        cut = scene.floor.cut(scene.now, reason)
+        if cut:
             scene.decide("cut", reason)
-        for reply in scene.floor.cut(scene.now, reason):
+        for reply in cut:
             if reply.kind is Kind.ANSWER and self._unheard(reply):
                 # Its question will be answered together with the caller's next words.
                 self.unanswered_digits += reply.digits
@@ -260,6 +261,15 @@ class AgentSide:
             scene.account.sound_came(reply, scene.now)
             self._voice_failures = 0
             scene.floor.audio(event)
+            if reply is self._answer:
+                self._drop_fillers()
+
+    def _drop_fillers(self) -> None:
+        """The answer is here: a filler that has not begun would only hold it up."""
+        scene = self._scene
+        for filler in [r for r in scene.floor.queue if r.kind is Kind.FILLER and not r.stretch]:
+            scene.floor.discard(filler, scene.now, "the answer is here")
+            scene.ledger.forget(filler.number)
 
     def on_phrase(self, event: ev.PhraseSpoken) -> None:
         scene = self._scene

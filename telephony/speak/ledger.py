@@ -20,6 +20,10 @@ from telephony.events import PHONE_RATE, WordTime
 from telephony.speak.position import Positions
 from telephony.speak.words import estimate_words, speaking_samples
 
+WORD_END = 200
+"""Samples at a word's end that may be missing: 25 ms, about as exactly as a line tells where it was cut. Else a
+word that was wholly heard would now and then be said again."""
+
 
 class WordState(Enum):
     HEARD = "heard"
@@ -110,12 +114,12 @@ class Ledger(Positions):
 
     def heard_text(self, reply: int, now: float) -> str:
         """The words of a reply that were heard to their end, by the best answer."""
-        position = self.heard(reply, now).samples
+        position = self.heard(reply, now).samples + WORD_END
         return " ".join(w.text for start, w in self._word_times(reply) if start + w.end <= position)
 
     def resume_point(self, reply: int, now: float) -> int:
         """Where to go on: the start of the first word that was not wholly heard."""
-        position = self.heard(reply, now).samples
+        position = self.heard(reply, now).samples + WORD_END
         for start, word in self._word_times(reply):
             if start + word.end > position:
                 return min(start + word.start, self.available(reply))
