@@ -85,10 +85,15 @@ async def _drive(agent: Agent, reply: int, turn: Turn, notes: Notes, out: _Outle
             if aclose is not None:
                 await _Timed(aclose(), steps)
         out(None)
-    except Exception as error:  # an agent's code may raise anything; the caller is asked again
+    except asyncio.CancelledError:
+        # By the agent's own code; when it was ours, nobody listens any more.
+        out(RuntimeError("the reply cancelled itself"))
+        raise
+    except (Exception, SystemExit) as error:
+        # An agent's code may raise anything; the caller is asked again. SystemExit would end every call.
         if not out.closed:
             log.exception("agent %s: reply %d failed", name, reply)
-        out(error)
+        out(error if isinstance(error, Exception) else RuntimeError(f"sys.exit({error.code!r}) in a reply"))
 
 
 async def _hand_on(iterator: AsyncIterator[Said], steps: _Steps, out: _Outlet, name: str) -> None:

@@ -46,6 +46,23 @@ async def test_an_exception_is_reported_after_what_was_said(caplog: pytest.LogCa
     assert "test_runner.Failing: reply 1 failed" in caplog.text
 
 
+class Ending:
+    """Ends itself in a way that is no Exception."""
+
+    def __init__(self, how: BaseException) -> None:
+        self._how = how
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        yield "One."
+        raise self._how
+
+
+@pytest.mark.parametrize("how", [SystemExit(3), asyncio.CancelledError()])
+async def test_an_agent_that_exits_ends_neither_the_server_nor_the_call(how: BaseException) -> None:
+    got = await run(Ending(how))
+    assert got[0] == "One." and isinstance(got[1], Exception) and len(got) == 2
+
+
 class Blocking:
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         time.sleep(0.15)  # noqa: ASYNC251 - the mistake that is to be found
