@@ -3,7 +3,7 @@
 As faithful as is known: Twilio's parameters, signatures, user agent and messages; 20 ms frames from the first
 to the last second; marks and `clear` on a playout clock; after the server closes the socket the call goes on
 with `<Connect action>` or the next verb. What it found wrong is in the result, with Twilio's codes.
-One difference: `ws://` is allowed, since a server on this machine has no certificate.
+One difference: `ws://` to this machine is allowed, since a server here has no certificate.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
@@ -26,6 +26,7 @@ from telephony.carrier.media_leg import CallClock, End, LegEnd, MediaLeg, open_s
 from telephony.carrier.media_stream_carrier import CarrierStream
 from telephony.carrier.phone import Phone
 from telephony.carrier.webhook_client import HttpError, NoAnswer, WebhookClient
+from telephony.values import host_is_loopback
 
 HANDSHAKE_REFUSED = 31920
 BROKEN_PIPE = 31903
@@ -195,6 +196,9 @@ class _Call:
     async def _connect(self, verb: twiml.Connect, base: str) -> bool:
         """Run a media stream. True when the call is over with it."""
         url = urljoin(base.replace("http", "ws", 1), verb.url)
+        if not _secure_or_local(url):
+            self._flag(twiml.BAD_STREAM_URL, f"<Stream url> {url} does not begin with wss://")
+            return False
         stream = CarrierStream("MZ" + uuid.uuid4().hex, self._sid, self._options.account_sid)
         try:
             socket = await open_socket(self._media, self._web.route(url), self._web.handshake_headers(url))
@@ -274,6 +278,11 @@ class _Call:
             tape = self._options.data_dir / "calls" / call_id / "tape.jsonl"
             (folder / "tape.jsonl").write_bytes(tape.read_bytes())
             result.files["tape"] = str(folder / "tape.jsonl")
+
+
+def _secure_or_local(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "wss" or (parts.scheme == "ws" and host_is_loopback(parts.hostname or ""))
 
 
 def _seconds(verb: twiml.Verb) -> float:

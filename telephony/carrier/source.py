@@ -35,7 +35,8 @@ def recording(data: bytes, name: str, *, raw: bool = False) -> bytes:
         try:
             wav = read_wav(data)
         except BadAudio as error:
-            hint = "" if raw or not data else "; raw mu-law needs the name ending .ulaw"
+            headless = data and not raw and not data.startswith(b"RIFF")
+            hint = "; raw mu-law needs the name ending .ulaw" if headless else ""
             raise BadAudio(f"{name} {error}{hint}") from None
         if wav.channels != 1:
             channels = "stereo" if wav.channels == 2 else f"{wav.channels} channels"

@@ -272,6 +272,15 @@ async def test_a_refused_handshake_is_flagged_and_the_call_goes_on() -> None:
     assert server.fields("/after")
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/media", "ws://phone.example/media", "ftp://a.example"])
+async def test_a_stream_that_is_not_secure_is_flagged_and_the_call_goes_on(url: str) -> None:
+    document = CONNECT.replace("/media", url).replace("</Response>", "<Hangup/></Response>")
+    async with TwimlServer(listen, {"/twilio/voice": document}) as server:
+        result = await call(server, speech(0.1))
+    assert [flag.code for flag in result.flags] == [31922]
+    assert (result.ended_by, len(server.talks)) == ("agent", 0)
+
+
 async def test_a_stream_status_callback_is_made() -> None:
     document = CONNECT.replace('url="/media"', 'url="/media" name="n" statusCallback="http://gone.invalid/x"')
     async with TwimlServer(listen) as server:
