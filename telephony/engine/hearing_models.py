@@ -1,4 +1,4 @@
-"""The hearing's models: loaded once per process, each run by a thread of its own at lower priority.
+"""The hearing's models: loaded once per process, each run by a thread of its own, decodes at lower priority.
 
 Whatever runs here releases the interpreter's lock while it computes (onnxruntime, ctranslate2), so audio and
 messages go on meanwhile. One thread per model bounds what all streams together can ask for: work queues, and
@@ -23,7 +23,7 @@ from telephony.engine.whisper import Whisper
 from telephony.errors import MissingModel
 
 _T = TypeVar("_T")
-_NICENESS: Final = 5  # frames and messages come first
+_NICENESS: Final = 3  # of decodes: frames, voice activity and messages come first
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,9 @@ class ModelPaths:
 class Worker:
     """One thread for one model."""
 
-    def __init__(self, name: str) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name, initializer=_step_back)
+    def __init__(self, name: str, in_background: bool) -> None:
+        step_back = _step_back if in_background else None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name, initializer=step_back)
 
     def submit(self, work: Callable[[], _T]) -> Future[_T]:
         """Queue some work; its result, or what it raised, is the future's."""
@@ -86,8 +87,8 @@ class HearingModels:
         """Load what is there (about 1 s). Raises MissingModel when nothing can recognize speech."""
         if paths.moonshine is None and paths.whisper is None:
             raise MissingModel("no speech recognizer is on this machine: fetch the models first")
-        workers = [Worker(name) for name in ("listening", "sounds", "partials", "finals")]
-        listening, sounds, partials, finals = workers
+        listening, sounds = Worker("listening", False), Worker("sounds", False)
+        partials, finals = Worker("partials", True), Worker("finals", True)
         # Each model is made by the thread that runs it: the threads it starts inherit the priority.
         careful = finals.submit(lambda: None if paths.whisper is None else Whisper(paths.whisper))
         quick = partials.submit(lambda: None if paths.moonshine is None else Moonshine(paths.moonshine))
@@ -106,7 +107,7 @@ class HearingModels:
                 tuple(_missing_lines(paths)),
             )
         except BaseException:
-            for worker in workers:
+            for worker in (listening, sounds, partials, finals):
                 worker.close()
             raise
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NICENESS = 5
+NICENESS = 1
 """The models yield to whatever carries audio on this machine."""
 
 
