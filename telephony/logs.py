@@ -49,6 +49,16 @@ class SafeFormatter(logging.Formatter):
         return _PHONE_NUMBER.sub(r"\1***\2", text)
 
 
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """A request that is no HTTP is a peer's mistake, told in one line; aiohttp would print its stack."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None and type(error).__module__ == "aiohttp.http_exceptions":
+        record.exc_info, record.exc_text = None, None
+        record.msg, record.args = "%s: %s", (record.getMessage(), type(error).__name__)
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True
+
+
 def set_up(level: str, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
     """Sends everything from `level` up to `stream` (stderr), in place of whatever was set up before."""
     handler = logging.StreamHandler(stream or sys.stderr)
@@ -58,3 +68,4 @@ def set_up(level: str, secrets: Iterable[str] = (), stream: TextIO | None = None
     root.setLevel(level)
     for name in NOISY:  # other people's debug lines show headers and payloads
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("aiohttp.server").addFilter(_without_traceback)  # adding it twice changes nothing

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 from collections.abc import Iterator
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,3 +69,18 @@ def test_one_line_is_one_line_and_keeps_what_is_printable(text: str) -> None:
     assert made == logs.one_line(made)
     if text.isascii() and text.isprintable():
         assert made == text
+
+
+async def test_a_request_that_is_no_http_is_one_line(lines: io.StringIO) -> None:
+    """Anybody can send as many as they like: no stack, and nothing of what was sent."""
+    server = TestServer(web.Application(), host="127.0.0.1")
+    await server.start_server()
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /" + b"secret" * 2000 + b" HTTP/1.1\r\n\r\n")
+        assert b"400" in await reader.readline()
+        writer.close()
+    finally:
+        await server.close()
+    (line,) = lines.getvalue().splitlines()
+    assert "WARNING" in line and "LineTooLong" in line and "secret" not in line
