@@ -104,6 +104,7 @@ class Load:
     async def call(self, session: aiohttp.ClientSession, server: str) -> None:
         """Place one call: the webhook if there is one, then the media stream, until Flux is opened."""
         number = len(self.legs)
+        known = len(self.flux.sessions)  # Flux may be opened as early as the webhook
         url, parameters = await self._webhook(session, server, number)
         parts = urlsplit(url)
         loop = asyncio.get_running_loop()
@@ -115,7 +116,6 @@ class Load:
         await caller.open
         leg = Leg(caller)
         self._waiting = leg
-        known = len(self.flux.sessions)
         caller.start()
         self.legs.append(leg)
         async with asyncio.timeout(10):
