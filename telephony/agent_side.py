@@ -38,6 +38,10 @@ class AgentSide:
         """The accepted answer of which nothing was sent yet."""
         self._waiting = False
         self._voice_failures = 0
+        self.apologising = False
+        """The caller is told that there is no speech, unless the voice is missing, too."""
+        self.voice_missing = False
+        """The voice was lost before anything was heard of it."""
 
     # ---- answering
 
@@ -259,7 +263,7 @@ class AgentSide:
         reply = scene.floor.known(event.reply)
         if reply is not None:
             scene.account.sound_came(reply, scene.now)
-            self._voice_failures = 0
+            self._voice_failures, self.voice_missing, self.apologising = 0, False, False
             scene.floor.audio(event)
             if reply is self._answer:
                 self._drop_fillers()
@@ -287,10 +291,16 @@ class AgentSide:
             self._ask_again(reply, reply.problem)
 
     def on_voice_down(self, event: ev.VoiceDown) -> None:
-        """A refusal is final, unless it only says that too many speak at once."""
+        """A refusal is final, unless it says that too many speak at once; so is a start without a voice."""
+        scene = self._scene
         refused = event.status is not None and 400 <= event.status < 500
         if refused and event.status != TOO_MANY_REQUESTS:
-            self._scene.end_call("the voice was refused")
+            scene.end_call("the voice was refused")
+        elif self.apologising:
+            scene.end_call("the voice cannot be reached either")
+        elif not scene.ledger.play_end:
+            self.voice_missing = True
+            scene.timers.set_if_unset("no speech", max(scene.now, scene.policy.no_speech_s))
 
     def on_sent(self, event: ev.Sent) -> None:
         scene = self._scene

@@ -34,6 +34,7 @@ class CallerSide:
         self._agent = agent
         self._keys = keys
         self._turns = CallerTurns()
+        self._listened = False
         self._on_turn: dict[TurnKind, Callable[[TurnEvent], None]] = {
             TurnKind.STARTED: self._started,
             TurnKind.UPDATED: self._updated,
@@ -45,6 +46,7 @@ class CallerSide:
     # ---- turns
 
     def on_turn(self, event: ev.TurnHeard) -> None:
+        self._listened = True
         self._scene.timers.clear("unheard")
         self._take(self._turns.receive(event.info))
 
@@ -301,13 +303,28 @@ class CallerSide:
         self._agent.say(Kind.REASK, scene.prompts.reask(), record=record)
 
     def on_listen_up(self, event: ev.ListenUp) -> None:
+        self._listened = True
         self._scene.timers.clear("unheard")
         self._take(self._turns.connected(event.offset_s))
 
     def on_listen_down(self, event: ev.ListenDown) -> None:
         scene = self._scene
         if event.retry:
+            if not self._listened:
+                scene.timers.set_if_unset("no speech", max(scene.now, scene.policy.no_speech_s))
             scene.timers.set_if_unset("unheard", scene.now + scene.policy.silent_listener_s)
             return
-        self._agent.cut("listening was refused")
-        self._agent.say(Kind.NOTICE, scene.policy.apology, [HangUp()], interruptible=False)
+        self._apologise("listening was refused")
+
+    def no_speech(self) -> None:
+        """The call has begun without listening, or without a voice, and there is none yet."""
+        if self._agent.voice_missing and not self._scene.ledger.play_end:
+            self._scene.end_call("the voice cannot be reached")
+        elif not self._listened:
+            self._listened = True  # said once
+            self._agent.apologising = True
+            self._apologise("listening cannot be reached")
+
+    def _apologise(self, reason: str) -> None:
+        self._agent.cut(reason)
+        self._agent.say(Kind.NOTICE, self._scene.policy.apology, [HangUp()], interruptible=False)

@@ -77,6 +77,7 @@ class Conversation:
             "stuck": caller.turn_stuck,
             "dead": caller.listening_dead,
             "unheard": caller.listening_missing,
+            "no speech": caller.no_speech,
             "digits": keys.done,
             "keyed": keys.answer,
             "warning": self._warn_of_length,
@@ -180,7 +181,7 @@ class Conversation:
         actions: list[HangUp | Transfer | Expect] = [Transfer(event.transfer)] if event.transfer else []
         if event.hang_up:
             actions.append(HangUp())
-        self._agent.say(Kind.NOTICE, event.say, actions)
+        self._agent.say(Kind.NOTICE, event.say, actions, interruptible=not event.hang_up)
 
     def _warn_of_length(self) -> None:
         """When nobody is in mid-sentence; it would be lost, or talk over the caller."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+POLL_S = 0.05
 PREWARM_S = 10.0  # speech connections that wait for longer would be paid for nothing
 Form = Mapping[str, str]
 """A webhook's fields."""
@@ -78,8 +79,8 @@ class Line:
     """Set by SIGTERM: running calls go on, new ones are turned away."""
     waiting: WaitingRoom = field(default_factory=WaitingRoom)
     """Media sockets that are open and have not said `start` yet."""
-    sockets: set[web.WebSocketResponse] = field(default_factory=set)
-    """The media sockets of running calls."""
+    sockets: dict[web.WebSocketResponse, str] = field(default_factory=dict)
+    """The media sockets of running calls, with their CallSids."""
     rest: TwilioRest | None = None
     """Twilio's REST API, where there are credentials."""
     dialler: Dialler | None = None
@@ -97,6 +98,7 @@ class Line:
     """Has every running call say goodbye and hang up: the server stops."""
     counters: dict[str, int] = field(default_factory=dict)
     """Refusals by reason, since the start."""
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _expected: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
 
     def base_url(self, request: web.BaseRequest) -> str:
@@ -184,6 +186,16 @@ class Line:
         """The call is over: nothing can resume it."""
         await self.shared.put(f"ended:{call_sid}", {}, ENDED_TTL_S)
 
+    async def end_streams(self, call_sid: str, within_s: float, *, but: object = None) -> None:
+        """Have the call's streams in this process end by themselves, and close those that do not in time."""
+        end = asyncio.get_running_loop().time() + within_s
+        while others := [one for one, sid in self.sockets.items() if sid == call_sid and one is not but]:
+            if asyncio.get_running_loop().time() >= end:
+                log.warning("call %s: its stream is closed, since it did not end by itself", call_sid)
+                await asyncio.gather(*(one.close() for one in others), return_exceptions=True)
+                return
+            await asyncio.sleep(POLL_S)
+
     async def is_ended(self, call_sid: str) -> bool:
         """Whether this call is known to be over."""
         return await self.shared.get(f"ended:{call_sid}") is not None
@@ -205,6 +217,12 @@ class Line:
         del self._expected[call_sid]
         log.warning("call %s: no stream came within %g s of our answer", call_sid, self.prewarm_s)
         self.forget(call_sid)
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have something done that nobody waits for."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def refused(self, reason: str) -> None:
         """Count a refusal."""

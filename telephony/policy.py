@@ -40,6 +40,8 @@ class Policy:
     monologue_pause_s: float = 0.3
     silent_listener_s: float = 2.5
     """Listening lost and not back for this long: we say so, rather than leave dead air."""
+    no_speech_s: float = 3.0
+    """From the call's start: without listening, or without a voice by then, we say so and end the call."""
     dtmf_gap_s: float = 3.0
     """Keys this far apart are one entry; a longer pause ends it."""
     single_key_s: float = 1.5

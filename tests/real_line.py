@@ -17,6 +17,7 @@ from telephony.carrier.simulator import CallOptions, place_call
 from telephony.config import Settings
 from telephony.line import Line
 from telephony.opening import open_line
+from telephony.standins.faults import NONE, Faults
 from telephony.standins.flux import FluxStandIn
 from telephony.standins.scripts import Cycle
 from telephony.standins.speak import SpeakStandIn
@@ -44,12 +45,11 @@ class Running:
 
 
 @asynccontextmanager
-async def running(folder: Path, **environ: str) -> AsyncIterator[Running]:
+async def running(folder: Path, faults: Faults = NONE, /, **environ: str) -> AsyncIterator[Running]:
+    """`faults` are listening's and the voice's both."""
     async with AsyncExitStack() as stack:
-        flux, voice = (
-            FluxStandIn(lambda options: Cycle(texts=("hello", "hello"))),
-            SpeakStandIn(lambda text: 0.3),
-        )
+        flux = FluxStandIn(lambda options: Cycle(texts=("hello", "hello")), (faults,))
+        voice = SpeakStandIn(lambda text: 0.3, (faults,))
         await flux.start(0, voice)
         stack.push_async_callback(flux.close)
         given = {"TWILIO_AUTH_TOKEN": AUTH_TOKEN, "PUBLIC_URL": PUBLIC_URL, "API_KEYS": "key-one"}

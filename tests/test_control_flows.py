@@ -12,8 +12,11 @@ import pytest
 from telephony.carrier.after import Next, Then
 from telephony.carrier.call_report import CallResult
 from telephony.dialling import DialRequest
+from telephony.errors import BadInput
+from telephony.serve import drain
+from telephony.standins.faults import Faults, Refusal
 from telephony.standins.twilio_rest import Call
-from tests.flow_agents import PERSON
+from tests.flow_agents import PERSON, QUIET
 from tests.real_line import HERE, Running, running, said, verbs
 from tests.rest_account import Account, rest_account
 from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL, until
@@ -127,6 +130,47 @@ async def test_an_agent_presses_keys_and_parks_the_caller(tmp_path: Path) -> Non
     assert result.verbs[1]["digits"] == "12#"
     assert result.verbs[4]["url"] == f"{PUBLIC_URL}/twilio/hold.wav"
     assert "Back after asked." in said(result)
+
+
+REFUSALS = [(400, "BAD"), (401, "INVALID_AUTH"), (402, "PAYMENT"), (403, "FORBIDDEN"), (429, "TOO_MANY")]
+
+
+@pytest.mark.parametrize(("status", "dg_error"), REFUSALS)
+async def test_without_speech_the_caller_hears_a_sentence(
+    tmp_path: Path, status: int, dg_error: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Within five seconds, in Twilio's voice, and the log has the service's own reason."""
+    faults = Faults(refuse=Refusal(status, dg_error))
+    if status == 400:  # found out before the server is ready
+        with pytest.raises(BadInput):
+            async with running(tmp_path, faults, AGENT="tests.flow_agents:Memory"):
+                pass
+        return
+    async with running(tmp_path, faults, AGENT="tests.flow_agents:Memory") as server:
+        result = await server.call()
+    assert verbs(result) == ["Connect", "Say", "Hangup"]
+    assert result.verbs[1]["at_s"] < 5.0 and dg_error in caplog.text
+
+
+async def test_when_speech_cannot_be_reached_the_caller_hears_a_sentence(tmp_path: Path) -> None:
+    """Also when it was there when the server started, and its greeting is known."""
+    async with running(tmp_path, AGENT="tests.flow_agents:Memory") as server:
+        await server.flux.close()
+        result = await server.call()
+    assert verbs(result)[0] == "Connect" and verbs(result)[-1] == "Hangup"
+    assert "Say" in verbs(result) or "call again" in said(result)
+    assert result.verbs[-1]["at_s"] < 9.0
+
+
+async def test_a_server_that_stops_says_goodbye(tmp_path: Path) -> None:
+    """At the end of the drain, and the call is hung up when it was heard."""
+    async with running(tmp_path, AGENT="tests.flow_agents:Memory") as server:
+        calling = asyncio.create_task(server.call())
+        await until(lambda: bool(server.line.sockets))
+        await drain(server.line, 5.2)
+        result = await calling
+    assert verbs(result) == ["Connect", "Hangup"] and not result.flags
+    assert QUIET.farewell in said(result) and result.duration_s < 5.0
 
 
 async def test_a_resume_loop_is_stopped(tmp_path: Path) -> None:

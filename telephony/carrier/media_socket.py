@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 START_DEADLINE_S = 5.0  # Twilio sends connected and start right after the handshake
 MESSAGE_BYTES = 65_536  # a frame of Twilio's is 350 bytes; above this aiohttp closes with 1009
 CLOSE_DEADLINE_S = 2.0  # for the peer's half of the closing handshake
+OLDER_STREAM_S = 1.0
 REFUSAL_DEADLINE_S = 0.5  # the same, for one that is not let in
 
 
@@ -119,9 +120,11 @@ async def _hand_over(
 ) -> None:
     """The call has its stream. Whatever happens in it stays in it."""
     log.info("call %s: stream %s", started.call_sid, started.stream_sid)
-    line.sockets.add(socket)
+    line.sockets[socket] = started.call_sid
     line.stream_came(started.call_sid)
     try:
+        # The newest stream of a call wins; what an older one of ours still knows has to be saved first.
+        await line.end_streams(started.call_sid, OLDER_STREAM_S, but=socket)
         await line.seats.keep(started.call_sid)
         await line.answer(socket, stream, started)
     except SharedFailure:
@@ -137,4 +140,4 @@ async def _let_go(line: Line, socket: web.WebSocketResponse, call_sid: str) -> N
         await line.seats.leave(call_sid)
         await socket.close()
     finally:
-        line.sockets.discard(socket)
+        line.sockets.pop(socket, None)

@@ -41,6 +41,7 @@ SORRY = "We are sorry, something went wrong on our side. Please call again in a 
 STOPPING_PAUSE_S = 1
 CALL_SID = re.compile(r"[A-Za-z0-9_-]{2,64}")  # Twilio: CA and 32 hex digits; stand-ins may be freer
 LATE_S = 0.2  # an event loop as late as the lead of the audio that was sent ahead cannot carry more calls
+OVERDUE_S = 2.0  # a stream that is still open so long after the call's end was lost in a tunnel
 ANSWER_TTL_S = 30.0  # Twilio's own patience is 15 s, after which it asks nobody again
 
 FALLBACK = Answer("fallback", {"text": SORRY}, ends=True)
@@ -100,6 +101,8 @@ async def after(request: web.Request) -> web.Response:
         if not await line.shared.count(f"resume:{call_sid}", RESUMES, RESUME_WINDOW_S):
             log.warning("call %s: given up, it was resumed %d times within a minute", call_sid, RESUMES)
             answer = GIVE_UP
+    if answer.connects and line.draining:  # another process goes on with it, or nobody can
+        answer = _elsewhere(line) if line.settings.public_url else GIVE_UP
     log.info("call %s: goes on with %s", call_sid, word.then if word else answer.template)
     if word is not None and word.then is Then.HOLD:  # what is over when Twilio asks next is the music
         back = Next(Then.RESUME).as_dict()
@@ -125,6 +128,7 @@ async def status(request: web.Request) -> web.Response:
         await note_state(request.app[LINE].shared, dial_id, state, more)
     if state in OVER:
         await request.app[LINE].call_ended(call_sid)
+        request.app[LINE].later(request.app[LINE].end_streams(call_sid, OVERDUE_S))
     return web.Response(status=204)
 
 
@@ -197,10 +201,13 @@ def _turned_away(request: web.Request, call_sid: str) -> web.Response:
     """This process is stopping. Another one behind the same public address may take the call."""
     line = request.app[LINE]
     line.refused("draining")
-    if not line.settings.public_url:
-        return _twiml(request, call_sid, BUSY)
-    url = line.base_url(request) + "/twilio/voice"
-    return _twiml(request, call_sid, Answer("wait", {"seconds": STOPPING_PAUSE_S, "url": url}))
+    return _twiml(request, call_sid, _elsewhere(line, "voice") if line.settings.public_url else BUSY)
+
+
+def _elsewhere(line: Line, path: str = "after") -> Answer:
+    """Ask again at the public address in a moment, where another process may be."""
+    url = f"{line.settings.public_url}/twilio/{path}"
+    return Answer("wait", {"seconds": STOPPING_PAUSE_S, "url": url})
 
 
 def _call_sid(form: Form) -> str:

@@ -176,6 +176,26 @@ async def test_a_burst_of_calls_is_let_in(phone: Phone) -> None:
     await asyncio.gather(*(socket.close() for socket in sockets))
 
 
+async def test_the_newest_stream_of_a_call_wins(phone: Phone) -> None:
+    """The older one is closed, and has ended before the newer one is answered; the seat stays."""
+    first = await phone.call()
+    await until(lambda: len(phone.answering.answered) == 1)
+    second = await phone.start({"token": phone.line.issue_token(CALL), "resumed": "asked"})
+    assert await close_code(first) == 1000
+    await until(lambda: len(phone.answering.answered) == 2 and len(phone.line.sockets) == 1)
+    assert await phone.line.seats.free() == phone.line.settings.max_calls - 1
+    await second.close()
+
+
+async def test_a_call_that_is_over_leaves_no_stream_behind(phone: Phone) -> None:
+    """When the status callback says so and the socket's end was lost on the way, we close it."""
+    socket = await phone.call()
+    await until(lambda: len(phone.line.sockets) == 1)
+    await phone.post("/twilio/status", CallStatus="completed")
+    assert await close_code(socket) == 1000
+    await until(lambda: not phone.line.sockets)
+
+
 async def test_one_calls_failure_stays_its_own(phone: Phone, caplog: pytest.LogCaptureFixture) -> None:
     """An exception in a call closes its socket, is logged, and frees its seat; the next call is answered."""
 
