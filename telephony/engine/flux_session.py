@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum, auto
 
-from telephony.engine.heard import Block, HeardWord, HearingOptions
+from telephony.engine.heard import BLOCK_S, Block, HeardWord, HearingOptions
 from telephony.engine.masking import masked
 from telephony.errors import LocalProtocolError
 from telephony.listen.flux import (
@@ -100,8 +100,9 @@ class FluxSession:
         """Another 80 ms were heard."""
         block = self._take(block)
         out = [*self._changes(block), *self._endings(block)]
-        # A change of state takes the place of the Update (deepgram docs, "state").
-        if not out and block.audio_end_s - self._told_s > UPDATE_EVERY_S - 1e-6:
+        # A change of state takes the place of the Update (deepgram docs, "state"). After a ForceEndTurn in the
+        # middle of a block the steps are shorter: with the next block it would be too late.
+        if not out and block.audio_end_s + BLOCK_S - self._told_s > UPDATE_EVERY_S + 1e-6:
             out.append(self._info(UPDATE, block))
         return out
 

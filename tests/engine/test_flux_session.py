@@ -52,6 +52,15 @@ def test_an_update_for_every_240_ms_of_silence() -> None:
     assert all(isinstance(m, TurnInfo) and (m.event, m.transcript) == ("Update", "") for m in told)
 
 
+def test_no_more_than_240_ms_are_left_out_after_a_turn_forced_to_end_within_a_block() -> None:
+    stream = session()
+    stream.block(block(1, "Yes"))
+    heard = replace(block(1, "Yes"), audio_end_s=0.09)
+    told = [m for m in stream.force_end_turn(heard) if isinstance(m, TurnInfo)]
+    told += [m for n in range(2, 9) for m in stream.block(block(n)) if isinstance(m, TurnInfo)]
+    assert [m.audio_window_end for m in told] == [0.09, 0.32, 0.56]
+
+
 def test_a_turn_from_its_start_to_its_end() -> None:
     stream = session(eager_eot_threshold=0.5)
     assert events(stream.block(block(1))) == []
