@@ -84,7 +84,7 @@ async def hear(
     With `lags` it is played in real time, and they tell how long after each chunk of audio it was dealt with.
     """
     session = FluxSession(options, "bench")
-    hearing = Hearing(models, session.hearing_options())
+    hearing = Hearing(models, session.hearing_options(), live=lags is not None)
     loop = asyncio.get_running_loop()
     began = loop.time()
     events: list[Event] = []

@@ -22,7 +22,9 @@ _T = TypeVar("_T")
 
 _AHEAD_S: Final = 1.0
 """Audio this far ahead of the wall clock is a recording: a live stream's comes at most in small bursts."""
-_OVERDUE_S: Final = 1.5
+_MOST_QUEUED: Final = 2
+"""Where a model has this much to do, a live stream asks it only for what it cannot do without."""
+_OVERDUE_S: Final = 1.2
 """A careful text this late is not worth the caller's silence."""
 _BEHIND_S: Final = 0.5
 """Audio this far behind: the machine cannot keep up, and partial texts are left out."""
@@ -47,7 +49,9 @@ class Job:
 class Decodes:
     """Where a stream's `TurnAudio` meets the models."""
 
-    def __init__(self, models: HearingModels, audio: TurnAudio) -> None:
+    def __init__(self, models: HearingModels, audio: TurnAudio, live: bool | None) -> None:
+        """`live`: whether the audio comes as it is spoken; None: told by the clock."""
+        self._live = live
         self._models = models
         self._audio = audio
         self._began: float | None = None
@@ -63,21 +67,22 @@ class Decodes:
     @property
     def live(self) -> bool:
         """The audio comes no faster than it is spoken."""
-        return self._lead_s < _AHEAD_S
+        return self._lead_s < _AHEAD_S if self._live is None else self._live
 
     @property
     def behind(self) -> bool:
-        """The machine does not keep up."""
-        return self._lead_s < -_BEHIND_S
+        """The machine does not keep up: partial texts are left out."""
+        busy = self._models.partials.queued >= _MOST_QUEUED
+        return self.live and (busy or self._lead_s < -_BEHIND_S)
 
     async def listen(self, work: Callable[[], _T]) -> _T:
         """Short work that every block needs."""
         return await asyncio.wrap_future(self._models.listening.submit(work))
 
     def sound(self, start_s: float) -> Future[float] | None:
-        """Begin to ask smart-turn about the turn that began at `start_s`; None: there is no such model."""
+        """Begin to ask smart-turn about the turn from `start_s` on; None: no such model, or too busy."""
         model = self._models.smart_turn
-        if model is None:
+        if model is None or (self.live and self._models.sounds.queued >= _MOST_QUEUED):
             return None
         samples, power = self._audio.samples(start_s), self._audio.power(start_s)
         return self._models.sounds.submit(lambda: model.predict(samples, power))
@@ -86,6 +91,7 @@ class Decodes:
         """Begin a partial text of the audio from `start_s` on; `careful_now`: by the better recognizer."""
         quick, careful = self._models.quick, self._models.careful
         end_s = self._audio.end_s
+        careful_now = careful_now and not (self.live and self._models.finals.queued > 0)
         if quick is not None and not (careful_now and careful):
             work = partial(quick.decode, self._audio.samples(start_s), guess)
             return Job(self._models.partials.submit(work), start_s, end_s, due_s)

@@ -83,13 +83,14 @@ def _sound(heard: Heard) -> Sound:
 class Hearing:
     """The hearing of one stream. Not for two tasks at once."""
 
-    def __init__(self, models: HearingModels, options: HearingOptions) -> None:
+    def __init__(self, models: HearingModels, options: HearingOptions, live: bool | None = None) -> None:
+        """`live` False: wait for every result, however slow the machine; None: found out by the clock."""
         self._options = options
         self._pending = b""
         self._voice = VoiceActivity(models.silero)
         self._audio = TurnAudio()
         self._clock = TurnClock()
-        self._decodes = Decodes(models, self._audio)
+        self._decodes = Decodes(models, self._audio, live)
         self._speech = SpeechTrack()
         self._words = TurnWords()
         self._partials = Partials(self._decodes)

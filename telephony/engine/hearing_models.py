@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from telephony.engine.recognizer import Moonshine
 from telephony.engine.smart_turn import SmartTurn
@@ -46,10 +47,20 @@ class Worker:
     def __init__(self, name: str, in_background: bool) -> None:
         step_back = _step_back if in_background else None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name, initializer=step_back)
+        self._open: deque[Future[object]] = deque()
 
     def submit(self, work: Callable[[], _T]) -> Future[_T]:
         """Queue some work; its result, or what it raised, is the future's."""
-        return self._pool.submit(work)
+        future = self._pool.submit(work)
+        self._open.append(cast(Future[object], future))
+        return future
+
+    @property
+    def queued(self) -> int:
+        """How much is under way or waits, of all streams."""
+        while self._open and self._open[0].done():
+            self._open.popleft()
+        return len(self._open)
 
     def close(self) -> None:
         """No more work; what waits is given up."""

@@ -61,7 +61,7 @@ async def listen(
 async def blocks_of(
     models: HearingModels, audio: bytes, options: HearingOptions = OPTIONS, chunk: int = 1280
 ) -> list[tuple[Block, bool]]:
-    hearing = Hearing(models, options)
+    hearing = Hearing(models, options, live=False)
     try:
         return [step async for step in listen(hearing, audio, options, chunk)]
     finally:
@@ -138,7 +138,7 @@ async def test_music_ringback_and_dtmf_start_no_turn(models: HearingModels) -> N
 
 async def test_flush_gives_the_careful_text_of_a_turn_cut_off(models: HearingModels) -> None:
     """ForceEndTurn and CloseStream lose no word."""
-    hearing = Hearing(models, OPTIONS)
+    hearing = Hearing(models, OPTIONS, live=False)
     steps = [step async for step in listen(hearing, call("open_01_clean_bargein", 0.0, 5.95))]
     assert not any(ended for _, ended in steps)
     block = await hearing.flush()
@@ -149,7 +149,7 @@ async def test_flush_gives_the_careful_text_of_a_turn_cut_off(models: HearingMod
 
 
 async def test_silence_is_nothing(models: HearingModels) -> None:
-    hearing = Hearing(models, OPTIONS)
+    hearing = Hearing(models, OPTIONS, live=False)
     steps = [block async for block, _ in listen(hearing, bytes(3 * SECOND + 7))]
     assert len(steps) == 37 and not any(block.in_turn or block.text for block in steps)
     assert await hearing.flush() is None
@@ -158,7 +158,7 @@ async def test_silence_is_nothing(models: HearingModels) -> None:
 
 async def test_a_turn_longer_than_the_recognizers_window_keeps_its_beginning(models: HearingModels) -> None:
     audio = call("open_07_real_call_b", 0.0, 37.0)
-    hearing = Hearing(models, OPTIONS)
+    hearing = Hearing(models, OPTIONS, live=False)
     async for _ in hearing.hear(audio):  # nobody ends the turn
         pass
     block = await hearing.flush()
