@@ -40,3 +40,11 @@ async def test_the_capacity_bench_climbs_a_rung() -> None:
     status, output = await run("capacity.py", "--quick")
     assert status == 0, output
     assert "the floor" in output
+
+
+@pytest.mark.slow
+async def test_strangers_harm_no_call() -> None:
+    """No 5xx, no more admitted than there are lines, no frame of a running call lost."""
+    status, output = await run("flood.py", "--quick")
+    assert status == 0, output
+    assert "frames lost              0" in output
