@@ -100,8 +100,8 @@ class FluxSession:
         """Another 80 ms were heard."""
         block = self._take(block)
         out = [*self._changes(block), *self._endings(block)]
-        # A change of state takes the place of the Update (deepgram docs, "state"). After a ForceEndTurn in the
-        # middle of a block the steps are shorter: with the next block it would be too late.
+        # A change of state takes the place of the Update (deepgram docs, "state"). Where a forced end came in
+        # the middle of a block the steps are shorter: with the next block it would be too late.
         if not out and block.audio_end_s + BLOCK_S - self._told_s > UPDATE_EVERY_S + 1e-6:
             out.append(self._info(UPDATE, block))
         return out

@@ -83,10 +83,9 @@ class Worker:
             match await queue.get():
                 case (_, pipe.HEAR, audio):
                     self._say((number, pipe.BLOCKS, [block async for block in hearing.hear(audio)]))
-                case (_, pipe.FLUSH, audio):
-                    blocks = [block async for block in hearing.hear(audio)]
-                    last = await hearing.flush()
-                    self._say((number, pipe.BLOCKS, [*blocks, last] if last else blocks))
+                case (_, pipe.FLUSH, _):
+                    known = await hearing.flush()
+                    self._say((number, pipe.BLOCKS, [known] if known else []))
                 case (_, pipe.END_TURN, _):
                     hearing.end_turn()
                 case (_, pipe.CONFIGURE, options):

@@ -46,9 +46,9 @@ class WorkerEar:
 
     async def flush(self) -> Block | None:
         """All that is known of the open turn; None outside a turn. Raises EarLost."""
-        rest, self._rest = self._rest, b""
-        blocks = await self._ask(pipe.FLUSH, rest)
-        return blocks[-1] if blocks else None
+        # A rest of less than a block is too short to be a word; it is the beginning of the next block.
+        blocks = await self._ask(pipe.FLUSH, b"")
+        return blocks[0] if blocks else None
 
     def end_turn(self) -> None:
         """The turn is over."""

@@ -18,7 +18,7 @@ from telephony.engine.loudness import LoudnessEar
 from telephony.engine.mouth import Mouth
 from telephony.engine.server import Engine, make_app
 from telephony.engine.worker_ears import WorkerEars
-from telephony.listen.flux import Connected, FatalError
+from telephony.listen.flux import Connected, FatalError, TurnInfo
 from tests.engine.engine_client import listening, noise, serving, silence
 from tests.engine.tone_voice import ToneVoices
 
@@ -82,6 +82,18 @@ async def test_noise_and_silence_start_no_turn(server: TestServer) -> None:
         await client.audio(noise(20) + silence(20))
         messages = await client.close_stream()
         assert {getattr(message, "event", "Update") for message in messages} == {"Update"}
+
+
+async def test_asking_for_an_end_within_a_block_loses_no_block(server: TestServer) -> None:
+    """The client checks that something is said about every 0.24 s of audio."""
+    async with listening(server) as client:
+        for _ in range(12):
+            await client.ws.send_bytes(noise(2)[:1900])
+            await client.say('{"type":"ForceEndTurn"}')
+        messages = await client.close_stream()
+        assert client.checker.problems == []
+        told = [m.audio_window_end for m in messages if isinstance(m, TurnInfo)]
+        assert told[-1] == pytest.approx(17 * 0.08)
 
 
 async def test_a_worker_that_never_starts_leaves_loudness() -> None:
