@@ -23,6 +23,8 @@ def main():
     try:
         from telephony.cli import main as run
 
+        # What a terminal's encoding lacks is shown as an escape: words are no reason to break off.
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         return run()
     except KeyboardInterrupt:  # pressed before the command line could take care of it
         return 130

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
-from telephony.errors import BadSetting
+from telephony.errors import BadInput, BadSetting
 from telephony.secret import Secret, mask
 from telephony.values import (
     Kind,
@@ -258,7 +258,7 @@ def _given(environ: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:
         try:
             filed = dotenv_values(dotenv, interpolate=False)
         except (OSError, UnicodeDecodeError) as error:
-            raise BadSetting(str(dotenv), "", f"the file cannot be read: {error}") from error
+            raise BadInput(f"{dotenv} cannot be read: {error}") from error
     both = {**filed, **environ}
     return {name: value.strip() for name in NAMES if (value := both.get(name)) and value.strip()}
 

@@ -73,6 +73,12 @@ def test_an_env_file_that_is_absent_is_said(tmp_path: Path) -> None:
     assert done.returncode == 2 and "x.env" in done.stderr
 
 
+def test_a_terminal_that_knows_only_ascii_is_shown_escapes(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("VOICE=flux-zoë-en", encoding="utf-8")
+    done = telephony("doctor", cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert "zo\\xeb" in done.stdout and "Traceback" not in done.stderr
+
+
 def test_only_the_command_asked_for_is_imported() -> None:
     """`--version` must not wait for numpy, aiohttp or an SDK."""
     script = (

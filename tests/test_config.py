@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony.config import NAMES, SETTINGS, Secret, Settings, binding
-from telephony.errors import BadSetting
+from telephony.errors import BadInput, BadSetting
 
 KEY = "dg-1234567890"
 TOKEN = {"TWILIO_AUTH_TOKEN": "0123456789abcdef"}
@@ -130,7 +130,7 @@ def test_the_environment_wins_over_the_file_and_an_empty_value_hides_it(tmp_path
 def test_an_unreadable_file_is_one_clear_line(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_bytes(b"PORT=\xff\xfe\x00")
-    with pytest.raises(BadSetting, match="cannot be read"):
+    with pytest.raises(BadInput, match="cannot be read"):
         Settings.load({}, file)
 
 

@@ -195,7 +195,7 @@ async def _place(
     for line in summary(result):
         tell(line)
     if args.json:
-        print(json.dumps(result.as_json(), ensure_ascii=False), flush=True)
+        print(json.dumps(result.as_json()), flush=True)  # ASCII: whatever the terminal can show
     return result
 
 
