@@ -110,7 +110,7 @@ class _Answer:
         matches = [match for text in dict.fromkeys(as_heard) for match in self._matches(text)]
         leading = heard.leading_yes_or_no(self.text)
         if complete := next((match for match in matches if match.complete), None):
-            yield from self._run(complete)
+            yield from self._run(complete, closing=self._closing(matches, complete))
         elif self.ask and (value := self._chosen(as_heard[1], self.ask)):
             yield from self._answered(self.ask, value)
         elif self.ask and (leading is False or heard.NO_PREFERENCE.search(self.text)):
@@ -123,6 +123,12 @@ class _Answer:
             yield from self._run(matches[0])
         else:
             yield from self._not_understood()
+
+    def _closing(self, matches: list[Match], first: Match) -> Intent | None:
+        """A goodbye in the same breath as an order: "a small coffee, no, that's all, goodbye"."""
+        if not first.intent.item:
+            return None
+        return next((m.intent for m in matches if m.intent.step.do is Do.HANG_UP), None)
 
     def _matches(self, text: str) -> Iterator[Match]:
         found = find_slots(text, self.script.slots)
@@ -270,7 +276,7 @@ class _Answer:
             state = replace(state, items=(*state.items, self._item(intent, self.state.partial)))
         return state
 
-    def _run(self, match: Match, new: bool = True) -> Iterator[Said]:
+    def _run(self, match: Match, new: bool = True, closing: Intent | None = None) -> Iterator[Said]:
         intent, state = match.intent, self._settled() if new else replace(self.state, asked="", partial={})
         last = match.found[-1]
         missing = next((ask for ask in intent.asks if not last.get(ask.slot)), None)
@@ -289,7 +295,7 @@ class _Answer:
             return
         if intent.step.do is Do.CHANGE:
             state = self._changed(state, last)
-        step = intent.step
+        step = (closing or intent).step
         keep = step.do in (Do.WAIT, Do.REPEAT, Do.TRANSFER)
         if step.do is Do.REPEAT and not step.say:
             yield from self._again()

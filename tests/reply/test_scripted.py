@@ -404,3 +404,10 @@ def test_an_order_that_was_cut_in_two_by_a_pause_goes_on() -> None:
     assert talk.say("with a bit of sugar.") == "Okay, an iced mocha. Anything else?"
     assert talk.say("small") == "Okay, a small iced mocha. Anything else?"
     assert "a small iced mocha with sugar" in talk.say("no thanks")
+
+
+def test_an_order_and_a_goodbye_in_one_breath_are_both_heard() -> None:
+    talk = Talk()
+    said = talk.say("A small coffee, please. No, that's all. Thank you. Goodbye.")
+    assert "a small coffee" in said and said.endswith("goodbye.")
+    assert HangUp() in talk.said
