@@ -26,7 +26,7 @@ from telephony.record.recording import Recording
 from telephony.reply.agent import Manners, load_agent, manners_of
 from telephony.routes import Route
 from telephony.routes_file import read_routes
-from telephony.services import Services, open_services
+from telephony.services import Services, open_services, prepared
 from telephony.shared import SharedFailure, SqliteShared
 from telephony.speak.deepgram import VoiceClient
 from telephony.speak.phrase_memory import PhraseMemory
@@ -163,4 +163,6 @@ async def _way(services: Services, route: Route, stack: AsyncExitStack) -> Servi
         way.voice = VoiceClient(services.voice.url, key, route.voice)
         way.phrases = PhraseMemory()
         stack.push_async_callback(way.voice.close)
+    if way.voice is not services.voice or way.manners != services.manners:
+        await stack.enter_async_context(prepared(way, f"ROUTES, the voice of {route.name or 'default'}"))
     return way

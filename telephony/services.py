@@ -84,19 +84,31 @@ async def open_services(settings: Settings, speech: SpeechPeer, line: Line) -> A
         policy_of(settings),
         RecordStore(settings.data_dir),
     )
+    try:
+        async with prepared(services):
+            yield services
+    finally:
+        await services.flux.close()
+        await services.voice.close()
+        await services.store.close()
+
+
+@asynccontextmanager
+async def prepared(services: Services, where: str = "VOICE") -> AsyncIterator[None]:
+    """The standing phrases are spoken beforehand, the greeting before anything else goes on.
+
+    Raises BadSetting, naming `where` the voice was chosen, when the speech service has no such voice.
+    """
     preparing = asyncio.create_task(
         prepare_phrases(services.voice, services.phrases, standing_lines(services.manners))
     )
     try:
         await _greeting_ready(services, preparing)
-        _check_voice(preparing, settings)
-        yield services
+        _check_voice(preparing, services, where)
+        yield
     finally:
         preparing.cancel()
         await asyncio.gather(preparing, return_exceptions=True)
-        await services.flux.close()
-        await services.voice.close()
-        await services.store.close()
 
 
 async def _greeting_ready(services: Services, preparing: asyncio.Task[None]) -> None:
@@ -113,17 +125,17 @@ async def _greeting_ready(services: Services, preparing: asyncio.Task[None]) -> 
         )
 
 
-def _check_voice(preparing: asyncio.Task[None], settings: Settings) -> None:
+def _check_voice(preparing: asyncio.Task[None], services: Services, where: str) -> None:
     """Raises BadSetting when the speech service has no such voice, or is none."""
     refused = preparing.exception() if preparing.done() and not preparing.cancelled() else None
     if not isinstance(refused, PeerRefused):
         return
     if refused.status == BAD_REQUEST:
         allowed = f"{refused.reason} (the local engine's voices: telephony engine --voices)"
-        raise BadSetting("VOICE", settings.voice, allowed) from refused
+        raise BadSetting(where, services.voice.model, allowed) from refused
     if refused.status == NOT_FOUND:
         allowed = f"it serves no speech ({refused.reason})"
-        raise BadSetting("DEEPGRAM_URL", settings.deepgram_url, allowed) from refused
+        raise BadSetting("DEEPGRAM_URL", services.settings.deepgram_url, allowed) from refused
     log.error("no call will be answered aloud: %s", refused)
 
 
