@@ -126,7 +126,7 @@ class _Answer:
 
     def _closing(self, matches: list[Match], first: Match) -> Intent | None:
         """A goodbye in the same breath as an order: "a small coffee, no, that's all, goodbye"."""
-        if not first.intent.item:
+        if not first.intent.item and first.intent.step.do is not Do.CHANGE:
             return None
         return next((m.intent for m in matches if m.intent.step.do is Do.HANG_UP), None)
 
