@@ -1,6 +1,6 @@
 """How fast and how rightly the agent falls silent.
 
-    python bench/barge_in.py            all parts; the local engine's take about six minutes
+    python bench/barge_in.py            all parts; the local engine's take about a quarter of an hour
     python bench/barge_in.py --quick    without the local engine, and few of the rest: for correctness
 
 Three parts. On virtual time: 1,000 interruptions and 1,000 murmurs at random moments over clean and bad
@@ -259,7 +259,7 @@ def _starts(entry: TapeEntry) -> bool:
     return isinstance(entry.event, ev.TurnHeard) and entry.event.info.event == "StartOfTurn"
 
 
-async def with_the_local_engine(each: int) -> None:
+async def with_the_local_engine(each: int, at_once: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         sources = []
         for voice in VOICES:
@@ -270,8 +270,8 @@ async def with_the_local_engine(each: int) -> None:
                 path.write_text(script(voice, murmurs, said, part))
                 sources.append(path)
         settings = {"AGENT": "bench.agents:Talkative", "EAGER": "off"}
-        calls = await local_calls.place_calls(sources, settings)
-        recorded = await local_calls.place_calls(local_calls.open_calls(), settings)
+        calls = await local_calls.place_calls(sources, settings, at_once=at_once)
+        recorded = await local_calls.place_calls(local_calls.open_calls(), settings, at_once=at_once)
     outcomes: list[Outcome] = []
     for call in calls:
         said_at = call.said()[1:]
@@ -334,13 +334,14 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="without the local engine, and few of the rest")
     parser.add_argument("--each", type=int, default=10, help="murmurs and interruptions a call (four calls)")
+    parser.add_argument("--at-once", type=int, default=1, help="calls at a time with the local engine")
     parser.add_argument("--local", action="store_true", help="the local engine's part alone")
     args = parser.parse_args()
     if not args.local:
         on_virtual_time(40 if args.quick else 1000)
         asyncio.run(on_the_wire(3 if args.quick else CALLS, 8.0 if args.quick else 36.0))
     if not args.quick:
-        asyncio.run(with_the_local_engine(args.each))
+        asyncio.run(with_the_local_engine(args.each, args.at_once))
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ from telephony.record import tape
 ROOT = Path(__file__).resolve().parents[1]
 OPEN_CALLS = ROOT.parent / "shared" / "calls" / "open"
 RATE = 8000
-QUIET_S = 0.3
-"""A pause longer than this ends an utterance."""
+CALLER_PAUSE_S, AGENT_PAUSE_S = 0.9, 0.3
+"""A longer pause ends an utterance."""
 LOUD = 10 ** (-45 / 20) * 32768
 """Sound that counts as speech."""
 
@@ -45,11 +45,11 @@ class Placed:
 
     def said(self) -> list[tuple[float, float]]:
         """When the caller spoke, in seconds of the call."""
-        return utterances(self.caller)
+        return utterances(self.caller, CALLER_PAUSE_S)
 
     def heard(self) -> list[tuple[float, float]]:
         """When the agent was heard."""
-        return utterances(self.agent)
+        return utterances(self.agent, AGENT_PAUSE_S)
 
     def stream_offset(self) -> float:
         """Our clock minus the caller's stream clock."""
@@ -59,14 +59,14 @@ class Placed:
         return min(stamps, default=0.0)
 
 
-def utterances(sound: np.ndarray[Any, np.dtype[np.int16]]) -> list[tuple[float, float]]:
+def utterances(sound: np.ndarray[Any, np.dtype[np.int16]], pause_s: float) -> list[tuple[float, float]]:
     """Stretches of sound, in seconds."""
     size = RATE // 100
     frames = sound[: len(sound) // size * size].astype(np.float64).reshape(-1, size)
     loud = np.flatnonzero(np.sqrt((frames**2).mean(axis=1)) > LOUD) if len(frames) else np.zeros(0, int)
     if not len(loud):
         return []
-    breaks = np.flatnonzero(np.diff(loud) > QUIET_S * 100)
+    breaks = np.flatnonzero(np.diff(loud) > pause_s * 100)
     firsts, lasts = loud[np.concatenate(([0], breaks + 1))], loud[np.concatenate((breaks, [len(loud) - 1]))]
     return [(float(a) / 100, float(b + 1) / 100) for a, b in zip(firsts, lasts, strict=True)]
 

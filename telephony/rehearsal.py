@@ -69,6 +69,8 @@ class Rehearsal:
         self.written: list[tuple[float, ev.Event, list[ev.Command]]] = []
         """The tape as a call's file has it: without sensitive answers."""
         self._withhold = self.conversation.withholder()
+        self.failing_phrases = 0
+        """So many phrases from now on cannot be spoken."""
         self.ended = ""
         self.transferred_to = ""
         self._agent = agent
@@ -351,6 +353,10 @@ class Rehearsal:
 
         def spoken() -> None:
             if command.reply not in self._live:
+                return
+            if self.failing_phrases:
+                self.failing_phrases -= 1
+                self.put(ev.PhraseSpoken(command.reply, command.phrase, (), "the voice failed"))
                 return
             available = self._store.append(command.reply, audio)
             self._pacer.extend(command.reply, available)

@@ -107,6 +107,8 @@ class Positions:
         self.line = LineDelay()
         self.play_end = 0.0
         """When, by the model, everything sent so far has been played."""
+        self._cleared = True
+        """Nothing was sent since the last `clear`."""
         self._replies: dict[int, _Sent] = {}
         self._marks: OrderedDict[str, _Mark] = OrderedDict()
         self._clear: _Clear | None = None
@@ -126,6 +128,7 @@ class Positions:
         else:
             known.segments.append(_Segment(start, end, play_start, self._run))
         self.play_end = play_start + (end - start) / PHONE_RATE
+        self._cleared = False
         known.sent = max(known.sent, end)
         known.most = max(known.most, end)
         if known.first_sent_at is None:
@@ -184,7 +187,7 @@ class Positions:
                 known.cut = _Cut(clear, known.segments, known.most)
                 known.segments = []
                 known.sent = self._settled(known, now).samples
-        self.play_end = now
+        self.play_end, self._cleared = now, True
 
     # what was heard
 
@@ -251,7 +254,7 @@ class Positions:
     def audible(self, now: float) -> bool:
         """Whether the caller may still be hearing us, or about to."""
         waited_for = any(now < mark.expected + FORGOTTEN_MARK_S for mark in self._marks.values())
-        return waited_for or now < self.play_end + LINE_ALLOWANCE_S
+        return waited_for or (not self._cleared and now < self.play_end + LINE_ALLOWANCE_S)
 
     def played_out_at(self) -> float:
         """When, at the latest, all that was sent counts as heard, even if its last mark is lost."""
