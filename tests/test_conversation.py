@@ -655,6 +655,122 @@ def test_a_caller_who_comes_back_from_a_transfer_that_failed_is_told() -> None:
     assert again.said_by_agent[-1] == again.policy.transfer_failed
 
 
+def test_a_monologue_is_acknowledged_once_at_a_pause() -> None:
+    talk = Rehearsal(echo, QUIET, Policy(monologue_s=10.0))
+    talk.run(0.6)
+    talk.flux("StartOfTurn", "so it")
+    for count in range(60):
+        talk.run(0.3)
+        pause = 0.35 if count in (20, 45, 50) else 0.1
+        talk.flux("Update", " ".join(f"word{n}" for n in range(count + 2)), quiet_s=pause)
+        if count == 40:
+            assert not talk.truly_heard(), "not in the middle of a word"
+    talk.flux("EndOfTurn", "so it was", quiet_s=0.5)
+    talk.run(3)
+    assert heard_words(talk)[0] == "Mm-hm." and heard_words(talk).count("Mm-hm.") == 1
+    assert [what for what in talk.decisions() if what.startswith("acknowledge")] == [
+        "acknowledge: a long turn, at a pause"
+    ]
+
+
+def test_the_warning_of_the_greatest_length_waits_until_the_caller_has_finished() -> None:
+    manners = Manners(greeting=Say(""), silence=())
+    talk = Rehearsal(echo, manners, Policy(max_call_s=200, warning_s=60))
+    talk.run(139)
+    talk.flux("StartOfTurn", "I would")
+    talk.run(3)
+    assert not talk.truly_heard()
+    talk.flux("EndOfTurn", "I would like a latte", quiet_s=0.3)
+    talk.run(12)
+    assert talk.said_by_agent == ["You said I would like a latte.", manners.warning]
+
+
+def test_a_turn_is_stuck_by_its_own_audio_and_not_while_the_line_stands_still() -> None:
+    talk = Rehearsal(echo, QUIET)
+    talk.run(1)
+    talk.flux("StartOfTurn", "a small")
+    talk.run(0.5)
+    talk.flux("Update", "a small")  # half a second of audio, then the line stands still for six seconds
+    talk.run(7.0)
+    assert not any(isinstance(c, ev.EndTurn) for c in talk.commands)
+    talk.run(7.0)
+    assert any(isinstance(c, ev.EndTurn) for c in talk.commands), "but not for ever"
+
+
+def test_an_eager_draft_saves_no_more_than_it_took_to_make() -> None:
+    policy = Policy(eager="voice", eager_eot_threshold=0.5)
+    talk = Rehearsal(echo, QUIET, policy, think_s=0.1, speak_s=0.1)
+    talk.caller("a small latte", eot_s=2.0, eager=True)
+    talk.run(3)
+    assert talk.conversation.account.records[0].saved_ms == 200
+
+
+def test_a_draft_answers_the_same_words_however_they_are_written() -> None:
+    policy = Policy(eager="voice", eager_eot_threshold=0.5)
+    talk = Rehearsal(fixed("Fine."), QUIET, policy)
+    talk.run(1)
+    talk.flux("StartOfTurn", "a small")
+    talk.run(0.3)
+    talk.flux("EagerEndOfTurn", "a small latte")
+    talk.run(0.3)
+    talk.flux("EndOfTurn", "A small latte.", quiet_s=0.5)
+    talk.run(2)
+    assert sum(isinstance(c, ev.StartReply) for c in talk.commands) == 1
+    assert talk.said_by_agent == ["Fine."]
+
+
+def test_eager_off_makes_no_drafts_and_text_voices_none_before_its_release() -> None:
+    for eager, drafts in (("off", 0), ("text", 1)):
+        policy = Policy(eager=eager, eager_eot_threshold=0.5)  # type: ignore[arg-type]
+        talk = Rehearsal(echo, QUIET, policy)
+        talk.run(1)
+        talk.flux("StartOfTurn", "a small")
+        talk.run(0.3)
+        talk.flux("EagerEndOfTurn", "a small latte")
+        talk.run(0.5)
+        assert sum(isinstance(c, ev.StartReply) and c.draft for c in talk.commands) == drafts
+        assert not any(isinstance(c, ev.Speak) for c in talk.commands)
+        talk.flux("EndOfTurn", "a small latte", quiet_s=0.8)
+        talk.run(3)
+        assert talk.said_by_agent == ["You said a small latte."]
+
+
+def test_a_phrase_that_cannot_be_spoken_ends_in_a_re_ask_although_the_one_before_was_heard() -> None:
+    talk = Rehearsal(
+        fixed("That is one small latte for you. Anything else?"), QUIET, speak_s=lambda n: 0.05 + n
+    )
+    talk.caller("a small latte")
+    talk.run(0.5)
+    talk.failing_phrases = 2
+    talk.run(8)
+    assert heard_words(talk)[-8:] == "something went wrong there. Could you say that again?".split()[-8:]
+
+
+def test_a_filler_never_talks_over_the_caller() -> None:
+    talk = Rehearsal(echo, Manners(greeting=Say(""), silence=()), think_s=4.0)
+    talk.caller("a small latte")
+    talk.run(0.9)
+    talk.flux("StartOfTurn", "and also")
+    for count in range(12):
+        talk.run(0.25)
+        talk.flux("Update", "and also" + " please" * count)
+    assert not talk.truly_heard()
+
+
+def test_what_is_kept_while_we_cannot_be_interrupted_is_answered_in_one_piece() -> None:
+    talk = Rehearsal(
+        lambda turn, notes: [Say(LONG, interruptible=False)] if turn.index == 0 else [f"Now {turn.text}."],
+        QUIET,
+    )
+    talk.caller("count for me")
+    talk.run(1)
+    talk.caller("make it a mocha")
+    talk.run(0.5)
+    talk.caller("and a tea")
+    talk.run(12)
+    assert talk.said_by_agent == [LONG, "Now make it a mocha and a tea."]
+
+
 def test_listening_that_is_refused_ends_in_a_sentence_and_a_hang_up() -> None:
     talk = Rehearsal(echo)
     talk.put(ev.ListenDown("401", 401, "INVALID_AUTH", retry=False))
