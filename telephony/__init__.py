@@ -8,7 +8,7 @@ speak/        4  our words -> the caller's ear: phrases, the voice, pacing, what
 conversation     one call: events in, commands out. PURE, with its parts:
                  agent_side (drafts), caller_side (keys), floor, scene, policy, timers, resuming;
                  their words in events
-call             one call: a TaskGroup around one conversation; speaking is its voice
+call             one call: a TaskGroup around one conversation; reading is its carrier, speaking its voice
 record/          the call afterwards: tape, account of its turns, store
 rehearsal        a whole conversation on virtual time, for tests and benches (rehearsal_voice)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
+from telephony.carrier.frame_socket import FrameSocket
 from telephony.carrier.incoming import verify_handshake
 from telephony.carrier.media_stream import Fatal, ServerStream, Started
 from telephony.carrier.token import BadToken
@@ -58,9 +59,7 @@ async def media(request: web.Request) -> web.StreamResponse:
         line.refused("sockets")
         raise web.HTTPTooManyRequests(text="too many streams are waiting to start\n")
     # No heartbeat: whether Twilio answers pings is not documented, and media comes every 20 ms anyway.
-    socket = web.WebSocketResponse(
-        timeout=CLOSE_DEADLINE_S, max_msg_size=MESSAGE_BYTES, compress=False, heartbeat=None
-    )
+    socket = FrameSocket(timeout=CLOSE_DEADLINE_S, max_msg_size=MESSAGE_BYTES, compress=False, heartbeat=None)
     stream = ServerStream()
     first: Started | Refusal | None = Refusal(WSCloseCode.POLICY_VIOLATION, "no start in time")
     try:

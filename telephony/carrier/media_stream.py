@@ -161,7 +161,8 @@ class ServerStream:
         self.stream_sid: str | None = None
         """Known from `start` on."""
         self.counters = StreamCounters()
-        self._stopped = False
+        self._open = False
+        """Between start and stop."""
         self._media_head = ""
         self._sid_tail = ""
 
@@ -184,6 +185,35 @@ class ServerStream:
             return self._other(event, parsed)
         except _Bad as bad:
             return self._fault(bad.fault, str(bad))
+
+    def frame(self, message: str) -> tuple[int, bytes] | None:
+        """The timestamp, in ms, and the sound of a flawless frame of the caller: fifty of them a second.
+
+        None: it is something else, or has a flaw. Nothing was changed then, and `receive` can tell.
+        """
+        if not self._open or len(message) > MAX_MESSAGE_BYTES // 4:
+            return None
+        try:
+            parsed = loads(message)
+            if parsed["event"] != "media" or parsed["streamSid"] != self.stream_sid:
+                return None
+            media = parsed["media"]
+            chunk, timestamp = media["chunk"], media["timestamp"]
+            if not (
+                chunk.isdigit()
+                and timestamp.isdigit()
+                and len(chunk) <= _MAX_DIGITS >= len(timestamp)
+                and chunk.isascii()
+                and timestamp.isascii()
+                and media.get("track", "inbound") == "inbound"
+            ):
+                return None
+            sound = a2b_base64(media["payload"], strict_mode=True)
+            stamp = int(timestamp)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return None
+        self.counters.media += 1
+        return stamp, sound
 
     def encode_media(self, payload: bytes) -> str:
         """Sound for the caller: headerless mu-law, any length."""
@@ -252,6 +282,7 @@ class ServerStream:
         if (encoding, rate, channels) != (ENCODING, RATE, 1):
             raise _Bad(Fault.UNSUPPORTED_AUDIO, "audio that is not mono mu-law at 8,000 Hz")
         self.stream_sid = sid
+        self._open = True
         self._sid_tail = f'"streamSid":{dumps(sid)}'
         self._media_head = f'{{"event":"media",{self._sid_tail},"media":{{"payload":"'
         return started
@@ -271,12 +302,12 @@ class ServerStream:
         self._check_stream(message)
         stop = message.get("stop")
         call_sid = stop.get("callSid", "") if type(stop) is dict else ""
-        self._stopped = True
+        self._open = False
         return Stopped(call_sid if type(call_sid) is str else "")
 
     def _check_stream(self, message: dict[str, Any]) -> None:
-        if self.stream_sid is None or self._stopped:
-            raise _Bad(Fault.OUT_OF_ORDER, "after stop" if self._stopped else "before start")
+        if not self._open:
+            raise _Bad(Fault.OUT_OF_ORDER, "after stop" if self.stream_sid else "before start")
         if message.get("streamSid") != self.stream_sid:
             raise _Bad(Fault.FOREIGN_STREAM, "streamSid is not this stream's")
 

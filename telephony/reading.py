@@ -1,0 +1,121 @@
+"""One call's carrier, read: the caller's frames go to listening, everything else into the inbox."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from telephony import events as ev
+from telephony.carrier.frame_socket import FrameSocket
+from telephony.carrier.media_stream import Dtmf, Fatal, MarkPlayed, Media, ServerStream, Stopped
+from telephony.listen.caller_audio import CallerAudio
+
+log = logging.getLogger(__name__)
+
+CLOCK_EVERY_MS = 1000
+GAP_MS = 60
+"""A skip of more than two frames is told to the conversation."""
+CLOSE_S = 2.0
+FORGIVEN = "the socket was lost"
+
+
+class Reading:
+    """`listen` gets the caller's audio in chunks, `put` gets events."""
+
+    def __init__(
+        self,
+        socket: web.WebSocketResponse,
+        stream: ServerStream,
+        audio: CallerAudio,
+        listen: Callable[[bytes], None],
+        put: Callable[[ev.Event], None],
+    ) -> None:
+        self._socket = socket
+        self._stream = stream
+        self._audio = audio
+        self._listen = listen
+        self._put = put
+        self._loop = asyncio.get_running_loop()
+        self._last_clock_ms = -CLOCK_EVERY_MS
+        self._last_ms: int | None = None
+        self._last_media = self._loop.time()
+
+    async def run(self) -> None:
+        """Read until the stream or its socket ends, and put that in too."""
+        if isinstance(self._socket, FrameSocket):
+            self._socket.tap(self._frame)
+        try:
+            reason = await self._read()
+        finally:
+            if isinstance(self._socket, FrameSocket):
+                self._socket.tap(None)
+        self._put(ev.CallStopped(reason))
+
+    def silent_s(self, now: float) -> float:
+        """How long no media has come, by the loop's clock."""
+        return now - self._last_media
+
+    def fill(self, now: float) -> None:
+        """A turn is open: listening must hear silence when no media comes."""
+        for chunk in self._audio.stalled(now, turn_open=True):
+            self._listen(chunk)
+
+    def account(self) -> dict[str, Any]:
+        """What came in, for the call's record."""
+        counts = self._audio.counts
+        return {
+            "frames": counts.frames,
+            "gaps": counts.gaps,
+            "filled_samples": counts.filled,
+            "dropped_samples": counts.dropped,
+            "faults": dict(self._stream.counters.faults),
+        }
+
+    async def _read(self) -> str:
+        """Whatever the tap does not take; returns how the stream ended."""
+        while True:
+            message = await self._socket.receive()
+            if message.type is not WSMsgType.TEXT and message.type is not WSMsgType.BINARY:
+                return FORGIVEN
+            event = self._stream.receive(message.data)
+            if isinstance(event, Media):
+                self._media(event.timestamp_ms, event.payload)
+            elif isinstance(event, MarkPlayed):
+                self._put(ev.MarkPlayed(event.name, self._last_ms))
+            elif isinstance(event, Dtmf):
+                self._put(ev.DtmfPressed(event.digit))
+            elif isinstance(event, Stopped):
+                return "caller"
+            elif isinstance(event, Fatal):
+                log.warning("stream %s: ended: %s", self._stream.stream_sid, event.reason)
+                with contextlib.suppress(ConnectionError, TimeoutError):
+                    async with asyncio.timeout(CLOSE_S):
+                        await self._socket.close(code=event.code, message=event.reason.encode()[:120])
+                return "error"
+
+    def _frame(self, text: str) -> bool:
+        """The tap: a flawless frame takes the short way, all else the long one."""
+        frame = self._stream.frame(text)
+        if frame is None:
+            return False
+        self._media(*frame)
+        return True
+
+    def _media(self, stamp: int, ulaw: bytes) -> None:
+        """One frame of the caller: the hot path, 50 a second."""
+        self._last_media = now = self._loop.time()
+        for chunk in self._audio.receive(stamp, ulaw, now):
+            self._listen(chunk)
+        last, self._last_ms = self._last_ms, stamp
+        gap = 0 if last is None else stamp - last
+        if gap > GAP_MS:
+            self._last_clock_ms = stamp
+            self._put(ev.CallerClock(stamp, gap - 20))
+        elif stamp - self._last_clock_ms >= CLOCK_EVERY_MS:
+            self._last_clock_ms = stamp
+            self._put(ev.CallerClock(stamp))
