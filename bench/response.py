@@ -1,6 +1,6 @@
 """From the caller's last sound to the agent's first, on recorded calls with the local engine.
 
-    python bench/response.py            about five minutes
+    python bench/response.py            about a quarter of an hour
     python bench/response.py --all      all recorded calls instead of four
     python bench/response.py --quick    without the local engine: what eager replies save on virtual time
 
@@ -79,7 +79,7 @@ def measure(row: Row, call: Placed, truth: dict[str, Any]) -> None:
         row.characters += eager.get("wasted", {}).get("characters", 0)
 
 
-async def with_the_local_engine(names: Sequence[str] | None) -> None:
+async def with_the_local_engine(names: Sequence[str] | None, at_once: int) -> None:
     recordings = [path for path in local_calls.open_calls() if names is None or path.stem in names]
     if not recordings:
         print("no recorded calls here (../shared/calls/open)")
@@ -90,9 +90,10 @@ async def with_the_local_engine(names: Sequence[str] | None) -> None:
         (Row("first word after 350 ms, no drafts", ""), "Thinking", {"EAGER": "off"}),
         (Row("first word after 350 ms, drafts", "saved p50 >= 0.15 s"), "Thinking", EAGER),
     )
-    print(f"{len(recordings)} recorded calls; two at a time on this machine\n\n{HEAD}", flush=True)
+    print(f"{len(recordings)} recorded calls, {at_once} at a time\n\n{HEAD}", flush=True)
     for row, agent, settings in plans:
-        calls = await local_calls.place_calls(recordings, {"AGENT": f"bench.agents:{agent}", **settings})
+        environ = {"AGENT": f"bench.agents:{agent}", **settings}
+        calls = await local_calls.place_calls(recordings, environ, at_once=at_once)
         for recording, call in zip(recordings, calls, strict=True):
             measure(row, call, local_calls.truth_of(recording))
         print(row, flush=True)
@@ -134,12 +135,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="without the local engine")
+    parser.add_argument("--at-once", type=int, default=1, help="calls at a time")
     parser.add_argument("--all", action="store_true", help="all recorded calls")
     args = parser.parse_args()
     on_virtual_time(10 if args.quick else 100)
     if not args.quick:
         print()
-        asyncio.run(with_the_local_engine(None if args.all else SOME))
+        asyncio.run(with_the_local_engine(None if args.all else SOME, args.at_once))
 
 
 if __name__ == "__main__":

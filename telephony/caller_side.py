@@ -23,6 +23,8 @@ QUESTION_S = 4.0
 """A murmur this soon after a question mark was heard answers it."""
 LAST_WORDS = 3
 """A murmur this near before a question's end answers it too."""
+CARRIED_S = 3.0
+"""The sound of an open turn is sent again on a new connection: its words come again within this."""
 OUR_ECHO = "our own echo"
 
 
@@ -51,6 +53,8 @@ class CallerSide:
         self._take(self._turns.receive(event.info))
 
     def _take(self, events: list[TurnEvent]) -> None:
+        if events:
+            self._scene.timers.clear("carried")
         for turn_event in events:
             self._on_turn[turn_event.kind](turn_event)
 
@@ -148,7 +152,7 @@ class CallerSide:
         scene = self._scene
         nothing = "the keys' own sound" if self._keys.made(turn) else self._asks_nothing(turn)
         speaking, scene.speaking = scene.speaking, None
-        scene.timers.clear("hold", "stuck", "dead")
+        scene.timers.clear("hold", "stuck", "dead", "carried")
         caller = self._part(turn, speaking)
         if nothing:
             self._asked_nothing(caller, nothing)
@@ -285,7 +289,7 @@ class CallerSide:
 
     def listening_missing(self) -> None:
         """Listening was lost and is not back: the caller must not wait for an answer that cannot come."""
-        self._scene.timers.clear("stuck", "dead")
+        self._scene.timers.clear("stuck", "dead", "carried")
         self._lost_turn("listening was lost")
 
     def _lost_turn(self, reason: str) -> None:
@@ -306,6 +310,13 @@ class CallerSide:
         self._listened = True
         self._scene.timers.clear("unheard")
         self._take(self._turns.connected(event.offset_s))
+        if self._scene.speaking is not None:
+            self._scene.timers.set("carried", self._scene.now + CARRIED_S)
+
+    def turn_not_carried(self) -> None:
+        """What the caller was saying when listening was lost has not been heard again."""
+        if self._scene.speaking is not None:
+            self._lost_turn("listening was lost in mid-turn")
 
     def on_listen_down(self, event: ev.ListenDown) -> None:
         scene = self._scene

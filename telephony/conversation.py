@@ -77,6 +77,7 @@ class Conversation:
             "stuck": caller.turn_stuck,
             "dead": caller.listening_dead,
             "unheard": caller.listening_missing,
+            "carried": caller.turn_not_carried,
             "no speech": caller.no_speech,
             "digits": keys.done,
             "keyed": keys.answer,

@@ -771,6 +771,37 @@ def test_what_is_kept_while_we_cannot_be_interrupted_is_answered_in_one_piece() 
     assert talk.said_by_agent == [LONG, "Now make it a mocha and a tea."]
 
 
+def test_a_turn_that_listening_lost_and_never_heard_again_ends_in_a_re_ask() -> None:
+    talk = Rehearsal(echo, QUIET)
+    talk.run(1)
+    talk.flux("StartOfTurn", "a small latte")
+    talk.run(0.5)
+    talk.put(ev.ListenDown("no message for 2 s of audio"))
+    talk.run(0.2)
+    talk.put(ev.ListenUp(2, talk.now - 1))
+    lost = talk.now
+    talk.run(10)
+    assert talk.said_by_agent == ["Sorry, something went wrong there. Could you say that again?"]
+    assert talk.played_words()[0][1] - lost < 4.0
+
+
+def test_a_turn_that_is_heard_again_on_the_next_connection_is_answered() -> None:
+    talk = Rehearsal(echo, QUIET)
+    talk.run(1)
+    talk.flux("StartOfTurn", "a small")
+    talk.run(0.5)
+    talk.put(ev.ListenDown("reset"))
+    talk.run(0.2)
+    talk.put(ev.ListenUp(2, 0.0))
+    talk.forget_flux()
+    talk.run(0.5)
+    talk.flux("StartOfTurn", "a small")
+    talk.run(3)
+    talk.flux("EndOfTurn", "a small latte", quiet_s=0.3)
+    talk.run(4)
+    assert talk.said_by_agent == ["You said a small latte."]
+
+
 def test_listening_that_is_refused_ends_in_a_sentence_and_a_hang_up() -> None:
     talk = Rehearsal(echo)
     talk.put(ev.ListenDown("401", 401, "INVALID_AUTH", retry=False))
