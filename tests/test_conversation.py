@@ -63,6 +63,8 @@ def test_a_caller_who_speaks_over_the_agent_is_heard_and_the_agent_is_silent_at_
     line = [x for x in talk.conversation.account.history if x.who == "agent"][0]
     truly = [w.text for w, n in talk.truly_heard(before + 0.1) if n == w.samples]
     assert line.interrupted and line.heard.split() == truly[: len(line.heard.split())]
+    told = talk.conversation.account.turns_json(0.0)[0]["agent"]
+    assert told["bound_ms"] < 200 and len(told["uncertain"]) <= 2
     assert abs(len(line.heard.split()) - len(truly)) <= 1
     assert talk.said_by_agent[-1] == "All right."
 

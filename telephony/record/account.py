@@ -11,7 +11,7 @@ from typing import Any
 from telephony.floor import Kind, Reply, Stage
 from telephony.record.turns import AgentPart, CallerPart, StreamClock, TurnRecord, turn_json
 from telephony.reply.agent import Line
-from telephony.speak.ledger import Ledger
+from telephony.speak.ledger import Ledger, WordState
 
 HISTORY_LINES = 200
 """Lines of history that are kept: an hour's call has about as many. A bound, not a feature."""
@@ -97,6 +97,10 @@ class Account:
             part.text, part.heard = text, heard
             sounded = self._ledger.first_sent_at(reply.number) is not None
             part.interrupted = interrupted and sounded and heard.split() != text.split()
+            if part.interrupted:
+                words = self._ledger.words(reply.number, now)
+                part.uncertain = tuple([w.text for w in words if w.state is WordState.UNCERTAIN])
+                part.bound_ms = round(self._ledger.heard(reply.number, now).bound_ms, 1)
             if part.first_sent_at is not None:
                 part.last_audio_at = min(now, self._ledger.play_end)
         phrases = self._ledger.cut_phrases(reply.number) if interrupted else None

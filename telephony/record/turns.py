@@ -65,6 +65,10 @@ class AgentPart:
     first_sent_at: float | None = None
     last_audio_at: float | None = None
     interrupted: bool = False
+    uncertain: tuple[str, ...] = ()
+    """Of an interrupted reply, the words of which nobody can say whether they were heard."""
+    bound_ms: float | None = None
+    """How far off, at most, the position may be at which it was interrupted."""
     held: int = 0
     """How often it was held and went on."""
 
@@ -108,6 +112,8 @@ def turn_json(turn: TurnRecord, clock: StreamClock, line_s: float) -> dict[str, 
             "first_audio_s": first if first is None else round(first + line_s, 3),
             "last_audio_s": last if last is None else round(last + line_s, 3),
             "interrupted": agent.interrupted,
+            "uncertain": list(agent.uncertain),
+            "bound_ms": agent.bound_ms,
             "kind": agent.kind,
             "held": agent.held,
         }
