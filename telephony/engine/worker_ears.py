@@ -214,7 +214,12 @@ class WorkerEars:
             )
         finally:
             theirs.close()
-        reader, writer = await asyncio.open_connection(sock=ours)
+        try:
+            reader, writer = await asyncio.open_connection(sock=ours)
+        except BaseException:  # cancelled just here: the worker must not be left behind
+            child.kill()
+            await child.wait()
+            raise
         connection = _Connection(child, writer)
         began, became_ready = time.monotonic(), False
         try:
