@@ -97,26 +97,41 @@ class Decodes:
             return Job(self._models.partials.submit(work), start_s, end_s, due_s)
         assert careful is not None  # one of the two is there: HearingModels.load sees to it
         work = partial(careful.decode, self._audio.power(start_s))
-        return Job(self._models.finals.submit(work), start_s, end_s, due_s)
+        return Job(self._models.finals.submit(work, urgent=False), start_s, end_s, due_s)
 
     def careful(
-        self, start_s: float, end_s: float, due_s: float, options: HearingOptions, spelled: bool
+        self,
+        start_s: float,
+        end_s: float,
+        due_s: float,
+        options: HearingOptions,
+        *,
+        spelled: bool,
+        urgent: bool,
     ) -> Job:
-        """Begin a careful text of a stretch of audio, at most 15 s; `spelled`: letters are being dictated."""
+        """Begin a careful text of a stretch of audio, at most 15 s.
+
+        `spelled`: letters are being dictated; `urgent`: the end of a turn waits for it.
+        """
         quick, careful = self._models.quick, self._models.careful
         if careful is not None:
             power = self._audio.power(start_s, end_s)
             work = partial(careful.decode, power, options.keyterms, spelled)
-            return Job(self._models.finals.submit(work), start_s, end_s, due_s)
+            return Job(self._models.finals.submit(work, urgent), start_s, end_s, due_s)
         assert quick is not None
         work = partial(quick.decode, self._audio.samples(start_s, end_s))
         return Job(self._models.partials.submit(work), start_s, end_s, due_s)
+
+    def hurry(self, job: Job) -> None:
+        """The end of a turn waits for it now."""
+        self._models.finals.hurry(job.future)
 
     async def result(self, job: Job, patience_s: float | None) -> Decoded | None:
         """A job's text; None: not yet. Without `patience_s` a live stream waits as long as it takes, too."""
         if job.waited_since is not None and patience_s is not None and not job.future.done() and self.live:
             return None
-        job.waited_since = job.waited_since or asyncio.get_running_loop().time()
+        if patience_s != 0.0:
+            job.waited_since = job.waited_since or asyncio.get_running_loop().time()
         return await self.within(job.future, patience_s)
 
     def is_overdue(self, job: Job) -> bool:

@@ -200,7 +200,8 @@ class Hearing:
             await self._show_cut(0.0)
         self._partials.tick(now_s)
         if self._careful is None and now_s - self._words.start_s > _CUT_S:
-            self._start_careful(self._speech.weakest_s(now_s - _CUT_LOOK_BACK_S), cut=True)
+            cut_s = self._speech.weakest_s(now_s - _CUT_LOOK_BACK_S)
+            self._start_careful(cut_s, cut=True, urgent=False)
 
     async def _pause(self) -> None:
         silence_s = self._clock.silence_s
@@ -208,29 +209,32 @@ class Hearing:
         if self._clock.phase is Phase.PAUSE:
             self._pause_began_s = self._clock.speech_end_s
             await self._listen_to_the_end(silence_s)
-            if not self._final and self._careful_is_cut_or_none() and self._careful_is_worth_it(silence_s):
-                await self._show_cut(None)
-                self._start_careful(self._audio.end_s)
-        if self._careful is not None and (self._needed() or self._audio.end_s >= self._careful.due_s - 1e-6):
-            await self._show_careful(_FINAL_PATIENCE_S)
-            if self._careful is not None and self._decodes.is_overdue(self._careful):
-                # The machine is overloaded: the partial text is the final one.
-                self._drop_careful()
-                self._final = True
+            if silence_s >= _CAREFUL_AFTER_S - 1e-6:
+                await self._prepare_careful(silence_s)
+        await self._show_careful_in_time()
         if self._final and not self._in_turn:
             self.end_turn()  # nothing was said after all
 
-    def _careful_is_cut_or_none(self) -> bool:
-        return self._careful is None or self._careful.cut
-
-    def _careful_is_worth_it(self, silence_s: float) -> bool:
+    async def _prepare_careful(self, silence_s: float) -> None:
         """Not in every short pause: where the turn may be over soon, or a long segment can be settled."""
-        if silence_s < _CAREFUL_AFTER_S - 1e-6:
-            return False
-        if self._is_long(self._clock.speech_end_s):
-            return True
+        if self._final or not (self._careful is None or self._careful.cut):
+            return
         reach_s = time_to_reach(self._options.first_threshold, self._evidence())
-        return silence_s >= min(reach_s, self._options.eot_timeout_ms / 1000) - _CAREFUL_LEAD_S
+        near = silence_s >= min(reach_s, self._options.eot_timeout_ms / 1000) - _CAREFUL_LEAD_S
+        if near or self._is_long(self._clock.speech_end_s):
+            await self._show_cut(None)
+            self._start_careful(self._audio.end_s, urgent=near)
+
+    async def _show_careful_in_time(self) -> None:
+        job = self._careful
+        if job is not None and self._needed():
+            self._decodes.hurry(job)
+            if not await self._show_careful(_FINAL_PATIENCE_S) and self._decodes.is_overdue(job):
+                # The machine is overloaded: the partial text is the final one.
+                self._drop_careful()
+                self._final = True
+        elif job is not None and self._audio.end_s >= job.due_s - 1e-6:
+            await self._show_careful(0.0)
 
     def _is_long(self, end_s: float) -> bool:
         """Whether the open segment is worth settling."""
@@ -255,12 +259,14 @@ class Hearing:
             or self._clock.silence_s >= options.eot_timeout_ms / 1000
         )
 
-    def _start_careful(self, end_s: float, cut: bool = False) -> None:
+    def _start_careful(self, end_s: float, cut: bool = False, urgent: bool = True) -> None:
         now_s = self._audio.end_s
         # Of a short turn the partial text is a guess: the careful one is shown at once.
         due_s = now_s + (BLOCK_S if now_s - self._words.start_s < _SHORT_S else _CAREFUL_DUE_S)
         spelled = is_spelled(self._words.text)
-        self._careful = self._decodes.careful(self._words.start_s, end_s, due_s, self._options, spelled)
+        self._careful = self._decodes.careful(
+            self._words.start_s, end_s, due_s, self._options, spelled=spelled, urgent=urgent
+        )
         self._careful.cut = cut
 
     def _drop_careful(self) -> None:

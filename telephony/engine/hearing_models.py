@@ -7,24 +7,19 @@ streams skip partial texts while one of theirs is still under way.
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import Final
 
 from telephony.engine.recognizer import Moonshine
 from telephony.engine.smart_turn import SmartTurn
 from telephony.engine.vad import Silero
 from telephony.engine.whisper import Whisper
+from telephony.engine.worker_thread import WorkerThread
 from telephony.errors import MissingModel
 
-_T = TypeVar("_T")
-_NICENESS: Final = 3  # of decodes: frames, voice activity and messages come first
+FINALS_AT_ONCE: Final = 2
+"""Callers fall silent together: one careful text must not wait for another while a core is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,41 +36,6 @@ class ModelPaths:
     """The folder with model.bin, config.json, vocabulary.json, tokenizer.json."""
 
 
-class Worker:
-    """One thread for one model."""
-
-    def __init__(self, name: str, in_background: bool) -> None:
-        step_back = _step_back if in_background else None
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name, initializer=step_back)
-        self._open: deque[Future[object]] = deque()
-
-    def submit(self, work: Callable[[], _T]) -> Future[_T]:
-        """Queue some work; its result, or what it raised, is the future's."""
-        future = self._pool.submit(work)
-        self._open.append(cast(Future[object], future))
-        return future
-
-    @property
-    def queued(self) -> int:
-        """How much is under way or waits, of all streams."""
-        while self._open and self._open[0].done():
-            self._open.popleft()
-        return len(self._open)
-
-    def close(self) -> None:
-        """No more work; what waits is given up."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _step_back() -> None:
-    """Lower the priority of this thread (Linux knows one per thread; elsewhere it would be the process's)."""
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
-        # Only ever down: raising it back is not allowed to everybody.
-        if os.getpriority(os.PRIO_PROCESS, thread) < _NICENESS:
-            os.setpriority(os.PRIO_PROCESS, thread, _NICENESS)
-
-
 @dataclass(frozen=True, slots=True)
 class HearingModels:
     """What a stream's hearing is made of. `load` makes it; `close` ends its threads."""
@@ -84,12 +44,12 @@ class HearingModels:
     smart_turn: SmartTurn | None
     quick: Moonshine | None
     careful: Whisper | None
-    listening: Worker
+    listening: WorkerThread
     """For voice activity: every block waits for it."""
-    sounds: Worker
+    sounds: WorkerThread
     """For smart-turn."""
-    partials: Worker
-    finals: Worker
+    partials: WorkerThread
+    finals: WorkerThread
     missing: tuple[str, ...]
     """One line for each model that is not here, saying what is used instead."""
 
@@ -98,10 +58,15 @@ class HearingModels:
         """Load what is there (about 1 s). Raises MissingModel when nothing can recognize speech."""
         if paths.moonshine is None and paths.whisper is None:
             raise MissingModel("no speech recognizer is on this machine: fetch the models first")
-        listening, sounds = Worker("listening", False), Worker("sounds", False)
-        partials, finals = Worker("partials", True), Worker("finals", True)
+        listening, sounds = (
+            WorkerThread("listening", in_background=False),
+            WorkerThread("sounds", in_background=False),
+        )
+        partials, finals = WorkerThread("partials"), WorkerThread("finals", FINALS_AT_ONCE)
         # Each model is made by the thread that runs it: the threads it starts inherit the priority.
-        careful = finals.submit(lambda: None if paths.whisper is None else Whisper(paths.whisper))
+        careful = finals.submit(
+            lambda: None if paths.whisper is None else Whisper(paths.whisper, FINALS_AT_ONCE)
+        )
         quick = partials.submit(lambda: None if paths.moonshine is None else Moonshine(paths.moonshine))
         silero = listening.submit(lambda: Silero(paths.silero))
         smart = sounds.submit(lambda: None if paths.smart_turn is None else SmartTurn(paths.smart_turn))

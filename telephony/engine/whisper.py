@@ -37,12 +37,13 @@ _ALIGN_STEP_S: Final = 0.02  # one step of the encoder's output
 class Whisper:
     """Whisper in a 15 s window."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, at_once: int = 1) -> None:
+        """`at_once`: how many threads may decode at the same time; each one more takes 30 MB."""
         import ctranslate2
         import tokenizers
 
         self._model = ctranslate2.models.Whisper(
-            str(folder), device="cpu", compute_type="int8", intra_threads=1, inter_threads=1
+            str(folder), device="cpu", compute_type="int8", intra_threads=1, inter_threads=at_once
         )
         self._storage = ctranslate2.StorageView
         self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
