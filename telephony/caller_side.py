@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from telephony import events as ev
 from telephony.agent_side import AgentSide
@@ -204,7 +204,8 @@ class CallerSide:
         """Why these words want no answer: a murmur in mid-utterance, or our own echo; empty if they do."""
         scene = self._scene
         head = scene.floor.head
-        if is_echo(self._caller_words(turn), self._words_that_echo(), self._offered()):
+        ours = self._words_that_echo()
+        if ours and is_echo(self._caller_words(turn), ours, self._offered()):
             return OUR_ECHO
         if head is None:
             return ""
@@ -227,7 +228,7 @@ class CallerSide:
         began = scene.speaking.since if scene.speaking else scene.now
         return [word for word in scene.own_words() if word.at is None or word.at > began - ONSET_S - LATEST_S]
 
-    def _offered(self) -> list[str]:
+    def _offered(self) -> Iterator[str]:
         """What the caller was given to choose from, by the agent's word or by the question's own words."""
         scene = self._scene
         head = scene.floor.head
@@ -236,8 +237,10 @@ class CallerSide:
         if head is not None:
             texts.append(head.text)
             questions.append(head.question)
-        options = [option for question in questions if question for option in question.options]
-        return options + [option for text in texts for option in alternatives(text)]
+        for question in questions:
+            yield from question.options if question is not None else ()
+        for text in texts:
+            yield from alternatives(text)
 
     def _question_open(self, head: Reply) -> bool:
         """Whether the caller has something to say yes to: asked before, just now, or but for a few words."""
@@ -301,7 +304,8 @@ class CallerSide:
         if scene.floor.queue and not lost:
             self._agent.go_on()
             return
-        self._agent.cut(reason)
+        if self._agent.may_interrupt():
+            self._agent.cut(reason)
         record = scene.account.caller_turn(self._part(lost[0], None)) if lost else None
         scene.decide("ask again", reason)
         self._agent.say(Kind.REASK, scene.prompts.reask(), record=record)
