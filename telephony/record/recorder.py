@@ -41,12 +41,21 @@ class TappedStream(ServerStream):
         self._look = look
         self._clock = asyncio.get_running_loop().time
 
+    def frame(self, message: str) -> tuple[int, bytes] | None:
+        frame = super().frame(message)
+        if frame is not None:
+            self._heard(*frame)
+        return frame
+
     def receive(self, message: str | bytes) -> ServerEvent:
         event = super().receive(message)
         if type(event) is Media:
-            self._look()
-            self._recording.caller(self._clock(), event.timestamp_ms, event.payload)
+            self._heard(event.timestamp_ms, event.payload)
         return event
+
+    def _heard(self, timestamp_ms: int, ulaw: bytes) -> None:
+        self._look()
+        self._recording.caller(self._clock(), timestamp_ms, ulaw)
 
     def encode_media(self, payload: bytes) -> str:
         self._recording.agent(self._clock(), payload)
