@@ -27,6 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from telephony.engine import children
 from telephony.errors import VoiceFailed
 
 logger = logging.getLogger(__name__)
@@ -169,6 +170,9 @@ class PiperProcess:
             )
         except OSError as error:
             raise VoiceFailed(f"{command[0]} cannot be started: {error.strerror}") from error
+        if self._closed:  # while it was being started
+            await children.killed(process)
+            raise VoiceFailed("the voice was closed")
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
         # A reader has the line of its own process: nothing of an earlier one can shift the answers.
@@ -184,7 +188,7 @@ class PiperProcess:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
         if reader:
-            await reader
+            await children.settled(reader)
 
 
 async def _read(process: asyncio.subprocess.Process, pending: _Pending) -> None:

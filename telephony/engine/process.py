@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from telephony import logs
 from telephony.config import Settings
+from telephony.engine import children
 from telephony.engine.serving import EngineOptions, serve
 from telephony.errors import BadInput, TelephonyError
 
@@ -120,8 +121,9 @@ async def _end(child: asyncio.subprocess.Process) -> None:
         async with asyncio.timeout(STOP_S):
             await child.wait()
     except TimeoutError:
-        child.kill()
-        await child.wait()
+        log.warning("the local engine does not end: it is killed")
+    finally:
+        await children.killed(child)
 
 
 async def _parent_gone(stop: asyncio.Event) -> None:

@@ -6,7 +6,6 @@ Both take about 20 ms of CPU for a clause, so a process each is cheap; neither i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import shutil
 import tempfile
 import wave
@@ -14,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from telephony.engine import children
 from telephony.engine.piper_process import Utterance
 from telephony.errors import VoiceFailed
 
@@ -58,10 +58,7 @@ class SystemVoice:
         except TimeoutError:
             raise VoiceFailed(f"{self.program} took longer than {DEADLINE_S:g} s") from None
         finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+            await children.killed(process)
         if status != 0:
             raise VoiceFailed(f"{self.program} ended with status {status}")
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 
+from telephony.engine import children
 from telephony.engine import worker_pipe as pipe
 from telephony.engine.ears import Ear, EarLost
 from telephony.engine.heard import BLOCK_S, Block, HearingOptions
@@ -217,8 +218,7 @@ class WorkerEars:
         try:
             reader, writer = await asyncio.open_connection(sock=ours)
         except BaseException:  # cancelled just here: the worker must not be left behind
-            child.kill()
-            await child.wait()
+            await children.killed(child)
             raise
         connection = _Connection(child, writer)
         began, became_ready = time.monotonic(), False
@@ -235,8 +235,7 @@ class WorkerEars:
             self._worker = None
             self._known.clear()
             connection.lost()
-            connection.kill()
-            await child.wait()
+            await children.killed(child)
         log.error("the hearing worker ended with status %s: starting another", child.returncode)
         return became_ready, None
 
