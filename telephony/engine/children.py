@@ -1,7 +1,8 @@
 """Child processes that are left in order: killed and reaped, whatever interrupts the waiting.
 
-A child that was killed but not waited for stays a zombie, and its transport is dropped open when the event loop
-closes. A cancelled task is the usual way to get there: the second cancellation lands in the first one's clean-up.
+A child that was killed but not waited for stays a zombie, and its transport is dropped open when the event
+loop closes. A cancelled task is the usual way to get there: the second cancellation lands in the first one's
+clean-up.
 """
 
 from __future__ import annotations

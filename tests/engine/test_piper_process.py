@@ -93,6 +93,16 @@ async def test_closing_ends_it_for_good(piper: PiperProcess) -> None:
     assert piper.pid is None
 
 
+async def test_closing_while_it_starts_leaves_no_process(piper: PiperProcess) -> None:
+    rendering = asyncio.ensure_future(piper.render("hello"))
+    while piper._folder is None:  # noqa: ASYNC110 - no event tells that its process is being started
+        await asyncio.sleep(0)
+    await piper.close()
+    with pytest.raises(VoiceFailed):
+        await rendering
+    assert piper.pid is None
+
+
 async def test_too_many_waiting_are_refused(piper: PiperProcess) -> None:
     """The line before the process is bounded."""
     results = await asyncio.gather(
