@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from telephony import logs
+from telephony import children, logs
 from telephony.config import NAMES, Settings
 from telephony.errors import BadInput, TelephonyError
 
@@ -102,8 +102,9 @@ class OwnServer:
             async with asyncio.timeout(STOP_S):
                 await self._child.wait()
         except TimeoutError:
-            self._child.kill()
-            await self._child.wait()
+            sys.stderr.write("the server does not end: it is killed\n")
+        finally:
+            await children.killed(self._child)
         for task in self._relays:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait_for(task, 1.0)

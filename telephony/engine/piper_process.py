@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from telephony.engine import children
+from telephony import children
 from telephony.errors import VoiceFailed
 
 logger = logging.getLogger(__name__)

@@ -15,9 +15,8 @@ import signal
 import sys
 from urllib.parse import urlsplit
 
-from telephony import logs
+from telephony import children, logs
 from telephony.config import Settings
-from telephony.engine import children
 from telephony.engine.serving import EngineOptions, serve
 from telephony.errors import BadInput, TelephonyError
 

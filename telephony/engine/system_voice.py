@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from telephony.engine import children
+from telephony import children
 from telephony.engine.piper_process import Utterance
 from telephony.errors import VoiceFailed
 

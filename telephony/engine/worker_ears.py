@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 
-from telephony.engine import children
+from telephony import children
 from telephony.engine import worker_pipe as pipe
 from telephony.engine.ears import Ear, EarLost
 from telephony.engine.heard import BLOCK_S, Block, HearingOptions

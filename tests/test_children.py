@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from telephony.engine import children
+from telephony import children
 
 FOR_EVER = "import signal; signal.pause()"
 
