@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -84,8 +85,8 @@ class Call:
         self._conversation = Conversation(services.manners, services.policy)
         self._withhold = self._conversation.withholder()
         self._outbox = CarrierOutbox(socket, services.line.metrics.barged_in)
-        self._written = 0
-        self._turn_began: float | None = None
+        self._written = 0  # samples handed to the outbox
+        self._turn_began: float | None = None  # by the monotonic clock, until something is cleared for it
         options = services.flux_options
         self._listening = services.flux.open(options, self._heard)
         audio = CallerAudio(options.encoding or "linear16", options.sample_rate or 16000)
@@ -331,7 +332,9 @@ class Call:
     def _heard(self, event: ListenEvent) -> None:
         if isinstance(event, TurnInfo):
             if event.event == START_OF_TURN:
-                self._turn_began = self._loop.time()
+                self._turn_began = (
+                    time.monotonic()
+                )  # uvloop's own clock stands still within a turn of the loop
             self._put(ev.TurnHeard(event))
             if event.event == END_OF_TURN:
                 self._turn_began = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -49,7 +50,7 @@ class CarrierOutbox:
     def clear(self, text: str, since: float | None = None) -> None:
         """Throw away what waits, media and its marks alike, and have the `clear` written first.
 
-        `since`: the loop's time of what the caller did, if it was the caller.
+        `since`: the monotonic time of what the caller did, if it was the caller.
         """
         self._cause = None if since is None else (text, since)
         self._waiting.clear()
@@ -68,7 +69,7 @@ class CarrierOutbox:
                     await self._socket.send_str(text)
                     # The very `clear`: what was being written when it came is not it.
                     if self._cause is not None and text is self._cause[0]:
-                        self._barged_in(self._loop.time() - self._cause[1])
+                        self._barged_in(time.monotonic() - self._cause[1])
                         self._cause = None
                 self._writing_since = None
         except ConnectionError:
