@@ -28,6 +28,7 @@ cli              the command line (__main__ comes first, for wrong Pythons), and
                  serve, doctor (doctor_peers), dial_command, number_command, delete_command, transcribe/
 config           the settings table; values and secret are its kinds of values
 errors, refusals what can go wrong, and what to do when a service refuses
+metrics, pulse   what is counted and measured, for Prometheus; how late the event loop is
 logs, fast_json  lines without secrets; JSON on the hot path; children: processes that are ended in order
 """
 

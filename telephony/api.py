@@ -20,18 +20,23 @@ RECORDS: web.AppKey[CallRecords] = web.AppKey("records", CallRecords)
 
 
 def allow(request: web.Request) -> None:
-    """Raise HTTPUnauthorized or HTTPForbidden unless this request may use the API.
-
-    A tunnel's requests come from this machine too, so without keys nothing is open once PUBLIC_URL is set.
-    """
+    """Raise HTTPUnauthorized or HTTPForbidden unless this request may use the API."""
     settings = request.app[LINE].settings
     if settings.api_keys:
         scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
         given = bearer.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
         if True not in [key.matches(given) for key in settings.api_keys]:  # always all of them
             raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"}, text="an API key is needed\n")
-    elif settings.public_url or not host_is_loopback(request.remote or ""):
+    elif not is_local(request):
         raise web.HTTPForbidden(text="set API_KEYS to use the API of a public server\n")
+
+
+def is_local(request: web.Request) -> bool:
+    """Whether it surely comes from this machine.
+
+    A tunnel's requests come from this machine too, so nothing is sure once PUBLIC_URL is set.
+    """
+    return not request.app[LINE].settings.public_url and host_is_loopback(request.remote or "")
 
 
 async def dial(request: web.Request) -> web.Response:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import AsyncIterator
 
 from aiohttp import web
@@ -15,38 +14,18 @@ from telephony import api
 from telephony.carrier import webhooks
 from telephony.carrier.media_socket import media
 from telephony.line import LINE, CallRecords, Line
+from telephony.metrics import CONTENT_TYPE
+from telephony.pulse import TICK_S, Pulse
 from telephony.shared import SharedFailure
 from telephony.values import host_is_loopback
 
 log = logging.getLogger(__name__)
 
 BODY_BYTES = 65_536
-TICK_S = 0.25  # how often the loop shows that it lives
-BEATS = 4
 STUCK_S = 2.0  # /healthz: no tick for this long
 SPEAKS_TWIML = frozenset({"/twilio/voice", "/twilio/after"})
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")  # of somebody behind a proxy on this machine
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-
-
-class Pulse:
-    """Whether the event loop lives, and how late it is."""
-
-    def __init__(self) -> None:
-        self.last = time.monotonic()
-        self._late = deque([0.0], maxlen=BEATS)
-
-    async def beat(self) -> None:
-        """To be run as a task while the server runs."""
-        while True:
-            due = time.monotonic() + TICK_S
-            await asyncio.sleep(TICK_S)
-            self.last = time.monotonic()
-            self._late.append(self.last - due)
-
-    def lag_s(self) -> float:
-        """By how much it was late for a whole second: one late beat says nothing."""
-        return min(self._late)
-
 
 PULSE: web.AppKey[Pulse] = web.AppKey("pulse", Pulse)
 
@@ -55,7 +34,7 @@ def make_app(line: Line, records: CallRecords) -> web.Application:
     """The application of one server process."""
     app = web.Application(client_max_size=BODY_BYTES, middlewares=[guard])
     app[LINE] = line
-    app[PULSE] = pulse = Pulse()
+    app[PULSE] = pulse = Pulse(time.monotonic())
     line.lag_s = pulse.lag_s
     app[api.RECORDS] = records
     app.cleanup_ctx.append(_background)
@@ -69,6 +48,7 @@ def make_app(line: Line, records: CallRecords) -> web.Application:
     app.router.add_get("/twilio/hold.wav", webhooks.hold_music)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics)
     app.router.add_post("/api/calls", api.dial)
     app.router.add_post("/api/dialling", api.dialling)
     app.router.add_get("/api/calls/{id}", api.one)
@@ -93,6 +73,25 @@ async def readyz(request: web.Request) -> web.Response:
     ready = free > 0 and not line.draining
     state = {"ready": ready, "draining": line.draining, "free": free}
     return web.json_response(state, status=200 if ready else 503)
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """GET /metrics: this process's measures, for Prometheus."""
+    _allow_measuring(request)
+    return web.Response(body=request.app[LINE].metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _allow_measuring(request: web.Request) -> None:
+    """Raise HTTPUnauthorized without the token; where none is set, HTTPForbidden but for this machine."""
+    token = request.app[LINE].settings.metrics_token
+    if token is not None:
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.matches(given.strip()):
+            raise web.HTTPUnauthorized(
+                headers={"WWW-Authenticate": "Bearer"}, text="METRICS_TOKEN is needed\n"
+            )
+    elif not api.is_local(request) or any(name in request.headers for name in FORWARDED):
+        raise web.HTTPForbidden(text="set METRICS_TOKEN to read a public server's metrics\n")
 
 
 @web.middleware
@@ -129,8 +128,19 @@ def _names_this_machine(request: web.Request) -> bool:
     return host_is_loopback(host)
 
 
+async def _beat(pulse: Pulse, line: Line) -> None:
+    """Beat while the server runs."""
+    while True:
+        due = time.monotonic() + TICK_S
+        await asyncio.sleep(TICK_S)
+        line.metrics.late(pulse.beat(due, time.monotonic()))
+
+
 async def _background(app: web.Application) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(app[PULSE].beat()), asyncio.create_task(app[LINE].seats.renew_for_ever())]
+    tasks = [
+        asyncio.create_task(_beat(app[PULSE], app[LINE])),
+        asyncio.create_task(app[LINE].seats.renew_for_ever()),
+    ]
     yield
     for task in tasks:
         task.cancel()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -25,7 +26,16 @@ from telephony.carrier.outbox import CarrierOutbox
 from telephony.conversation import Conversation, Phase
 from telephony.listen.caller_audio import CallerAudio
 from telephony.listen.deepgram import ListenEvent
-from telephony.listen.flux import Configure, ConfigureFailure, ConfigureSuccess, ForceEndTurn, TurnInfo
+from telephony.listen.flux import (
+    END_OF_TURN,
+    START_OF_TURN,
+    Configure,
+    ConfigureFailure,
+    ConfigureSuccess,
+    ForceEndTurn,
+    TurnInfo,
+)
+from telephony.metrics import Outcome, Traffic
 from telephony.reading import Reading
 from telephony.reply.agent import Expect as ExpectAnswer
 from telephony.reply.agent import HangUp, Note, Said, Say, Transfer, Wait
@@ -51,10 +61,12 @@ async def answer(
         resumed = await services.line.saved_conversation(started.call_sid)
     call = Call(socket, stream, started, services)
     services.calls[call.call_id] = call
+    services.line.metrics.began(call)
     try:
         await call.hold(resumed)
     finally:
         del services.calls[call.call_id]
+        services.line.metrics.ended(call)
 
 
 class Call:
@@ -72,7 +84,9 @@ class Call:
         self._t0 = self._loop.time()
         self._conversation = Conversation(services.manners, services.policy)
         self._withhold = self._conversation.withholder()
-        self._outbox = CarrierOutbox(socket)
+        self._outbox = CarrierOutbox(socket, services.line.metrics.barged_in)
+        self._written = 0  # samples handed to the outbox
+        self._turn_began: float | None = None  # by the monotonic clock, until something is cleared for it
         options = services.flux_options
         self._listening = services.flux.open(options, self._heard)
         audio = CallerAudio(options.encoding or "linear16", options.sample_rate or 16000)
@@ -197,6 +211,27 @@ class Call:
             "media": self._reading.account(),
         }
 
+    def traffic(self) -> Traffic:
+        """What went over its line so far."""
+        caller, listening = self._reading.counts, self._listening.counts
+        return Traffic(
+            frames_in=caller.frames,
+            samples_out=self._written,
+            samples_lost=caller.filled,
+            samples_late=caller.dropped,
+            underruns=self._speaking.underruns,
+            stt_lost=listening.lost,
+            stt_failed=listening.failures,
+        )
+
+    def outcome(self) -> Outcome:
+        """What it was, told once at its end."""
+        record, parameters = self.record(), self.started.parameters
+        dialled = "dial" in parameters or parameters.get("direction", "").startswith("outbound")
+        latencies = [turn["latency_ms"] for turn in record["turns"] if turn["latency_ms"]]
+        responses = [latency["mouth_to_ear"] / 1000 for latency in latencies]
+        return Outcome(dialled, record["ended_by"] or "", record["duration_s"], responses)
+
     # ---- the inbox
 
     def _now(self) -> float:
@@ -277,10 +312,12 @@ class Call:
                 self._put(ev.MarkSent(due.name, due.reply, due.sample))
             else:
                 self._outbox.put(self._stream.encode_media(self._speaking.audio(due)))
+                self._written += due.end - due.start
                 self._put(ev.Sent(due.reply, due.start, due.end))
 
     def _clear_audio(self, command: ev.ClearAudio) -> None:
-        self._outbox.clear(self._stream.encode_clear())
+        self._outbox.clear(self._stream.encode_clear(), self._turn_began)
+        self._turn_began = None  # what else is cleared in this turn is not its beginning's doing
 
     def _end_call(self, command: ev.EndCall) -> None:
         self._after = Next(Then.HANG_UP)
@@ -294,7 +331,13 @@ class Call:
 
     def _heard(self, event: ListenEvent) -> None:
         if isinstance(event, TurnInfo):
+            if event.event == START_OF_TURN:
+                self._turn_began = (
+                    time.monotonic()
+                )  # uvloop's own clock stands still within a turn of the loop
             self._put(ev.TurnHeard(event))
+            if event.event == END_OF_TURN:
+                self._turn_began = None
         elif isinstance(event, ev.ListenUp | ev.ListenDown):
             self._put(event)
         elif isinstance(event, ConfigureSuccess):

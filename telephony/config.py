@@ -173,6 +173,9 @@ class Settings:
     api_keys: tuple[Secret, ...] = _setting(
         secrets(), "", "who may read `/api`, comma separated; unset: this machine only"
     )
+    metrics_token: Secret | None = _setting(
+        secret(), "", "who may read `/metrics`, as a bearer token; unset: this machine only"
+    )
     dial_from: str = _setting(text(), "", "number of the account that calls are dialled from, `+14155550100`")
     dial_prefixes: tuple[str, ...] = _setting(
         dial_prefixes(), "", "where may be dialled, `+1415,+44`; unset: the country dialled from"

@@ -19,6 +19,7 @@ from telephony.carrier.rest import TwilioRefused, TwilioRest
 from telephony.carrier.waiting import WaitingRoom
 from telephony.config import Settings
 from telephony.dialling import Dialler
+from telephony.metrics import Metrics
 from telephony.routes import Route, Routes
 from telephony.seats import Seats
 from telephony.shared import Shared
@@ -98,8 +99,13 @@ class Line:
     """Has every running call say goodbye and hang up: the server stops."""
     counters: dict[str, int] = field(default_factory=dict)
     """Refusals by reason, since the start."""
+    metrics: Metrics = field(init=False)
+    """What this process measures."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _expected: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.metrics = Metrics(self)
 
     def base_url(self, request: web.BaseRequest) -> str:
         """Our address as Twilio sees it: PUBLIC_URL, else the local address this request came in on.

@@ -13,7 +13,7 @@ from aiohttp import WSMsgType, web
 from telephony import events as ev
 from telephony.carrier.frame_socket import FrameSocket
 from telephony.carrier.media_stream import Dtmf, Fatal, MarkPlayed, Media, ServerStream, Stopped
-from telephony.listen.caller_audio import CallerAudio
+from telephony.listen.caller_audio import AudioCounts, CallerAudio
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,11 @@ class Reading:
         """A turn is open: listening must hear silence when no media comes."""
         for chunk in self._audio.stalled(now, turn_open=True):
             self._listen(chunk)
+
+    @property
+    def counts(self) -> AudioCounts:
+        """What came in."""
+        return self._audio.counts
 
     def account(self) -> dict[str, Any]:
         """What came in, for the call's record."""

@@ -105,6 +105,11 @@ class Speaking:
         """What is to be written to the line now."""
         return self._pacer.due(now)
 
+    @property
+    def underruns(self) -> int:
+        """Times that a reply's audio was not there when it was due."""
+        return self._pacer.underruns
+
     def audio(self, piece: Piece) -> bytes:
         """The mu-law of a piece."""
         return self._store.read(piece.reply, piece.start, piece.end)

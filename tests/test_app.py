@@ -36,7 +36,7 @@ async def test_health_and_readiness(phone: Phone) -> None:
 
 async def test_everything_else_is_not_there(phone: Phone) -> None:
     """Reserved routes and other methods: 404 and 405."""
-    for path in ("/", "/metrics", "/phone", "/twilio", "/api", "/api/calls/x/say", "/.env"):
+    for path in ("/", "/phone", "/twilio", "/api", "/api/calls/x/say", "/.env"):
         assert (await phone.client.get(path)).status == 404, path
     assert (await phone.client.get("/twilio/voice")).status == 405
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -16,13 +18,18 @@ LIMIT = 500
 class CarrierOutbox:
     """The carrier's outbox and its writer task."""
 
-    def __init__(self, socket: web.WebSocketResponse) -> None:
+    def __init__(
+        self, socket: web.WebSocketResponse, barged_in: Callable[[float], None] = lambda seconds: None
+    ) -> None:
+        """`barged_in` is told how many seconds after its cause a `clear` was written."""
         self._socket = socket
         self._waiting: deque[str] = deque()
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._writing_since: float | None = None
         self._overflowed = False
+        self._barged_in = barged_in
+        self._cause: tuple[str, float] | None = None
 
     def stuck(self, now: float) -> bool:
         """Whether the peer is to be given up: it took nothing for 2 s, or the outbox overflowed.
@@ -40,8 +47,12 @@ class CarrierOutbox:
         self._waiting.append(text)
         self._wake.set()
 
-    def clear(self, text: str) -> None:
-        """Throw away what waits, media and its marks alike, and have the `clear` written first."""
+    def clear(self, text: str, since: float | None = None) -> None:
+        """Throw away what waits, media and its marks alike, and have the `clear` written first.
+
+        `since`: the monotonic time of what the caller did, if it was the caller.
+        """
+        self._cause = None if since is None else (text, since)
         self._waiting.clear()
         self._waiting.append(text)
         self._wake.set()
@@ -54,7 +65,12 @@ class CarrierOutbox:
                 self._wake.clear()
                 self._writing_since = self._loop.time()
                 while self._waiting:
-                    await self._socket.send_str(self._waiting.popleft())
+                    text = self._waiting.popleft()
+                    await self._socket.send_str(text)
+                    # The very `clear`: what was being written when it came is not it.
+                    if self._cause is not None and text is self._cause[0]:
+                        self._barged_in(time.monotonic() - self._cause[1])
+                        self._cause = None
                 self._writing_since = None
         except ConnectionError:
             return  # the reader sees the end too, and says so

@@ -71,7 +71,6 @@ async def voice(request: web.Request) -> web.Response:
         log.info("call %s: refused, the caller is blocked", call_sid)
         return _twiml(request, call_sid, BLOCKED)
     if kept is None and (full := await _full(line, call_sid, dialled is not None)):
-        line.refused("full")
         log.info("call %s: refused, %s", call_sid, full)
         return _twiml(request, call_sid, BUSY)
     if kept is None:
@@ -189,10 +188,15 @@ async def _dialled(request: web.Request) -> dict[str, Any] | None:
 
 
 async def _full(line: Line, call_sid: str, returning: bool) -> str:
-    """Why one more call would harm those that run; empty when it would not. A dialled one has its seat."""
+    """Why one more call would harm those that run; empty when it would not. A dialled one has its seat.
+
+    The refusal is counted.
+    """
     if line.lag_s() > LATE_S and not returning:
+        line.refused("lag")
         return f"this machine is busy: the loop is {line.lag_s() * 1000:.0f} ms late"
     if not await line.seats.expect(call_sid, returning=returning):
+        line.refused("full")
         return f"all {line.settings.max_calls} lines are taken"
     return ""
 

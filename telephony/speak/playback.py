@@ -74,7 +74,18 @@ Due: TypeAlias = Piece | Mark
 class Pacer:
     """Decides when a call's audio is due: ahead of the caller's ear by at most `LEAD_S`."""
 
-    __slots__ = ("_available", "_ends", "_index", "_next", "_play_end", "_reply", "_since_mark", "_stretch")
+    __slots__ = (
+        "_available",
+        "_ends",
+        "_flowing",
+        "_index",
+        "_next",
+        "_play_end",
+        "_reply",
+        "_since_mark",
+        "_stretch",
+        "underruns",
+    )
 
     def __init__(self) -> None:
         self._reply: int | None = None
@@ -85,6 +96,9 @@ class Pacer:
         self._ends: list[int] = []
         self._since_mark = 0
         self._play_end = 0.0
+        self._flowing = False
+        self.underruns = 0
+        """Times that a reply went on after what was sent of it had been played."""
 
     @property
     def reply(self) -> int | None:
@@ -97,6 +111,7 @@ class Pacer:
         self._next, self._available = start, available
         self._ends = [end for end in ends if end > start]
         self._since_mark = 0
+        self._flowing = False
 
     def extend(self, reply: int, available: int) -> None:
         """More audio of a reply is in the store."""
@@ -126,6 +141,8 @@ class Pacer:
             if self._ends:
                 end = min(end, max(self._ends[0], self._next + 1))
             due.append(Piece(reply, self._next, end))
+            self.underruns += self._flowing and self._play_end < now
+            self._flowing = True
             self._play_end = max(now, self._play_end) + (end - self._next) / PHONE_RATE
             self._since_mark += end - self._next
             self._next = end
