@@ -17,6 +17,7 @@ from telephony.line import LINE, CallRecords
 from telephony.values import host_is_loopback
 
 RECORDS: web.AppKey[CallRecords] = web.AppKey("records", CallRecords)
+LISTED, MOST_LISTED = 50, 500  # calls in one answer of GET /api/calls: by default, and at most
 
 
 def allow(request: web.Request) -> None:
@@ -140,6 +141,15 @@ async def tape(request: web.Request) -> web.StreamResponse:
     if path is None:
         raise web.HTTPNotFound(text="no such tape\n")
     return web.FileResponse(path, headers={"Content-Type": "application/x-ndjson"})
+
+
+async def recent(request: web.Request) -> web.Response:
+    """GET /api/calls?limit=50: {"calls": [...]}, running ones first, then the newest, without their words."""
+    allow(request)
+    given = request.query.get("limit", str(LISTED))
+    if not given.isascii() or not given.isdigit() or not 1 <= int(given[:9]) <= MOST_LISTED:
+        raise web.HTTPBadRequest(text=f"limit must be a whole number from 1 to {MOST_LISTED}\n")
+    return web.json_response({"calls": await request.app[RECORDS].recent(int(given))})
 
 
 async def one(request: web.Request) -> web.Response:

@@ -49,6 +49,7 @@ def make_app(line: Line, records: CallRecords) -> web.Application:
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
+    app.router.add_get("/api/calls", api.recent)
     app.router.add_post("/api/calls", api.dial)
     app.router.add_post("/api/dialling", api.dialling)
     app.router.add_get("/api/calls/{id}", api.one)

@@ -49,6 +49,9 @@ class CallRecords(Protocol):
     async def load(self, call_id: str) -> dict[str, Any] | None:
         """A finished one."""
 
+    async def recent(self, most: int) -> list[dict[str, Any]]:
+        """At most so many calls, the running ones first, then the newest: their records without the turns."""
+
     async def tape_path(self, call_id: str) -> Path | None:
         """Where a call's tape lies."""
 

@@ -45,6 +45,9 @@ class Records:
     async def load(self, call_id: str) -> dict[str, Any] | None:
         return await self._services.load(call_id)
 
+    async def recent(self, most: int) -> list[dict[str, Any]]:
+        return await self._services.recent(most)
+
     async def tape_path(self, call_id: str) -> Path | None:
         return await asyncio.to_thread(self._services.store.tape_path, call_id)
 
@@ -151,8 +154,8 @@ async def _way(services: Services, route: Route, stack: AsyncExitStack) -> Servi
     if route.greeting:
         manners = _greeting(manners, route.greeting)
     settings = services.settings
+    manners = announced(manners, settings.record_notice)  # without a recording, too: this is a machine
     if settings.record == "on":
-        manners = announced(manners, settings.record_notice)
         agent = MayStopRecording(agent, settings.record_stop_words)
     way = replace(services, agent=agent, manners=manners)
     if route.language and not route.language.lower().startswith("en"):

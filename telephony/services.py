@@ -15,7 +15,7 @@ from telephony.line import Line
 from telephony.listen.deepgram import FluxClient
 from telephony.listen.flux import FluxOptions
 from telephony.policy import Policy
-from telephony.record.store import RecordStore
+from telephony.record.store import RecordStore, summary
 from telephony.reply.agent import Agent, Manners, load_agent, manners_of
 from telephony.speak.deepgram import VoiceClient
 from telephony.speak.phrase_memory import PhraseMemory
@@ -61,6 +61,13 @@ class Services:
     async def load(self, call_id: str) -> dict[str, Any] | None:
         """A finished call."""
         return await self.store.load(call_id)
+
+    async def recent(self, most: int) -> list[dict[str, Any]]:
+        """The running calls, newest first, then the finished ones: at most so many, without their turns."""
+        running = [summary(call.record()) for call in reversed(self.calls.values())][:most]
+        known = {call["call_id"] for call in running}
+        finished = await self.store.recent(most)
+        return [*running, *(call for call in finished if call["call_id"] not in known)][:most]
 
     def say_goodbye(self) -> None:
         """Have every running call say goodbye and hang up: the server stops."""

@@ -48,6 +48,22 @@ async def test_calls_are_found_while_they_run_and_afterwards(phone: Phone) -> No
     assert (await phone.client.get("/api/calls/never")).status == 404
 
 
+async def test_calls_are_listed_the_running_ones_first(phone: Phone, tmp_path: Path) -> None:
+    """As many as asked for; a bad limit is refused; a public server wants a key."""
+
+    async def listed(query: str) -> list[bool]:
+        answer = await phone.client.get("/api/calls" + query)
+        return [call["live"] for call in (await answer.json())["calls"]]
+
+    assert await listed("") == [True, False]
+    assert await listed("?limit=1") == [True]
+    for bad in ("0", "501", "-1", "many", "", "9999999999"):
+        answer = await phone.client.get("/api/calls", params={"limit": bad})
+        assert answer.status == 400 and "from 1 to 500" in await answer.text()
+    async with phone_line(tmp_path / "public", **PUBLIC) as public:
+        assert (await public.client.get("/api/calls")).status == 401
+
+
 async def test_a_calls_tape_can_be_fetched(phone: Phone, tmp_path: Path) -> None:
     """As the file that it is; with the same protection as the call."""
     tape = await phone.client.get("/api/calls/old/tape")

@@ -56,6 +56,9 @@ class Records:
     async def load(self, call_id: str) -> dict[str, Any] | None:
         return self.finished.get(call_id)
 
+    async def recent(self, most: int) -> list[dict[str, Any]]:
+        return [*self.running.values(), *self.finished.values()][:most]
+
     async def tape_path(self, call_id: str) -> Path | None:
         return Path(__file__) if call_id in self.finished else None
 

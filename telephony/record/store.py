@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import re
@@ -24,6 +25,15 @@ log = logging.getLogger(__name__)
 FLUSH_S = 1.0
 CALL_ID = re.compile(r"[A-Za-z0-9_-]{2,64}")
 SIDS_REMEMBERED = 10_000
+
+
+def summary(record: dict[str, Any]) -> dict[str, Any]:
+    """A call's record as a list of calls shows it: how many turns there were, nothing of what was said."""
+    turns = record.get("turns")
+    return {
+        **{name: record.get(name) for name in ("call_id", "call_sid", "live", "ended_by", "duration_s")},
+        "turns": len(turns) if isinstance(turns, list) else 0,
+    }
 
 
 class RecordStore:
@@ -100,6 +110,19 @@ class RecordStore:
         except (OSError, orjson.JSONDecodeError):
             return None
         return value if isinstance(value, dict) else None
+
+    async def recent(self, most: int) -> list[dict[str, Any]]:
+        """The newest finished calls, at most so many: their records without the turns."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._recent, most)
+
+    def _recent(self, most: int) -> list[dict[str, Any]]:
+        ended: list[tuple[float, str]] = []
+        for file in self._root.glob("*/call.json"):
+            with contextlib.suppress(OSError):  # deleted just now
+                ended.append((file.stat().st_mtime, file.parent.name))
+        ended.sort(reverse=True)
+        found = (self._load(call_id) for _, call_id in ended)
+        return [summary(record) for record in itertools.islice(filter(None, found), most)]
 
     def tape_path(self, call_id: str) -> Path | None:
         """Where the tape of a call lies, by our id or its CallSid. Reads the disk: not for the loop."""

@@ -55,6 +55,13 @@ async def test_the_notice_comes_first(tmp_path: Path) -> None:
     assert said(result).startswith("Calls are recorded. Hi.")
 
 
+async def test_a_notice_is_said_without_a_recording_too(tmp_path: Path) -> None:
+    """That this is a machine may have to be said in any case."""
+    async with running(tmp_path, AGENT=AGENT, RECORD_NOTICE="This is a machine.") as server:
+        result = await server.call(3.0)
+    assert said(result).startswith("This is a machine. Hi.") and not recordings(tmp_path)
+
+
 @pytest.mark.parametrize("words", ["hello", "xyz,hello"])
 async def test_a_caller_can_have_it_stopped(tmp_path: Path, words: str) -> None:
     """The stand-in's caller says hello: nothing is left of the recording."""

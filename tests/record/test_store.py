@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,20 @@ async def test_what_was_noted_before_the_close_is_written_and_what_comes_after_i
         written = list(tape.read(file)[2])
     assert [entry.at for entry in written] == [0.0, 1.0, 2.0, 3.0, 4.0]
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_the_newest_calls_are_listed_without_a_word_of_them(tmp_path: Path) -> None:
+    """A folder without a record, or with a broken one, is no call; the limit counts what is listed."""
+    store = RecordStore(tmp_path)
+    for at, call_id in enumerate(("first", "second", "broken", "third")):
+        await store.save(call_id, {"call_id": call_id, "call_sid": "", "live": False, "turns": [{}] * at})
+        file = tmp_path / "calls" / call_id / "call.json"
+        if call_id == "broken":
+            file.write_text("{")
+        os.utime(file, (at, at))
+    (tmp_path / "calls" / "running").mkdir()
+    listed = await store.recent(2)
+    assert [call["call_id"] for call in listed] == ["third", "second"]
+    assert [call["turns"] for call in listed] == [3, 1]
+    assert len(await store.recent(10)) == 3
+    await store.close()
