@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -204,6 +205,9 @@ async def print_beside_flux(models: HearingModels, options: FluxOptions) -> None
     """Ours and the service's events for the clips of which a real trace exists."""
     print("\nbeside the real Flux (settings of its traces not verified): start, end, text")
     for trace, recording in _traced_clips():
+        if recording.suffix != ".wav" and shutil.which("ffmpeg") is None:
+            print(f"  {recording.stem:20} left out: ffmpeg is not on this machine (apt-get install ffmpeg)")
+            continue
         theirs = _service_events(json.loads(trace.read_text()))
         ours = await hear(models, phone_audio(recording), options)
         for who, events in (("flux", theirs), ("ours", ours)):
