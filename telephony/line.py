@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakValueDictionary
 
 from aiohttp import web
 
@@ -105,6 +106,7 @@ class Line:
     metrics: Metrics = field(init=False)
     """What this process measures."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     _expected: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -135,6 +137,8 @@ class Line:
         ticket = token.check(self.keys, text, call_sid, now)
         if not await self.shared.claim(f"token:{ticket.nonce}", ticket.remaining_s(now) + 1):
             raise token.BadToken("the stream token was used before")
+        # The answer that opened this stream has done its work: when it closes, Twilio asks anew.
+        await self.shared.take(f"after:{call_sid}")
 
     async def leave_word(self, call_sid: str, word: Next) -> None:
         """Say how the call goes on. To be awaited before its media socket is closed: Twilio asks at once.
@@ -156,6 +160,10 @@ class Line:
                 log.warning("call %s: no transfer by REST, closing the socket does it: %s", call_sid, error)
                 return
             await self.shared.take(f"next:{call_sid}")
+
+    def one_by_one(self, call_sid: str) -> asyncio.Lock:
+        """To be held by what answers a webhook of this call: the next one sees what it did."""
+        return self._turns.setdefault(call_sid, asyncio.Lock())
 
     async def take_word(self, call_sid: str) -> Next | None:
         """What leave_word left, once."""
@@ -185,7 +193,7 @@ class Line:
     async def forget_call(self, call_sid: str) -> None:
         """Delete what the shared store knows of a call."""
         dialled = await self.shared.take(f"dialled:{call_sid}")
-        keys = [f"{kind}:{call_sid}" for kind in ("answer", "next", "route", "conversation")]
+        keys = [f"{kind}:{call_sid}" for kind in ("answer", "after", "next", "route", "conversation")]
         if dialled is not None:
             keys += [f"dial:{dialled['dial']}{part}" for part in ("", ":sid", ":now", ":amd", ":end")]
         for key in keys:

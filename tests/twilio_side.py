@@ -85,11 +85,18 @@ class Phone:
         signature = RequestValidator(AUTH_TOKEN).compute_signature(base + url, MultiDict(form))
         return {"X-Twilio-Signature": str(signature)}
 
-    async def post(self, path: str, form: Mapping[str, str] | None = None, **more: str) -> ClientResponse:
+    async def post(
+        self,
+        path: str,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **more: str,
+    ) -> ClientResponse:
         """A webhook about CALL."""
         fields = {"CallSid": CALL, "CallStatus": "ringing", "From": "+14155550100", **(form or {}), **more}
-        headers = {"Content-Type": "application/x-www-form-urlencoded", **self.signed(path, fields)}
-        return await self.client.post(path, data=urlencode(fields).encode(), headers=headers)
+        form_type = {"Content-Type": "application/x-www-form-urlencoded"}
+        signed = {**form_type, **self.signed(path, fields), **(headers or {})}
+        return await self.client.post(path, data=urlencode(fields).encode(), headers=signed)
 
     async def twiml(
         self, path: str, form: Mapping[str, str] | None = None, **more: str

@@ -7,6 +7,7 @@ comes a second time: Twilio repeats requests whose answer got lost.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import re
 from typing import Any
@@ -43,6 +44,10 @@ CALL_SID = re.compile(r"[A-Za-z0-9_-]{2,64}")  # Twilio: CA and 32 hex digits; s
 LATE_S = 0.2  # an event loop as late as the lead of the audio that was sent ahead cannot carry more calls
 OVERDUE_S = 2.0  # a stream that is still open so long after the call's end was lost in a tunnel
 ANSWER_TTL_S = 30.0  # Twilio's own patience is 15 s, after which it asks nobody again
+UNNAMED_HOLD_S = (
+    5.0  # a hold's answer: half of its shortest music, after which Twilio asks with the same words
+)
+REPEAT = "I-Twilio-Idempotency-Token"  # the same on every delivery of one request
 
 FALLBACK = Answer("fallback", {"text": SORRY}, ends=True)
 GIVE_UP = Answer("goodbye", {"text": SORRY}, ends=True)
@@ -92,9 +97,25 @@ async def after(request: web.Request) -> web.Response:
     form = await verified_form(request)
     call_sid = _call_sid(form)
     line = request.app[LINE]
+    async with line.one_by_one(call_sid):
+        kept, named = await line.shared.get(f"after:{call_sid}"), request.headers.get(REPEAT, "")
+        this = named or _fingerprint(form)
+        if kept is not None and kept["request"] == this:
+            return _response(str(kept["twiml"]))
+        word = await line.take_word(call_sid)
+        twiml = await _after(request, call_sid, form, word)
+        if named or word is not None:  # what was left is used once: a repetition must not find it gone
+            unnamed_hold = not named and word is not None and word.then is Then.HOLD
+            kept_s = UNNAMED_HOLD_S if unnamed_hold else ANSWER_TTL_S
+            await line.shared.put(f"after:{call_sid}", {"request": this, "twiml": twiml}, kept_s)
+    return _response(twiml)
+
+
+async def _after(request: web.Request, call_sid: str, form: Form, word: Next | None) -> str:
+    """How the call goes on, for the first delivery of a request."""
+    line = request.app[LINE]
     if await line.is_ended(call_sid):
-        return _twiml(request, call_sid, ENDED)
-    word = await line.take_word(call_sid)
+        return _render(request, call_sid, ENDED)
     answer = answer_after(word, form)
     if word is None and answer.connects:
         if not await line.shared.count(f"resume:{call_sid}", RESUMES, RESUME_WINDOW_S):
@@ -113,7 +134,7 @@ async def after(request: web.Request) -> web.Response:
     if answer.connects:
         await line.seats.expect(call_sid, returning=True)
         line.expect_stream(call_sid, about)
-    return _twiml(request, call_sid, answer, about, route.language)
+    return _render(request, call_sid, answer, about, route.language)
 
 
 async def status(request: web.Request) -> web.Response:
@@ -214,6 +235,11 @@ def _elsewhere(line: Line, path: str = "after") -> Answer:
     return Answer("wait", {"seconds": STOPPING_PAUSE_S, "url": url})
 
 
+def _fingerprint(form: Form) -> str:
+    """The same for the same fields."""
+    return hashlib.sha256(repr(sorted(form.items())).encode()).hexdigest()
+
+
 def _call_sid(form: Form) -> str:
     call_sid = form.get("CallSid", "")
     if CALL_SID.fullmatch(call_sid) is None:
@@ -247,10 +273,8 @@ def _render(
     return render(answer.template, parameters, **{**values, **answer.values})
 
 
-def _twiml(
-    request: web.Request, call_sid: str, answer: Answer, more: Form | None = None, language: str = ""
-) -> web.Response:
-    return _response(_render(request, call_sid, answer, more, language))
+def _twiml(request: web.Request, call_sid: str, answer: Answer) -> web.Response:
+    return _response(_render(request, call_sid, answer))
 
 
 def _response(text: str) -> web.Response:

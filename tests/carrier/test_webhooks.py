@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -139,6 +140,45 @@ async def test_the_word_that_was_left_says_how_the_call_goes_on(
     assert [verb.tag for verb in await phone.twiml("/twilio/after", CallStatus="in-progress")] == verbs
     after = await phone.line.take_word(CALL)
     assert after == (Next(Then.RESUME) if word.then is Then.HOLD else None)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "unnamed"])
+@pytest.mark.parametrize("word", [word for word, _ in NEXTS], ids=lambda word: str(word.then))
+async def test_a_repeated_request_for_what_follows_gets_the_same_answer(
+    phone: Phone, word: Next, named: bool
+) -> None:
+    """At once and later, by Twilio's name for the request and without: what was left is not lost."""
+    headers = {"I-Twilio-Idempotency-Token": "one"} if named else {}
+    await phone.line.leave_word(CALL, word)
+    form = {"CallStatus": "in-progress"}
+    responses = await asyncio.gather(*(phone.post("/twilio/after", form, headers) for _ in range(5)))
+    responses.append(await phone.post("/twilio/after", form, headers))
+    assert len({await response.text() for response in responses}) == 1
+
+
+async def test_the_next_request_for_what_follows_gets_an_answer_of_its_own(phone: Phone) -> None:
+    """It has another name, or a stream has come since, or other fields."""
+    form = {"CallStatus": "in-progress"}
+    await phone.line.leave_word(CALL, Next(Then.DIGITS, to="1"))
+    digits = await phone.twiml("/twilio/after", form)
+    async with await phone.start(parameters_of(digits)):
+        await phone.answering.arrival.wait()
+    assert [verb.tag for verb in await phone.twiml("/twilio/after", form)] == ["Connect", "Redirect"]
+    await phone.line.leave_word(CALL, Next(Then.TRANSFER, to="+14155550199"))
+    assert [verb.tag for verb in await phone.twiml("/twilio/after", form)] == ["Dial"]
+    back = await phone.twiml("/twilio/after", form, DialCallStatus="busy")
+    assert parameters_of(back)["resumed"] == "transfer busy"
+
+
+async def test_two_names_are_two_requests(phone: Phone) -> None:
+    await phone.line.leave_word(CALL, Next(Then.DIGITS, to="1"))
+    verbs = []
+    for name in ("one", "two"):
+        response = await phone.post(
+            "/twilio/after", {"CallStatus": "in-progress"}, {"I-Twilio-Idempotency-Token": name}
+        )
+        verbs.append([verb.tag for verb in ElementTree.fromstring(await response.text())])
+    assert verbs == [["Play", "Connect", "Redirect"], ["Connect", "Redirect"]]
 
 
 async def test_the_hold_music_is_a_telephone_recording(phone: Phone) -> None:
