@@ -194,6 +194,8 @@ class FluxSession:
         if eager is not None and self.phase is Phase.TURN and block.confidence >= eager:
             self._eager_text = block.text
             out.append(self._info(EAGER_END_OF_TURN, block))
+        if not block.checked:
+            return out
         if block.confidence >= options.eot:
             out.append(self._info(END_OF_TURN, block, MODEL))
         elif block.silence_s >= options.timeout_ms / 1000:

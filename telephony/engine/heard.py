@@ -45,7 +45,9 @@ class Block:
     silence_s: float
     """Seconds of audio since the turn's last speech; 0.0 outside a turn."""
     final: bool
-    """`text` is careful, complete, and nobody has spoken since."""
+    """`text` is complete and should stay, and nobody has spoken since."""
+    checked: bool = True
+    """Of a `final` text: it is the careful decode's. Where not, it may still change, and ends no turn."""
 
 
 @dataclass(frozen=True, slots=True)

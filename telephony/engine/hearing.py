@@ -20,14 +20,17 @@ What the session may rely on:
 
 * `in_turn` becomes true at the block where StartOfTurn is due: speech was found and `text` is not empty. It
   stays true, with text never empty again, until `end_turn()`. Between turns `text` is "" and `words` ().
-* `final`: `text` is the careful decode of everything said in this turn and nobody has spoken since. While
-  `final` stays true `text` and `words` do not change. It becomes false when speech has come back (160 ms
-  of it), and that is where TurnResumed is due if an Eager was sent.
+* `final`: `text` has everything said in this turn and nobody has spoken since. It becomes false when speech
+  has come back (160 ms of it), and that is where TurnResumed is due if an Eager was sent.
+* `checked`: the `final` text is the careful decode's, or a quick one that the careful decode confirmed.
+  From then on `text` and `words` do not change while `final` stays true. Before, they change once where the
+  careful decode found other words: TurnResumed is due there, too.
 * Eager is due at the first block with `in_turn and final and confidence >= eager_eot_threshold`, EndOfTurn
-  at the first with `in_turn and final and confidence >= eot_threshold` (model) or `in_turn and final and
-  silence_s >= eot_timeout_ms / 1000` (time-out). The careful decode is started in time for the lowest
-  threshold of the options, so `final` is there, or follows within a few blocks on a loaded machine.
-* Hence EndOfTurn's text equals the Eager's before it, without any care on the session's side.
+  at the first with `in_turn and final and checked and confidence >= eot_threshold` (model) or, the same,
+  `silence_s >= eot_timeout_ms / 1000` (time-out). The careful decode is started in time for the lowest
+  threshold of the options, so it is there, or follows within a few blocks on a loaded machine.
+* Hence EndOfTurn's text equals that of the Eager or TurnResumed before it, without any care on the
+  session's side.
 * `confidence` never reaches 1.0 (eot_threshold 1.0 suppresses it); between turns it means nothing.
 """
 
@@ -50,6 +53,7 @@ from telephony.engine.turn_detector import Evidence, Phase, Sound, TurnClock, co
 from telephony.engine.turn_text import is_dictated, is_spelled
 from telephony.engine.turn_words import TurnWords, place
 from telephony.engine.vad import BLOCK, Heard, VoiceActivity
+from telephony.listen.murmur import spoken_words
 
 __all__ = ["BLOCK_S", "Block", "HeardWord", "Hearing", "HearingModels", "HearingOptions", "ModelPaths"]
 
@@ -58,6 +62,10 @@ _BEFORE_ONSET_S: Final = 0.35
 
 _SOUND_BLOCKS: Final = frozenset({2, 4, 6, 8, 11, 14})  # of a pause: when smart-turn is asked
 _CAREFUL_AFTER_S: Final = 0.16  # of silence: the careful decode begins at the earliest
+_CAREFUL_SOON_S: Final = 0.32  # at the first silent block, where the turn could end as soon as this
+_LIKELY: Final = 0.4
+"""A quick text of which every word is at least as probable as this is likely to be the final one: it is shown
+as such until the careful decode, which takes long, has confirmed it."""
 _CAREFUL_LEAD_S: Final = 0.5  # and this long before its text is needed
 _CAREFUL_DUE_S: Final = 0.32  # and its text is shown this much later, needed or not
 _SHORT_S: Final = 2.0  # of audio: a word or two
@@ -80,6 +88,10 @@ def _sound(heard: Heard) -> Sound:
     return Sound.SPEECH if heard.sure else Sound.UNSURE
 
 
+def _loose_words(text: str) -> list[str]:
+    return spoken_words(text.replace("-", " "))
+
+
 class Hearing:
     """The hearing of one stream. Not for two tasks at once."""
 
@@ -95,6 +107,7 @@ class Hearing:
         self._words = TurnWords()
         self._partials = Partials(self._decodes)
         self._careful: Job | None = None
+        self._likely = False
         self._final = False
         self._in_turn = False
         self._turn_start_s = 0.0
@@ -143,6 +156,7 @@ class Hearing:
         self.close()
         self._words.begin(self._audio.end_s)
         self._in_turn = False
+        self._likely = False
         self._final = False
         self._sounds: list[float] = []
         self._sound: Future[float] | None = None
@@ -180,10 +194,12 @@ class Hearing:
         """Speech is back after a pause: what was decoded with care is settled, if it is long enough."""
         pause_s, back_s = self._pause_began_s, self._clock.onset_s
         shown = self._final
+        self._likely = False
         self._final = False
         self._sounds = []
         self._sound = None
-        long = self._is_long(pause_s)
+        # A gap between two words is no place to settle at: what is on both sides is heard better together.
+        long = self._is_long(pause_s) and back_s - pause_s >= _CAREFUL_AFTER_S - 1e-6
         if self._careful is not None and not self._careful.cut:
             shown = long and await self._show_careful(_FINAL_PATIENCE_S)
             self._drop_careful()
@@ -208,12 +224,27 @@ class Hearing:
         await self._show_partial(0.0)
         if self._clock.phase is Phase.PAUSE:
             self._pause_began_s = self._clock.speech_end_s
+            self._prepare_at_once(silence_s)
             await self._listen_to_the_end(silence_s)
             if silence_s >= _CAREFUL_AFTER_S - 1e-6:
                 await self._prepare_careful(silence_s)
         await self._show_careful_in_time()
         if self._final and not self._in_turn:
             self.end_turn()  # nothing was said after all
+
+    def _prepare_at_once(self, silence_s: float) -> None:
+        """A careful text takes three blocks: where drafts are wanted it is begun before anything is known.
+
+        Not of a single word: a first letter spelled alone is not to become a "yes".
+        """
+        if self._final or self._careful is not None or self._options.eager_eot_threshold is None:
+            return
+        if len(self._words.words) < 2 and self._audio.end_s - self._words.start_s < _SHORT_S:
+            return
+        soonest = Evidence(silence_s, (1.0,), self._words.text)
+        if time_to_reach(self._options.first_threshold, soonest) <= _CAREFUL_SOON_S:
+            self._partials.close_up(self._audio.end_s)
+            self._start_careful(self._audio.end_s)
 
     async def _prepare_careful(self, silence_s: float) -> None:
         """Not in every short pause: where the turn may be over soon, or a long segment can be settled."""
@@ -252,12 +283,10 @@ class Hearing:
                 self._sound = None
 
     def _needed(self) -> bool:
-        """The session may act on this block: its text must be the careful one."""
+        """The session may act on this block: its text must be the careful one, for an Eager a likely one."""
         options = self._options
-        return (
-            self._confidence() >= options.first_threshold
-            or self._clock.silence_s >= options.eot_timeout_ms / 1000
-        )
+        threshold = options.eot_threshold if self._likely else options.first_threshold
+        return self._confidence() >= threshold or self._clock.silence_s >= options.eot_timeout_ms / 1000
 
     def _start_careful(self, end_s: float, cut: bool = False, urgent: bool = True) -> None:
         now_s = self._audio.end_s
@@ -278,6 +307,18 @@ class Hearing:
         found = await self._partials.take(self._audio.end_s, patience_s)
         if found is not None and not self._final:  # a careful text that came meanwhile knows better
             self._show(*found)
+            self._likely = self._is_likely(*found)
+
+    def _is_likely(self, decoded: Decoded, job: Job) -> bool:
+        """Whether a quick text may be the final one."""
+        return (
+            self._clock.phase is Phase.PAUSE
+            and self._careful is not None
+            and job.end_s >= self._clock.speech_end_s + BLOCK_S - 1e-6
+            and all(piece.probability >= _LIKELY for piece in decoded.pieces)
+            and bool(self._words.text)
+            and not is_dictated(self._words.text)
+        )
 
     async def _show_careful(self, patience_s: float | None) -> bool:
         job = self._careful
@@ -287,7 +328,9 @@ class Hearing:
         if decoded is None:
             return False
         self._careful = None
-        self._show(decoded, job)
+        if not (self._likely and self._same_words(decoded, job)):
+            self._show(decoded, job)
+        self._likely = False
         self._final = True
         return True
 
@@ -308,9 +351,17 @@ class Hearing:
         self._partials.move(at_s, self._audio.end_s)
 
     def _show(self, decoded: Decoded, job: Job) -> None:
-        spans = self._speech.spans(job.start_s, job.end_s)
-        self._words.set_open(place(decoded.pieces, job.start_s, spans, self._options.numerals))
+        self._words.set_open(self._placed(decoded, job))
         self._in_turn = self._in_turn or bool(self._words.text)
+
+    def _placed(self, decoded: Decoded, job: Job) -> list[HeardWord]:
+        spans = self._speech.spans(job.start_s, job.end_s)
+        return place(decoded.pieces, job.start_s, spans, self._options.numerals)
+
+    def _same_words(self, decoded: Decoded, job: Job) -> bool:
+        """Whether the text shown has these very words; how they are written does not matter."""
+        text = " ".join(word.word for word in self._placed(decoded, job))
+        return _loose_words(text) == _loose_words(self._words.open_text)
 
     def _evidence(self) -> Evidence:
         return Evidence(self._clock.silence_s, tuple(self._sounds), self._words.text)
@@ -327,5 +378,6 @@ class Hearing:
             words=self._words.words if self._in_turn else (),
             confidence=self._confidence(),
             silence_s=self._clock.silence_s if self._in_turn else 0.0,
-            final=self._final and self._in_turn,
+            final=(self._final or self._likely) and self._in_turn,
+            checked=self._final,
         )

@@ -56,6 +56,11 @@ class Partials:
         if now_s >= self._first_words_s - 1e-6:
             self._start_first_words(now_s)
 
+    def close_up(self, now_s: float) -> None:
+        """A pause begins: a text of all that was said, at once; what is under way has less of it."""
+        self.cancel()
+        self._start(now_s, BLOCK_S)
+
     def resume(self, now_s: float) -> None:
         """Speech is back after a pause: a text at once, unless one is under way."""
         if self._job is None:

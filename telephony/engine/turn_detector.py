@@ -33,8 +33,8 @@ _BY_SOUND: Final[tuple[tuple[float, Waits], ...]] = (
     (0.30, (0.80, 1.00, 1.24, 1.92)),
     (0.60, (0.64, 0.96, 1.20, 1.76)),
     (0.75, (0.40, 0.56, 0.72, 1.44)),
-    (0.95, (0.24, 0.32, 0.48, 1.28)),
-    (0.975, (0.16, 0.24, 0.40, 1.04)),
+    (0.95, (0.20, 0.24, 0.48, 1.28)),
+    (0.975, (0.12, 0.16, 0.40, 1.04)),
 )
 
 # What the text asks for at least, whatever the sound.
@@ -46,7 +46,7 @@ _AT_LEAST: Final[dict[Ending, Waits]] = {
 
 # What is enough for the text, whatever the sound: a single word has too little of it to judge.
 _ENOUGH: Final[dict[Ending, Waits]] = {
-    Ending.ANSWER: (0.24, 0.32, 0.48, 1.04),
+    Ending.ANSWER: (0.16, 0.24, 0.48, 1.04),
     Ending.WHOLE_NUMBER: (0.40, 0.56, 0.72, 1.28),
 }
 

@@ -39,6 +39,11 @@ class TurnWords:
         return (*self._settled, *self._open)
 
     @property
+    def open_text(self) -> str:
+        """The text of the open segment."""
+        return " ".join(word.word for word in self._open)
+
+    @property
     def text(self) -> str:
         return " ".join(word.word for word in self.words)
 

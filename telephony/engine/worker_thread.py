@@ -11,6 +11,8 @@ from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
 _T = TypeVar("_T")
+_LEAVE_S: Final = 1.0
+"""What runs at the end is waited for so long: a process that ends under a model at work is aborted by it."""
 _NICENESS: Final = 3  # of background work: frames, voice activity and messages come first
 
 
@@ -24,8 +26,12 @@ class WorkerThread:
         self._running = 0
         self._closed = False
         self._in_background = in_background
-        for number in range(threads):
-            threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True).start()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, work: Callable[[], _T], urgent: bool = True) -> Future[_T]:
         """Queue some work; its result, or what it raised, is the future's."""
@@ -55,7 +61,7 @@ class WorkerThread:
             return self._running + sum(not future.cancelled() for future, _ in waiting)
 
     def close(self) -> None:
-        """No more work; what waits is given up, what runs is left to itself."""
+        """No more work; what waits is given up, what runs has a second to end. Blocks for as long."""
         with self._ready:
             self._closed = True
             for queue in (self._urgent, self._later):
@@ -63,6 +69,9 @@ class WorkerThread:
                     future.cancel()
                 queue.clear()
             self._ready.notify_all()
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(_LEAVE_S)
 
     def _work(self) -> None:
         if self._in_background:

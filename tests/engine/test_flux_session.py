@@ -26,12 +26,17 @@ VOCABULARY = ("Yes.", "a", "small", "latte", "please,")
 
 
 def block(
-    number: int, text: str = "", confidence: float = 0.0, silence_s: float = 0.0, final: bool = False
+    number: int,
+    text: str = "",
+    confidence: float = 0.0,
+    silence_s: float = 0.0,
+    final: bool = False,
+    checked: bool = True,
 ) -> Block:
     """What is known after `number` blocks of audio; text means that a turn is open."""
     end = number * BLOCK_S
     words = tuple(HeardWord(word, 0.91, end - 0.05, end) for word in text.split())
-    return Block(end, 1.0, bool(text), text, words, confidence, silence_s, final)
+    return Block(end, 1.0, bool(text), text, words, confidence, silence_s, final, checked)
 
 
 def session(**options: float | int | str) -> FluxSession:
@@ -99,6 +104,22 @@ def test_a_changed_text_resumes_the_turn_before_it_ends() -> None:
     assert {m.transcript for m in told if isinstance(m, TurnInfo)} == {"A mall."}
 
 
+def test_a_text_that_is_not_checked_yet_makes_an_eager_and_ends_no_turn() -> None:
+    stream = session(eager_eot_threshold=0.5, eot_timeout_ms=500)
+    stream.block(block(1, "A small"))
+    assert events(stream.block(block(2, "A small.", 0.6, 0.16, True, checked=False))) == ["EagerEndOfTurn"]
+    assert events(stream.block(block(3, "A small.", 0.9, 0.56, True, checked=False))) == []
+    assert events(stream.block(block(4, "A small.", 0.9, 0.64, True))) == ["EndOfTurn"]
+
+
+def test_a_check_that_finds_other_words_resumes_the_turn_before_it_ends() -> None:
+    stream = session(eager_eot_threshold=0.5)
+    stream.block(block(1, "A small"))
+    stream.block(block(2, "A small.", 0.6, 0.16, True, checked=False))
+    told = stream.block(block(3, "A mall.", 0.8, 0.4, True))
+    assert events(told) == ["TurnResumed", "EagerEndOfTurn", "EndOfTurn"]
+
+
 def test_silence_ends_a_turn_of_which_the_model_is_not_sure() -> None:
     stream = session(eot_timeout_ms=500, eot_threshold=1.0)
     stream.block(block(1, "And"))
@@ -145,7 +166,7 @@ def test_configure_is_adopted_whole_or_not_at_all() -> None:
 STEPS = st.one_of(
     st.tuples(st.just("silence"), st.integers(1, 8)),
     st.tuples(st.just("word"), st.sampled_from(VOCABULARY)),
-    st.tuples(st.just("pause"), st.floats(0.0, 0.99), st.booleans()),
+    st.tuples(st.just("pause"), st.floats(0.0, 0.99), st.booleans(), st.booleans()),
     st.tuples(st.just("revise"), st.sampled_from(VOCABULARY)),
     st.just(("force",)),
     st.tuples(
@@ -174,9 +195,9 @@ class Caller:
         if self.stream.turn_ended:
             self.now = replace(self.now, in_turn=False, text="", words=(), silence_s=0.0, final=False)
 
-    def hear(self, text: str, confidence: float, silence_s: float, final: bool) -> None:
+    def hear(self, text: str, confidence: float, silence_s: float, final: bool, checked: bool = True) -> None:
         self.number += 1
-        self.now = block(self.number, text, confidence, silence_s, final and bool(text))
+        self.now = block(self.number, text, confidence, silence_s, final and bool(text), checked)
         self.told(self.stream.block(self.now))
 
     def do(self, step: tuple[object, ...]) -> None:
@@ -184,13 +205,12 @@ class Caller:
         match step:
             case ("silence", int(blocks)):
                 for _ in range(blocks):
-                    self.hear(
-                        self.now.text, self.now.confidence, self.now.silence_s + BLOCK_S, self.now.final
-                    )
+                    now = self.now
+                    self.hear(now.text, now.confidence, now.silence_s + BLOCK_S, now.final, now.checked)
             case ("word", str(word)):
                 self.hear(f"{text} {word}".strip(), 0.02, 0.0, False)
-            case ("pause", float(confidence), bool(final)):
-                self.hear(text, confidence, self.now.silence_s + BLOCK_S, final)
+            case ("pause", float(confidence), bool(final), bool(checked)):
+                self.hear(text, confidence, self.now.silence_s + BLOCK_S, final, checked)
             case ("revise", str(word)) if text:
                 self.hear(word, self.now.confidence, self.now.silence_s, True)
             case ("force",):

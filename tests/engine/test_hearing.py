@@ -52,7 +52,8 @@ async def listen(
     """Each block, and whether the turn ends with it, as the session would decide."""
     for at in range(0, len(audio), chunk):
         async for block in hearing.hear(audio[at : at + chunk]):
-            ends = block.in_turn and block.final and block.confidence >= options.eot_threshold
+            final = block.in_turn and block.final and block.checked
+            ends = final and block.confidence >= options.eot_threshold
             if ends:
                 hearing.end_turn()
             yield block, ends
@@ -84,7 +85,7 @@ async def test_a_call_is_heard_turn_by_turn(models: HearingModels) -> None:
 
 
 async def test_what_the_session_relies_on(models: HearingModels) -> None:
-    """One block per 80 ms; text as long as the turn; a final text does not change; ends are final."""
+    """One block per 80 ms; text as long as the turn; a checked text does not change; ends are checked."""
     previous: Block | None = None
     for number, (block, ended) in enumerate(await blocks_of(models, call("open_02_midturn_pauses"))):
         assert block.audio_end_s == pytest.approx((number + 1) * BLOCK_S)
@@ -92,11 +93,25 @@ async def test_what_the_session_relies_on(models: HearingModels) -> None:
         assert " ".join(word.word for word in block.words) == block.text
         assert not block.final or block.in_turn
         assert 0.0 <= block.confidence < 1.0
-        if previous is not None and previous.final and block.final:
+        if previous is not None and previous.final and previous.checked and block.final:
             assert (block.text, block.words) == (previous.text, previous.words)
         if previous is not None and previous.in_turn:
             assert block.in_turn
         previous = None if ended else block
+
+
+async def test_a_sure_quick_text_is_final_before_it_is_checked_and_stays(models: HearingModels) -> None:
+    """Some blocks sooner, so that a reply can be drafted meanwhile."""
+    steps = await blocks_of(models, call("open_01_clean_bargein", 9.0, 15.0))
+    final = [block for block, _ in steps if block.in_turn and block.final]
+    assert [block.checked for block in (final[0], final[1], final[-1])] == [False, False, True]
+    assert len({block.text for block in final}) == 1
+
+
+async def test_without_eager_threshold_every_final_text_is_the_careful_one(models: HearingModels) -> None:
+    audio = call("open_01_clean_bargein", 9.0, 15.0)
+    steps = await blocks_of(models, audio, replace(OPTIONS, eager_eot_threshold=None))
+    assert all(block.checked for block, _ in steps if block.final) and len(endings(steps)) == 1
 
 
 async def test_words_have_times_in_order_and_measured_confidence(models: HearingModels) -> None:

@@ -44,3 +44,24 @@ def test_what_waits_can_be_given_up() -> None:
     worker.close()
     with pytest.raises(CancelledError):
         worker.submit(lambda: 3).result()
+
+
+def test_closing_lets_what_runs_come_to_its_end() -> None:
+    worker, running, gate, order = WorkerThread("test"), threading.Event(), threading.Event(), list[str]()
+
+    def work() -> None:
+        running.set()
+        gate.wait()
+        order.append("worked")
+
+    def close() -> None:
+        worker.close()
+        order.append("closed")
+
+    worker.submit(work)
+    running.wait()
+    closing = threading.Thread(target=close)
+    closing.start()
+    gate.set()
+    closing.join()
+    assert order == ["worked", "closed"]
