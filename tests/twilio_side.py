@@ -102,7 +102,7 @@ class Phone:
         self, path: str, form: Mapping[str, str] | None = None, **more: str
     ) -> ElementTree.Element:
         """The parsed TwiML of a webhook's answer."""
-        response = await self.post(path, form, **more)
+        response = await self.post(path, {**(form or {}), **more})
         assert response.status == 200, await response.text()
         assert response.content_type == "text/xml"
         return ElementTree.fromstring(await response.text())
