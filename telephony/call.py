@@ -84,6 +84,7 @@ class Call:
         self._t0 = self._loop.time()
         self._conversation = Conversation(services.manners, services.policy)
         self._withhold = self._conversation.withholder()
+        self._sensitive = False  # what the conversation said of itself after the last event
         self._outbox = CarrierOutbox(socket, services.line.metrics.barged_in)
         self._written = 0  # samples handed to the outbox
         self._turn_began: float | None = None  # by the monotonic clock, until something is cleared for it
@@ -254,10 +255,10 @@ class Call:
 
     def _take(self, event: ev.Event) -> None:
         now = self._now()
-        sensitive = self._conversation.sensitive
+        before = self._sensitive
         commands = self._conversation.receive(event, now)
-        sensitive = sensitive or self._conversation.sensitive
-        self._tape.note(now, *self._withhold(event, commands, sensitive))
+        self._sensitive = self._conversation.sensitive
+        self._tape.note(now, *self._withhold(event, commands, before or self._sensitive))
         for command in commands:
             self._performers[type(command)](command)
         if self._conversation.phase is Phase.OVER:

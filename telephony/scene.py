@@ -78,8 +78,10 @@ class Scene:
     @property
     def asking(self) -> Expect | None:
         """What the caller is being asked, or was asked."""
-        asked = [reply.question for reply in self.floor.queue if reply.question is not None]
-        return asked[-1] if asked else self.question
+        for reply in reversed(self.floor.queue):
+            if reply.actions and (question := reply.question) is not None:
+                return question
+        return self.question
 
     def settle(self, reply: Reply, *, interrupted: bool) -> None:
         """A reply is over: its words may come back as an echo for a while, and it is written down."""
