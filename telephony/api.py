@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -11,7 +13,15 @@ from aiohttp import web
 from telephony.carrier.incoming import BODY_DEADLINE_S
 from telephony.carrier.rest import TwilioRefused
 from telephony.dial_policy import Forbidden
-from telephony.dialling import MACHINE, Dialler, DialRefused, DialRequest, dial_record
+from telephony.dialling import (
+    MACHINE,
+    Dialler,
+    DialRefused,
+    DialRequest,
+    dial_record,
+    dialled_lately,
+    forget_dialled,
+)
 from telephony.errors import BadInput
 from telephony.line import LINE, CallRecords
 from telephony.values import host_is_loopback
@@ -27,9 +37,9 @@ def allow(request: web.Request) -> None:
         scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
         given = bearer.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
         if True not in [key.matches(given) for key in settings.api_keys]:  # always all of them
-            raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"}, text="an API key is needed\n")
+            raise _error(web.HTTPUnauthorized, "an API key is needed", {"WWW-Authenticate": "Bearer"})
     elif not is_local(request):
-        raise web.HTTPForbidden(text="set API_KEYS to use the API of a public server\n")
+        raise _error(web.HTTPForbidden, "set API_KEYS to use the API of a public server")
 
 
 def is_local(request: web.Request) -> bool:
@@ -74,19 +84,19 @@ async def dialling(request: web.Request) -> web.Response:
 async def _json(request: web.Request) -> dict[str, Any]:
     """The body of a request that changes something: from somebody with an API key, never from a web page."""
     if not request.app[LINE].settings.api_keys:
-        raise web.HTTPForbidden(text="set API_KEYS to let programs place calls\n")
+        raise _error(web.HTTPForbidden, "set API_KEYS to let programs place calls")
     allow(request)
     if request.content_type != "application/json":  # a page elsewhere cannot send this without being asked
-        raise web.HTTPUnsupportedMediaType(text="application/json is needed\n")
+        raise _error(web.HTTPUnsupportedMediaType, "application/json is needed")
     try:
         async with asyncio.timeout(BODY_DEADLINE_S):
             body = await request.json()
     except ValueError:
-        raise web.HTTPBadRequest(text="not JSON\n") from None
+        raise _error(web.HTTPBadRequest, "not JSON") from None
     except TimeoutError:
-        raise web.HTTPRequestTimeout(text="the body did not arrive in time\n") from None
+        raise _error(web.HTTPRequestTimeout, "the body did not arrive in time") from None
     if not isinstance(body, dict):
-        raise web.HTTPBadRequest(text="a JSON object is needed\n")
+        raise _error(web.HTTPBadRequest, "a JSON object is needed")
     return body
 
 
@@ -100,15 +110,22 @@ def _dial_request(body: dict[str, Any], key: str) -> DialRequest:
     wrong += [name for name in ("machine", "unknown") if given.get(name, "go_on") not in MACHINE]
     if unknown or wrong or "to" not in given:
         problem = ", ".join(sorted({*unknown, *wrong})) or "to"
-        raise web.HTTPBadRequest(text=f"unknown, missing or of the wrong type: {problem}\n")
+        raise _error(web.HTTPBadRequest, f"unknown, missing or of the wrong type: {problem}")
     return DialRequest(**{"idempotency_key": key, **given})
 
 
 def _dialler(request: web.Request) -> Dialler:
     dialler = request.app[LINE].dialler
     if dialler is None:
-        raise web.HTTPServiceUnavailable(text="dialling needs TWILIO_ACCOUNT_SID and its token or API key\n")
+        raise _error(web.HTTPServiceUnavailable, "dialling needs TWILIO_ACCOUNT_SID and its token or API key")
     return dialler
+
+
+def _error(
+    kind: type[web.HTTPException], text: str, headers: Mapping[str, str] | None = None
+) -> web.HTTPException:
+    """An error for a program: {"error": ...}."""
+    return kind(headers=headers, text=json.dumps({"error": text}), content_type="application/json")
 
 
 def _no(status: int, error: Exception) -> web.Response:
@@ -120,15 +137,17 @@ async def delete(request: web.Request) -> web.Response:
     allow(request)
     records, line, call_id = request.app[RECORDS], request.app[LINE], request.match_info["id"]
     if not line.settings.api_keys:
-        raise web.HTTPForbidden(text="set API_KEYS to let programs delete calls\n")
+        raise _error(web.HTTPForbidden, "set API_KEYS to let programs delete calls")
     if records.snapshot(call_id) is not None:
-        raise web.HTTPConflict(text="the call is running\n")
+        raise _error(web.HTTPConflict, "the call is running")
     deleted = await records.delete(call_id)
     dialled = await dial_record(line.shared, call_id)
-    if dialled is not None and dialled["call_sid"]:
-        deleted.append(dialled["call_sid"])
-    if not deleted:
-        raise web.HTTPNotFound(text="no such call\n")
+    if dialled is not None:
+        if dialled["call_sid"]:
+            deleted.append(dialled["call_sid"])
+        await forget_dialled(line.shared, call_id)
+    if not deleted and dialled is None:
+        raise _error(web.HTTPNotFound, "no such call")
     for call_sid in deleted:
         await line.forget_call(call_sid)
     return web.Response(status=204)
@@ -139,17 +158,30 @@ async def tape(request: web.Request) -> web.StreamResponse:
     allow(request)
     path = await request.app[RECORDS].tape_path(request.match_info["id"])
     if path is None:
-        raise web.HTTPNotFound(text="no such tape\n")
+        raise _error(web.HTTPNotFound, "no such tape")
     return web.FileResponse(path, headers={"Content-Type": "application/x-ndjson"})
 
 
 async def recent(request: web.Request) -> web.Response:
-    """GET /api/calls?limit=50: {"calls": [...]}, running ones first, then the newest, without their words."""
+    """GET /api/calls?limit=50: {"calls": [...]}, running ones first, then the newest, without their words.
+
+    Calls that were dialled and not answered, or not yet, are among them.
+    """
     allow(request)
     given = request.query.get("limit", str(LISTED))
     if not given.isascii() or not given.isdigit() or not 1 <= int(given[:9]) <= MOST_LISTED:
-        raise web.HTTPBadRequest(text=f"limit must be a whole number from 1 to {MOST_LISTED}\n")
-    return web.json_response({"calls": await request.app[RECORDS].recent(int(given))})
+        raise _error(web.HTTPBadRequest, f"limit must be a whole number from 1 to {MOST_LISTED}")
+    most = int(given)
+    calls = await request.app[RECORDS].recent(most)
+    known = {call["call_sid"] for call in calls}
+    for dialled in await dialled_lately(request.app[LINE].shared, most):
+        sid = dialled["call_sid"]
+        if sid in known or (sid and await request.app[RECORDS].load(sid) is not None):
+            continue  # it was answered
+        over = "ended_at" in dialled
+        calls.append({"call_id": dialled["id"], "live": not over, "turns": 0, **dialled})
+    calls.sort(key=lambda call: float("inf") if call["live"] else call.get("ended_at", 0), reverse=True)
+    return web.json_response({"calls": calls[:most]})
 
 
 async def one(request: web.Request) -> web.Response:
@@ -161,5 +193,5 @@ async def one(request: web.Request) -> web.Response:
     if found is None:
         found = await dial_record(request.app[LINE].shared, call_id)  # dialled, not answered yet or never
     if found is None:
-        raise web.HTTPNotFound(text="no such call\n")
+        raise _error(web.HTTPNotFound, "no such call")
     return web.json_response(found)

@@ -7,6 +7,7 @@ import asyncio
 import sys
 
 from telephony.config import Settings
+from telephony.dialling import forget_dialled
 from telephony.errors import BadInput
 from telephony.line import make_line
 from telephony.record.keeping import Keeping
@@ -16,25 +17,34 @@ from telephony.shared import SqliteShared
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `telephony delete`."""
     parser.add_argument(
-        "call", metavar="CALL", help="our id, or the CallSid, which stands for all its streams"
+        "call",
+        metavar="CALL",
+        help="our id, of a dialled call too, or the CallSid, which stands for all its streams",
     )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Delete. Raises BadInput when there is no such call."""
-    deleted = Keeping(settings.data_dir).delete(args.call)
+    """Delete. Raises BadInput when there is no such call, or it is running."""
+    keeping = Keeping(settings.data_dir)
+    if keeping.is_running(args.call):
+        raise BadInput(f"call {args.call} is running: it can be deleted when it is over")
+    deleted = keeping.delete(args.call)
+    deleted += asyncio.run(_forget(args.call, deleted, settings))
     if not deleted:
         raise BadInput(f"there is no call {args.call} in {settings.data_dir}")
-    asyncio.run(_forget(deleted, settings))
     sys.stdout.write(f"deleted {', '.join(deleted)}\n")
     return 0
 
 
-async def _forget(call_sids: list[str], settings: Settings) -> None:
+async def _forget(call: str, call_sids: list[str], settings: Settings) -> list[str]:
+    """Delete what the processes share of these calls; the call, if it was dialled and is only there."""
     shared = SqliteShared(settings.data_dir / "shared.db")
     try:
         line = await make_line(settings, shared)
         for call_sid in call_sids:
             await line.forget_call(call_sid)
+        by_sid = await shared.get(f"dialled:{call}")
+        dialled = await forget_dialled(shared, str(by_sid["dial"]) if by_sid else call)
+        return [call] if dialled else []
     finally:
         await shared.close()

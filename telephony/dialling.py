@@ -7,6 +7,7 @@ request is. Status callbacks drive it, forwards only, however often and in whate
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -24,13 +25,15 @@ log = logging.getLogger(__name__)
 Machine = Literal["hang_up", "message", "go_on"]
 MACHINE: tuple[Machine, ...] = ("hang_up", "message", "go_on")
 
-KEPT_S = 30 * 86_400.0
 IDEMPOTENT_S = 86_400.0
 RING_S = 60  # Twilio adds 5 s of its own
 SEAT_S = RING_S + 30.0  # until the stream is here and keeps a seat of its own
 MINUTE_S, DAY_S = 60.0, 86_400.0
+FOR_EVER_S = 100 * 365 * DAY_S
 EVENTS = ("initiated", "ringing", "answered", "completed")
 ORDER = ("queued", "initiated", "ringing", "in-progress")
+DIALLED = "dialling/"
+"""Before the id: a key for each dialled call, to list them by."""
 OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 LONGEST_TEXT = 1000
 LONGEST_CALL_S = 900  # unless asked otherwise, up to MAX_CALL_SECONDS
@@ -69,6 +72,7 @@ class Dialler:
         self._settings = settings
         self._shared = shared
         self._rest = rest
+        self._kept_s = kept_s(settings)
 
     async def dial(self, request: DialRequest) -> tuple[dict[str, Any], bool]:
         """The call's record, and whether it is new.
@@ -86,14 +90,20 @@ class Dialler:
             first = await self._shared.keep(key, {"dial": dial_id}, IDEMPOTENT_S)
             if first["dial"] != dial_id:
                 return await self.record(first["dial"]) or {"id": first["dial"], "status": "queued"}, False
-        await self._within_caps(dial_id)
+        try:
+            await self._within_caps(dial_id)
+        except BaseException:
+            if request.idempotency_key:  # nothing was dialled: the same key may try again
+                await self._shared.take(f"idempotency:{request.idempotency_key}")
+            raise
         asked = {**asdict(request), "id": dial_id, "to": to, "from_number": own}
-        await self._shared.put(f"dial:{dial_id}", asked, KEPT_S)
+        await self._shared.put(f"dial:{dial_id}", asked, self._kept_s)
+        await self._shared.put(f"{DIALLED}{dial_id}", {"id": dial_id}, self._kept_s)
         try:
             await self._place(dial_id, to, own, request)
-        except TwilioRefused as error:
-            await self._shared.leave(SEATS, f"dial:{dial_id}")
-            await note_state(self._shared, dial_id, "failed", {"reason": str(error)})
+        except (TwilioRefused, DialRefused) as error:
+            state = "canceled" if isinstance(error, DialRefused) else "failed"
+            await note_state(self._shared, dial_id, state, {"reason": str(error)}, self._kept_s)
             raise
         return await self.record(dial_id) or asked, True
 
@@ -125,7 +135,7 @@ class Dialler:
         asked = await self._shared.get(f"dial:{dial_id}")
         if asked is None:
             return None
-        await self._shared.put(f"dial:{dial_id}:amd", {"answered_by": answered_by}, KEPT_S)
+        await self._shared.put(f"dial:{dial_id}:amd", {"answered_by": answered_by}, self._kept_s)
         action = machine_action(answered_by, asked.get("machine"), asked.get("unknown") or "go_on")
         if action == "message" and asked.get("message"):
             twiml = render("goodbye", text=asked["message"], language="en-US")
@@ -139,7 +149,7 @@ class Dialler:
             raise BadInput(f"max_seconds is from 1 to {self._settings.max_call_seconds} (MAX_CALL_SECONDS)")
         if max(len(request.say), len(request.message)) > LONGEST_TEXT:
             raise BadInput(f"a text to say has up to {LONGEST_TEXT} characters")
-        if request.machine == "message" and not request.message:
+        if "message" in (request.machine, request.unknown) and not request.message:
             raise BadInput("a message is needed to be left after the beep")
         if not self._settings.public_url and not request.say:
             raise BadInput(
@@ -170,11 +180,19 @@ class Dialler:
             options |= self._callbacks(base, dial_id, request)
             call_sid = await self._rest.create_call(to, own, f"{base}/twilio/voice?dial={dial_id}", **options)
         else:
-            twiml = render("goodbye", text=request.say, language="en-US")
+            words = f"{self._settings.record_notice} {request.say}".strip()
+            twiml = render("goodbye", text=words, language="en-US")
             call_sid = await self._rest.say_call(to, own, twiml, **options)
-        await self._shared.put(f"dialled:{call_sid}", {"dial": dial_id}, KEPT_S)
-        await self._shared.put(f"dial:{dial_id}:sid", {"call_sid": call_sid}, KEPT_S)
+        await self._shared.put(f"dialled:{call_sid}", {"dial": dial_id}, self._kept_s)
+        await self._shared.put(f"dial:{dial_id}:sid", {"call_sid": call_sid}, self._kept_s)
         log.info("dialled %s: call %s", mask(to), call_sid)
+        try:
+            # Thrown while Twilio was asked, the switch did not find this call in Twilio's queue.
+            await self._not_stopped()
+        except DialRefused:
+            log.warning("call %s is withdrawn: dialling was stopped meanwhile", call_sid)
+            await self._rest.cancel(call_sid)
+            raise
 
     def _callbacks(self, base: str, dial_id: str, request: DialRequest) -> dict[str, Any]:
         callbacks: dict[str, Any] = {
@@ -186,7 +204,8 @@ class Dialler:
             # Asynchronous: the person who picked up does not wait in silence for the verdict.
             callbacks["async_amd"] = "true"
             callbacks["async_amd_status_callback"] = f"{base}/twilio/amd?dial={dial_id}"
-            callbacks["machine_detection"] = "DetectMessageEnd" if request.machine == "message" else "Enable"
+            beep = "message" in (request.machine, request.unknown)  # is waited for
+            callbacks["machine_detection"] = "DetectMessageEnd" if beep else "Enable"
         return callbacks
 
 
@@ -199,15 +218,23 @@ def machine_action(answered_by: str, machine: Machine | None, unknown: Machine) 
     return machine if answered_by.startswith("machine") else unknown
 
 
-async def note_state(shared: Shared, dial_id: str, state: str, more: dict[str, Any]) -> None:
+def kept_s(settings: Settings) -> float:
+    """For how long a dialled call is remembered: as long as any call (RETENTION_DAYS)."""
+    return settings.retention_days * DAY_S or FOR_EVER_S
+
+
+async def note_state(
+    shared: Shared, dial_id: str, state: str, more: dict[str, Any], kept_s: float = 30 * DAY_S
+) -> None:
     """A call's state has changed. The first end stays; before it only forwards."""
     if state in OVER:
-        await shared.keep(f"dial:{dial_id}:end", {"status": state, **more}, KEPT_S)
+        end = {"status": state, "ended_at": round(time.time()), **more}
+        await shared.keep(f"dial:{dial_id}:end", end, kept_s)
         await shared.leave(SEATS, f"dial:{dial_id}")
         return
     known = await shared.get(f"dial:{dial_id}:now") or {"status": ORDER[0]}
     if state in ORDER and ORDER.index(state) > ORDER.index(known["status"]):
-        await shared.put(f"dial:{dial_id}:now", {"status": state}, KEPT_S)
+        await shared.put(f"dial:{dial_id}:now", {"status": state}, kept_s)
 
 
 async def dial_record(shared: Shared, dial_id: str) -> dict[str, Any] | None:
@@ -220,3 +247,21 @@ async def dial_record(shared: Shared, dial_id: str) -> dict[str, Any] | None:
     for part in ("now", "sid", "amd", "end"):
         record |= await shared.get(f"dial:{dial_id}:{part}") or {}
     return record
+
+
+async def dialled_lately(shared: Shared, most: int) -> list[dict[str, Any]]:
+    """The records of the newest dialled calls, at most so many, the newest first."""
+    keys = await shared.newest(DIALLED, most)
+    records = [await dial_record(shared, key.removeprefix(DIALLED)) for key in keys]
+    return [record for record in records if record is not None]
+
+
+async def forget_dialled(shared: Shared, dial_id: str) -> bool:
+    """Delete what is known of a dialled call; whether there was anything."""
+    record = await dial_record(shared, dial_id)
+    if record is None:
+        return False
+    keys = [f"dial:{dial_id}{part}" for part in ("", ":sid", ":now", ":amd", ":end")]
+    for key in [*keys, f"{DIALLED}{dial_id}", f"dialled:{record['call_sid']}"]:
+        await shared.take(key)
+    return True

@@ -21,7 +21,10 @@ except ImportError:  # no wheel for this platform
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 else:
-    loads = orjson.loads  # without a function of ours around it: it is called for each frame
+
+    def loads(text: str | bytes) -> Any:
+        """Parse a JSON text; ValueError when it is none."""
+        return orjson.loads(text)
 
     def dumps(value: object) -> str:
         """Write compact JSON."""

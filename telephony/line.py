@@ -19,7 +19,7 @@ from telephony.carrier.after import Next, Then, answer_after
 from telephony.carrier.rest import TwilioRefused, TwilioRest
 from telephony.carrier.waiting import WaitingRoom
 from telephony.config import Settings
-from telephony.dialling import Dialler
+from telephony.dialling import Dialler, forget_dialled
 from telephony.metrics import Metrics
 from telephony.routes import Route, Routes
 from telephony.seats import Seats
@@ -149,6 +149,7 @@ class Line:
         if word.then is Then.TRANSFER:
             word = Next.transfer(word.to)
         await self.shared.put(f"next:{call_sid}", word.as_dict(), NEXT_TTL_S)
+        await self.shared.take(f"after:{call_sid}")  # what is asked next is no repetition
         if word.then is Then.TRANSFER and self.rest is not None and self.settings.public_url:
             answer = answer_after(word, {})
             after_url = f"{self.settings.public_url}/twilio/after"
@@ -192,12 +193,12 @@ class Line:
 
     async def forget_call(self, call_sid: str) -> None:
         """Delete what the shared store knows of a call."""
-        dialled = await self.shared.take(f"dialled:{call_sid}")
+        dialled = await self.shared.get(f"dialled:{call_sid}")
         keys = [f"{kind}:{call_sid}" for kind in ("answer", "after", "next", "route", "conversation")]
-        if dialled is not None:
-            keys += [f"dial:{dialled['dial']}{part}" for part in ("", ":sid", ":now", ":amd", ":end")]
         for key in keys:
             await self.shared.take(key)
+        if dialled is not None:
+            await forget_dialled(self.shared, dialled["dial"])
 
     async def call_ended(self, call_sid: str) -> None:
         """The call is over: nothing can resume it."""

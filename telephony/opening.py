@@ -106,7 +106,8 @@ async def _answer_with(services: Services, line: Line, stack: AsyncExitStack) ->
         dial_id = started.parameters.get("dial")
         asked = await line.shared.get(f"dial:{dial_id}") if dial_id else None
         if asked and asked["say"]:
-            way = replace(way, manners=_greeting(way.manners, asked["say"]))
+            said = announced(_greeting(way.manners, asked["say"]), line.settings.record_notice)
+            way = replace(way, manners=said)
         if line.settings.record == "on":
             await _recorded(socket, stream, started, way)
         else:

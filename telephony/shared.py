@@ -57,6 +57,10 @@ class Shared(Protocol):
     async def take(self, key: str) -> dict[str, Any] | None:
         """Get and forget: only one of several takers gets it."""
 
+    async def newest(self, prefix: str, most: int) -> list[str]:
+        """Keys of kept objects that begin so, those that are kept longest first, at most so many."""
+        ...
+
     async def sit(self, name: str, holder: str, limit: int, ttl_s: float) -> bool:
         """Take one of `limit` seats, or renew the holder's own. False: all are taken."""
 
@@ -143,6 +147,17 @@ class SqliteShared:
             return there
 
         return _object(await self._run(work))
+
+    async def newest(self, prefix: str, most: int) -> list[str]:
+        def work(db: sqlite3.Connection, now: float) -> list[str]:
+            query = (
+                "SELECT key FROM items WHERE key >= ? AND key < ? AND expires > ? "
+                "ORDER BY expires DESC LIMIT ?"
+            )
+            # In the order of their code points, nothing that begins with the prefix comes after this.
+            return [key for (key,) in db.execute(query, (prefix, prefix + "\U0010ffff", now, most))]
+
+        return await self._run(work)
 
     async def sit(self, name: str, holder: str, limit: int, ttl_s: float) -> bool:
         def work(db: sqlite3.Connection, now: float) -> bool:

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from telephony.dialling import machine_action, note_state
+from telephony.config import Settings
+from telephony.dialling import (
+    Dialler,
+    DialRequest,
+    dialled_lately,
+    kept_s,
+    machine_action,
+    note_state,
+)
 from telephony.routes import Route, Routes
-from telephony.standins.twilio_rest import Failure
-from tests.rest_account import Account, rest_account
+from telephony.shared import SqliteShared
+from telephony.standins.twilio_rest import Failure, TwilioRestStandin
+from tests.rest_account import ACCOUNT, TOKEN, Account, rest_account
 from tests.twilio_side import PUBLIC, Phone, parameters_of, phone_line, until
 
 US, TO = "+14155550100", "+14155552671"
@@ -90,6 +102,89 @@ async def test_a_repeated_request_dials_once(phone: Phone, account: Account) -> 
     assert len({body["id"] for _, body in answers}) == 1 and len(account.standin.calls) == 1
 
 
+async def test_a_key_whose_request_was_refused_may_try_again(phone: Phone, account: Account) -> None:
+    """Nothing was dialled for it: the day's answer must not be that it was."""
+    for _ in range(7):
+        await dial(phone)
+    assert [(await dial(phone, idempotency_key="order 8"))[0] for _ in range(2)] == [429, 429]
+    assert phone.line.rest is not None
+    roomier = replace(phone.line.settings, dial_max_per_minute=8)
+    phone.line.dialler = Dialler(roomier, phone.line.shared, phone.line.rest)
+    status, record = await dial(phone, idempotency_key="order 8")
+    assert status == 201 and record["call_sid"] in account.standin.calls
+
+
+async def test_a_call_that_was_being_placed_when_the_switch_was_thrown_is_withdrawn(tmp_path: Path) -> None:
+    """It was not in Twilio's queue yet when the switch looked there."""
+    standin, lines = TwilioRestStandin(ACCOUNT, {ACCOUNT: TOKEN}), list[Phone]()
+    app = standin.app()
+
+    @web.middleware
+    async def thrown(request: web.Request, handler: Any) -> web.StreamResponse:
+        response: web.StreamResponse = await handler(request)
+        if request.method == "POST" and request.path.endswith("/Calls.json"):
+            await lines[0].line.shared.put("dialling", {"stopped": True}, 60.0)
+        return response
+
+    app.middlewares.append(thrown)
+    async with TestServer(app, host="127.0.0.1") as server:
+        environ = Account(standin, str(server.make_url("/")).rstrip("/")).environ()
+        async with phone_line(tmp_path, **{**PUBLIC, **environ, "DIAL_FROM": US}) as line:
+            lines.append(line)
+            status, answer = await dial(line)
+            (call,) = standin.calls.values()
+            assert status == 429 and "stopped" in answer["error"] and call.status == "canceled"
+            assert await line.line.seats.free() == line.line.settings.max_calls
+
+
+async def test_calls_that_were_never_answered_are_listed_and_can_be_deleted(phone: Phone) -> None:
+    """With how they ended; an answered one is listed once, as the call that it became."""
+    made = [(await dial(phone))[1] for _ in range(3)]
+    for record, state in zip(made, ("no-answer", "ringing", "completed"), strict=True):
+        form = {"CallSid": record["call_sid"], "CallStatus": state}
+        await phone.post(f"/twilio/status?dial={record['id']}", form)
+
+    async def listed() -> dict[str, Any]:
+        answer = await (await phone.client.get("/api/calls", headers=KEY)).json()
+        return {call["id"]: (call["status"], call["live"]) for call in answer["calls"] if "id" in call}
+
+    first, second, third = [record["id"] for record in made]
+    expected = {first: ("no-answer", False), second: ("ringing", True), third: ("completed", False)}
+    assert await listed() == expected
+    assert (await phone.client.delete(f"/api/calls/{first}", headers=KEY)).status == 204
+    assert (await phone.client.get(f"/api/calls/{first}", headers=KEY)).status == 404
+    assert first not in await listed()
+
+
+async def test_a_dialled_call_is_remembered_as_long_as_any_call(tmp_path: Path, account: Account) -> None:
+    now = [1_000_000.0]
+    shared = SqliteShared(tmp_path / "shared.db", clock=lambda: now[0])
+    rest = await account.client(DIAL_FROM=US)
+    settings = Settings.load({**PUBLIC, **account.environ(), "DIAL_FROM": US, "RETENTION_DAYS": "2"})
+    dialler = Dialler(settings, shared, rest)
+    record, _ = await dialler.dial(DialRequest(to=TO))
+    await note_state(shared, record["id"], "busy", {}, kept_s(settings))
+    now[0] += 2 * 86_400 - 60
+    found = await dialler.record(record["id"])
+    assert found is not None and found["status"] == "busy"
+    now[0] += 120
+    assert await dialler.record(record["id"]) is None and await dialled_lately(shared, 5) == []
+    await shared.close()
+
+
+async def test_a_notice_is_said_before_words_that_need_no_server(tmp_path: Path, account: Account) -> None:
+    """Without PUBLIC_URL the words are Twilio's to say, and the notice is among them."""
+    environ = {**account.environ(), "DIAL_FROM": US, "RECORD_NOTICE": "I am a machine."}
+    settings = Settings.load(environ)
+    shared = SqliteShared(tmp_path / "shared.db")
+    record, _ = await Dialler(settings, shared, await account.client(DIAL_FROM=US)).dial(
+        DialRequest(to=TO, say="Your table is ready.")
+    )
+    (twiml,) = account.standin.calls[record["call_sid"]].parameters["Twiml"]
+    assert "I am a machine. Your table is ready." in twiml
+    await shared.close()
+
+
 async def test_the_switch_stops_everything(phone: Phone, account: Account) -> None:
     """New calls are refused at once; ours in Twilio's queue are withdrawn, and nobody else's."""
     await dial(phone)
@@ -114,6 +209,7 @@ async def test_the_switch_stops_everything(phone: Phone, account: Account) -> No
         ({"agnet": "x"}, 400, "agnet"),
         ({"machine": "sing"}, 400, "machine"),
         ({"machine": "message"}, 400, "message"),
+        ({"machine": "hang_up", "unknown": "message"}, 400, "message"),
         ({"max_seconds": 0}, 400, "max_seconds"),
         ({"max_seconds": 100_000}, 400, "MAX_CALL_SECONDS"),
         ({"say": "x" * 1001}, 400, "1000 characters"),
@@ -170,9 +266,25 @@ def test_the_policy_for_answers(answered_by: str, machine: Any, unknown: Any, ac
     assert machine_action(answered_by, machine, unknown) == action
 
 
+async def test_a_message_for_those_of_whom_nobody_can_tell_waits_for_the_beep_too(
+    phone: Phone, account: Account
+) -> None:
+    _, record = await dial(phone, machine="hang_up", unknown="message", message="Call us.")
+    sent = account.standin.calls[record["call_sid"]].parameters
+    assert sent["MachineDetection"] == ["DetectMessageEnd"]
+
+
 @pytest.mark.parametrize(
     ("answered_by", "update"),
-    [("human", None), ("machine_end_beep", "Twiml"), ("fax", "Status"), ("unknown", None)],
+    [
+        ("human", None),
+        ("machine_start", "Twiml"),
+        ("machine_end_beep", "Twiml"),
+        ("machine_end_silence", "Twiml"),
+        ("machine_end_other", "Twiml"),
+        ("fax", "Status"),
+        ("unknown", None),
+    ],
 )
 async def test_each_answer_is_dealt_with_once(
     phone: Phone, account: Account, answered_by: str, update: str | None

@@ -29,7 +29,7 @@ from telephony.carrier.hold_music import music
 from telephony.carrier.incoming import verified_form
 from telephony.carrier.rest import TwilioRefused
 from telephony.carrier.twilio_errors import explain
-from telephony.dialling import note_state
+from telephony.dialling import kept_s, note_state
 from telephony.line import ENDED_TTL_S, LINE, NEXT_TTL_S, Form, Line
 from telephony.routes import Route
 from telephony.seats import NAME as SEATS
@@ -98,16 +98,15 @@ async def after(request: web.Request) -> web.Response:
     call_sid = _call_sid(form)
     line = request.app[LINE]
     async with line.one_by_one(call_sid):
-        kept, named = await line.shared.get(f"after:{call_sid}"), request.headers.get(REPEAT, "")
-        this = named or _fingerprint(form)
+        kept = await line.shared.get(f"after:{call_sid}")
+        named = request.headers.get(REPEAT, "")
+        this = named or _fingerprint(request, form)
         if kept is not None and kept["request"] == this:
             return _response(str(kept["twiml"]))
         word = await line.take_word(call_sid)
         twiml = await _after(request, call_sid, form, word)
         if named or word is not None:  # what was left is used once: a repetition must not find it gone
-            unnamed_hold = not named and word is not None and word.then is Then.HOLD
-            kept_s = UNNAMED_HOLD_S if unnamed_hold else ANSWER_TTL_S
-            await line.shared.put(f"after:{call_sid}", {"request": this, "twiml": twiml}, kept_s)
+            await line.shared.put(f"after:{call_sid}", {"request": this, "twiml": twiml}, ANSWER_TTL_S)
     return _response(twiml)
 
 
@@ -145,7 +144,8 @@ async def status(request: web.Request) -> web.Response:
     log.info("call %s: %s, %s s", call_sid, state, form.get("CallDuration", "?"))
     if (dial_id := request.query.get("dial")) is not None:
         more = {"duration_s": int(form.get("CallDuration") or 0)} if state in OVER else {}
-        await note_state(request.app[LINE].shared, dial_id, state, more)
+        line = request.app[LINE]
+        await note_state(line.shared, dial_id, state, more, kept_s(line.settings))
     if state in OVER:
         await request.app[LINE].call_ended(call_sid)
         request.app[LINE].later(request.app[LINE].end_streams(call_sid, OVERDUE_S))
@@ -235,9 +235,9 @@ def _elsewhere(line: Line, path: str = "after") -> Answer:
     return Answer("wait", {"seconds": STOPPING_PAUSE_S, "url": url})
 
 
-def _fingerprint(form: Form) -> str:
-    """The same for the same fields."""
-    return hashlib.sha256(repr(sorted(form.items())).encode()).hexdigest()
+def _fingerprint(request: web.Request, form: Form) -> str:
+    """The same for the same fields at the same URL."""
+    return hashlib.sha256(repr((request.path_qs, sorted(form.items()))).encode()).hexdigest()
 
 
 def _call_sid(form: Form) -> str:
@@ -259,9 +259,11 @@ def _render(
 ) -> str:
     line = request.app[LINE]
     base = line.base_url(request)
+    # What Twilio asks when the music is over has the fields of what it asked before it: another URL tells.
+    after_url = f"{base}/twilio/after{'?held' if answer.template == 'hold' else ''}"
     values: dict[str, str | int | None] = {
         "language": language or LANGUAGE,
-        "after_url": f"{base}/twilio/after",
+        "after_url": after_url,
         "music_url": f"{base}/twilio/hold.wav",
     }
     parameters: dict[str, str] = {}

@@ -14,6 +14,8 @@ from telephony.record.store import CALL_ID
 log = logging.getLogger(__name__)
 
 SWEEP_S = 3600.0
+QUIET_S = 30.0
+"""A running call's tape has something new every second."""
 DAY_S = 86_400.0
 
 
@@ -42,6 +44,13 @@ class Keeping:
         for folder in {*found, *more}:
             self._remove(folder)
         return sorted(sid or call for sid in sids)
+
+    def is_running(self, call: str, now: float | None = None) -> bool:
+        """Whether a call, by our id, is being written down: it has no record yet, and its tape is new."""
+        folder = self._root / call
+        if CALL_ID.fullmatch(call) is None or not folder.is_dir() or (folder / "call.json").exists():
+            return False
+        return _changed(folder) > (time.time() if now is None else now) - QUIET_S
 
     def _remove(self, folder: Path) -> None:
         link = self._root / "by-sid" / (_call_sid(folder) or "-")

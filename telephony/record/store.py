@@ -121,8 +121,9 @@ class RecordStore:
             with contextlib.suppress(OSError):  # deleted just now
                 ended.append((file.stat().st_mtime, file.parent.name))
         ended.sort(reverse=True)
-        found = (self._load(call_id) for _, call_id in ended)
-        return [summary(record) for record in itertools.islice(filter(None, found), most)]
+        loaded = ((at, self._load(call_id)) for at, call_id in ended)
+        found = ({**summary(record), "ended_at": round(at)} for at, record in loaded if record)
+        return list(itertools.islice(found, most))
 
     def tape_path(self, call_id: str) -> Path | None:
         """Where the tape of a call lies, by our id or its CallSid. Reads the disk: not for the loop."""

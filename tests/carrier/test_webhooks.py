@@ -168,6 +168,12 @@ async def test_the_next_request_for_what_follows_gets_an_answer_of_its_own(phone
     assert [verb.tag for verb in await phone.twiml("/twilio/after", form)] == ["Dial"]
     back = await phone.twiml("/twilio/after", form, DialCallStatus="busy")
     assert parameters_of(back)["resumed"] == "transfer busy"
+    await phone.line.leave_word(CALL, Next(Then.HOLD, text="One moment."))
+    held = await phone.twiml("/twilio/after", form)
+    redirect = held.findtext("Redirect") or ""
+    assert [verb.tag for verb in held] == ["Say", "Play", "Redirect"]
+    goes_on = await phone.twiml(redirect[redirect.index("/twilio") :], form)
+    assert parameters_of(goes_on)["resumed"] == "asked"
 
 
 async def test_two_names_are_two_requests(phone: Phone) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from telephony.cli import main
 from telephony.record.keeping import DAY_S, Keeping
+from telephony.shared import SqliteShared
 
 NOW = 1_800_000_000.0
 
@@ -43,6 +45,39 @@ def test_a_call_is_deleted_with_all_its_streams(tmp_path: Path) -> None:
     assert Keeping(tmp_path).delete("a" * 16) == ["CA1"]
     assert not first.exists() and not second.exists() and other.exists()
     assert Keeping(tmp_path).delete("CA1") == []
+
+
+def test_a_call_that_is_running_is_not_deleted_by_hand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tape is new and it has no record yet; one whose server died is no longer running."""
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    folder = call(tmp_path, "a" * 16, "CA1")
+    (folder / "call.json").unlink()
+    os.utime(folder / "tape.jsonl", (NOW, NOW))
+    assert Keeping(tmp_path).is_running("a" * 16, NOW + 5)
+    assert not Keeping(tmp_path).is_running("a" * 16, NOW + 60)
+    assert not Keeping(tmp_path).is_running("b" * 16, NOW)
+    os.utime(folder / "tape.jsonl")
+    assert main(["delete", "a" * 16]) == 2 and folder.exists()
+    assert "is running" in capsys.readouterr().err
+
+
+def test_a_dialled_call_that_nobody_answered_is_deleted_by_hand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+
+    async def dialled() -> None:
+        shared = SqliteShared(tmp_path / "shared.db")
+        await shared.put("dial:d1", {"to": "+14155550100", "from_number": "+14155550101"}, 60.0)
+        await shared.put("dial:d1:sid", {"call_sid": "CA9"}, 60.0)
+        await shared.put("dialled:CA9", {"dial": "d1"}, 60.0)
+        await shared.close()
+
+    asyncio.run(dialled())
+    assert main(["delete", "CA9"]) == 0 and "deleted CA9" in capsys.readouterr().out
+    assert main(["delete", "d1"]) == 2
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "../outside", "by-sid", "/etc", "a/b", "x\x00"])
