@@ -20,6 +20,7 @@ from typing import Any
 from aiohttp import web
 
 from telephony import events as ev
+from telephony import refusals
 from telephony.carrier.after import Next, Then
 from telephony.carrier.media_stream import ServerStream, Started
 from telephony.carrier.outbox import CarrierOutbox
@@ -339,7 +340,11 @@ class Call:
             self._put(ev.TurnHeard(event))
             if event.event == END_OF_TURN:
                 self._turn_began = None
-        elif isinstance(event, ev.ListenUp | ev.ListenDown):
+        elif isinstance(event, ev.ListenDown):
+            told = refusals.told("listening", event.status, event.dg_error, event.reason)
+            log.warning("call %s: %s", self.started.call_sid, told)
+            self._put(event)
+        elif isinstance(event, ev.ListenUp):
             self._put(event)
         elif isinstance(event, ConfigureSuccess):
             self._put(ev.Configured())

@@ -19,3 +19,11 @@ def remedy(status: int | None) -> str:
     if status is None:
         return "Is the address right, and does a firewall let us out?"
     return REMEDIES.get(status, "The service has trouble of its own: try again later")
+
+
+def told(what: str, status: int | None, dg_error: str | None, reason: str) -> str:
+    """A lost or refused connection in a line of a log: what happened, the service's own words, what to do."""
+    if status is None:
+        return f"{what} is down: {reason}"
+    words = f" {dg_error}" if dg_error and dg_error not in reason else ""
+    return f"{what} is refused: {reason}{words}. {remedy(status)}"

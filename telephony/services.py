@@ -16,6 +16,7 @@ from telephony.listen.deepgram import FluxClient
 from telephony.listen.flux import FluxOptions
 from telephony.policy import Policy
 from telephony.record.store import RecordStore, summary
+from telephony.refusals import remedy
 from telephony.reply.agent import Agent, Manners, load_agent, manners_of
 from telephony.speak.deepgram import VoiceClient
 from telephony.speak.phrase_memory import PhraseMemory
@@ -143,7 +144,7 @@ def _check_voice(preparing: asyncio.Task[None], services: Services, where: str) 
     if refused.status == NOT_FOUND:
         allowed = f"it serves no speech ({refused.reason})"
         raise BadSetting("DEEPGRAM_URL", services.settings.deepgram_url, allowed) from refused
-    log.error("no call will be answered aloud: %s", refused)
+    log.error("no call will be answered aloud: %s. %s", refused, remedy(refused.status))
 
 
 def policy_of(settings: Settings) -> Policy:

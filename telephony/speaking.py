@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from telephony import events as ev
+from telephony import refusals
 from telephony.services import Services
 from telephony.speak.deepgram import (
     PhraseAudio,
@@ -131,7 +132,8 @@ class Speaking:
         elif isinstance(event, PhraseInterrupted):
             self._put(ev.PhraseCut(event.reply, event.phrase, event.text_spoken))
         elif isinstance(event, VoiceDown):
-            log.warning("call %s: the voice is down: %s %s", self._call_sid, event.status, event.reason)
+            told = refusals.told("the voice", event.status, event.dg_error, event.reason)
+            log.warning("call %s: %s", self._call_sid, told)
             self._put(ev.VoiceDown(event.reason, event.status))
 
     def _done(self, event: PhraseDone) -> None:

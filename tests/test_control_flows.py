@@ -13,6 +13,7 @@ from telephony.carrier.after import Next, Then
 from telephony.carrier.call_report import CallResult
 from telephony.dialling import DialRequest
 from telephony.errors import BadInput
+from telephony.refusals import remedy
 from telephony.serve import drain
 from telephony.standins.faults import Faults, Refusal
 from telephony.standins.twilio_rest import Call
@@ -150,6 +151,33 @@ async def test_without_speech_the_caller_hears_a_sentence(
         result = await server.call()
     assert verbs(result) == ["Connect", "Say", "Hangup"]
     assert result.verbs[1]["at_s"] < 5.0 and dg_error in caplog.text
+    assert remedy(status) in caplog.text
+
+
+REFUSED, HANGS = Faults(refuse=Refusal(400, "BAD")), Faults(handshake_delay_s=60.0)
+
+
+@pytest.mark.parametrize(("side", "fault"), [
+    ("listening", REFUSED), ("listening", HANGS), ("voice", REFUSED), ("both", HANGS),
+], ids=["listening refused", "listening hangs", "voice refused", "both hang"])  # fmt: skip
+async def test_when_half_of_the_speech_fails_the_caller_hears_a_sentence(
+    tmp_path: Path, side: str, fault: Faults, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Within five seconds of the call's beginning, by whoever can say it; the log has the reason."""
+    async with running(tmp_path, AGENT="tests.flow_agents:Memory") as server:
+        for name, standin in (("listening", server.flux), ("voice", server.voice)):
+            if side in (name, "both"):
+                standin.misbehave(fault)
+        result = await server.call()
+    assert verbs(result)[-1] == "Hangup"
+    if "Say" in verbs(result):
+        (spoken_s,) = [verb["at_s"] for verb in result.verbs if verb["verb"] == "Say"]
+    else:
+        agent = [turn["agent"] for turn in (result.record or {})["turns"] if turn["agent"]]
+        spoken_s = next(one["first_audio_s"] for one in agent if "call again" in one["text"])
+    assert spoken_s < 5.0
+    if fault is REFUSED:
+        assert "BAD" in caplog.text and remedy(400) in caplog.text
 
 
 async def test_when_speech_cannot_be_reached_the_caller_hears_a_sentence(tmp_path: Path) -> None:

@@ -52,6 +52,10 @@ class StandIn:
         """One handshake, and its connection."""
         raise NotImplementedError
 
+    def misbehave(self, *faults: Faults) -> None:
+        """These are the faults of the connections from now on, one each; the last one stays."""
+        self._faults = list(faults)
+
     def release(self) -> None:
         """Let every handler end that waits on purpose."""
 
