@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -57,7 +58,7 @@ INTERRUPTIONS = (
     "Stop, please.", "Wait a second.", "No, no.", "Hold on.", "Excuse me.", "Can I ask something?",
     "Not that story.", "Another one, please.", "I want to order.", "What was his name?",
 )  # fmt: skip
-VOICES = ("slt", "joe-high")
+TWO_PEOPLE, ONE_PERSON = ("slt", "joe-high"), ("joe", "joe-high")
 CALLS = 20
 """On the wire, at once."""
 
@@ -259,10 +260,19 @@ def _starts(entry: TapeEntry) -> bool:
     return isinstance(entry.event, ev.TurnHeard) and entry.event.info.event == "StartOfTurn"
 
 
+def callers_voices() -> tuple[str, str]:
+    """Two voices; where no second person is installed, one at two pitches, and that is said."""
+    if shutil.which("flite"):
+        return TWO_PEOPLE
+    print("\nflite is not here (apt-get install flite): the scripted callers are one voice at two pitches")
+    return ONE_PERSON
+
+
 async def with_the_local_engine(each: int, at_once: int) -> None:
+    voices = callers_voices()
     with tempfile.TemporaryDirectory() as folder:
         sources = []
-        for voice in VOICES:
+        for voice in voices:
             for part in range(2):
                 murmurs = [MURMURS[(n + 5 * part) % len(MURMURS)] for n in range(each)]
                 said = [INTERRUPTIONS[(n + 5 * part) % len(INTERRUPTIONS)] for n in range(each)]
@@ -280,7 +290,7 @@ async def with_the_local_engine(each: int, at_once: int) -> None:
     murmured = [o for o in outcomes if o.kind == "murmur"]
     broke_in = [o for o in outcomes if o.kind == "interruption"]
     table(
-        f"the local engine, scripted callers in {len(VOICES)} voices",
+        f"the local engine, scripted callers in the voices {' and '.join(voices)}",
         [
             ("back-channels", str(len(murmured)), ">= 40"),
             ("  replies ended by one", _share([o.cut for o in murmured]), "at most 1 in 4"),
