@@ -1,6 +1,6 @@
 """How fast and how rightly the agent falls silent.
 
-    python bench/barge_in.py            all parts; the local engine's take about a quarter of an hour
+    python bench/barge_in.py            all parts; the local engine's take nine minutes
     python bench/barge_in.py --quick    without the local engine, and few of the rest: for correctness
 
 Three parts. On virtual time: 1,000 interruptions and 1,000 murmurs at random moments over clean and bad
@@ -344,7 +344,7 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="without the local engine, and few of the rest")
     parser.add_argument("--each", type=int, default=10, help="murmurs and interruptions a call (four calls)")
-    parser.add_argument("--at-once", type=int, default=1, help="calls at a time with the local engine")
+    parser.add_argument("--at-once", type=int, default=2, help="calls at a time with the local engine")
     parser.add_argument("--local", action="store_true", help="the local engine's part alone")
     args = parser.parse_args()
     if not args.local:

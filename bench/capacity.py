@@ -34,7 +34,7 @@ from bench.load.figures import percentile, triple
 from bench.load.load import Figures, Load
 from bench.load.process import ServerProcess, floor_server, our_server
 
-LADDER = (10, 25, 50, 75, 100, 120, 150, 180, 210, 240)
+LADDER = (10, 50, 120, 180, 240)
 WARM_S = 7.0  # every call has been through its cycle once
 MEASURE_S = 12.0
 QUICK = (5,)

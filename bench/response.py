@@ -1,6 +1,6 @@
 """From the caller's last sound to the agent's first, on recorded calls with the local engine.
 
-    python bench/response.py            about a quarter of an hour
+    python bench/response.py            eight minutes
     python bench/response.py --all      all recorded calls instead of four
     python bench/response.py --quick    without the local engine: what eager replies save on virtual time
 
@@ -135,7 +135,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="without the local engine")
-    parser.add_argument("--at-once", type=int, default=1, help="calls at a time")
+    parser.add_argument("--at-once", type=int, default=2, help="calls at a time")
     parser.add_argument("--all", action="store_true", help="all recorded calls")
     args = parser.parse_args()
     on_virtual_time(10 if args.quick else 100)
