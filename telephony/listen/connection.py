@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from telephony.errors import SocketLost
@@ -59,6 +60,38 @@ class ListenCounts:
     """Messages that could not be used."""
 
 
+class Begun:
+    """A coroutine that has run as far as it could outside of any task; a task awaits the rest of it."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._coroutine = coroutine
+        self._waits_for: Any = None
+        self._error: Exception | None = None
+        self.done = False
+        """It ended, and well."""
+        try:
+            self._waits_for = coroutine.send(None)
+        except StopIteration:
+            self.done = True
+        except Exception as error:  # is raised where the rest is awaited
+            self._error = error
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        if self._error is not None:
+            raise self._error
+        while not self.done:
+            try:
+                yield self._waits_for
+            except BaseException as thrown:
+                step = partial(self._coroutine.throw, thrown)
+            else:
+                step = partial(self._coroutine.send, None)
+            try:
+                self._waits_for = step()
+            except StopIteration:
+                self.done = True
+
+
 class FluxConnection:
     """One call's listening, over as many sockets as it takes."""
 
@@ -77,6 +110,10 @@ class FluxConnection:
         self._owed: flux.ConfigureSuccess | None = None
         """The answer to Configures that became part of a handshake."""
         self._wake = asyncio.Event()
+        self._idle: AsyncV2SocketClient | None = None
+        """The connection whose sender waits for something to send."""
+        self._begun: Begun | None = None
+        """What was begun to be sent without the sender, and must wait for the socket."""
         self._over = asyncio.Event()
         self._finished = asyncio.Event()
         self._socket: SpeechSocket | None = None
@@ -104,7 +141,10 @@ class FluxConnection:
             return
         if self._audio.append(chunk):
             self.reopen(f"it is {KEPT_S:g} s behind")
-        self._wake.set()
+        if self._idle is None or self._controls:
+            self._wake.set()
+        else:
+            self._send_at_once(self._idle)
 
     def send(self, message: flux.Configure | flux.ForceEndTurn) -> None:
         """Send after the audio given so far. One Configure waits for its answer at a time; the last wins."""
@@ -235,18 +275,37 @@ class FluxConnection:
         try:
             while True:
                 self._sending_since = loop.time()
-                if self._controls and self._controls[0][0] <= self._audio.next:
+                if self._begun is not None:
+                    begun, self._begun = self._begun, None
+                    await begun
+                elif self._controls and self._controls[0][0] <= self._audio.next:
                     await self._send_control(connection, self._controls.popleft()[1])
                 elif (chunk := self._audio.take()) is not None:
                     await connection.send_media(chunk)
                 else:
                     self._sending_since = None
                     self._wake.clear()
+                    self._idle = connection
                     await self._wake.wait()
+                    self._idle = None
         except SocketLost:
             pass  # the reader sees it too
         finally:
+            self._idle = self._begun = None
             self._socket.abort("its sender ended")
+
+    def _send_at_once(self, connection: AsyncV2SocketClient) -> None:
+        """Send the next chunk, without waking the sender for it: that costs more than the sending.
+
+        A socket that can take it does so before its coroutine waits for anything. Whatever else comes of it
+        is the sender's affair.
+        """
+        chunk = self._audio.take()
+        assert chunk is not None  # it was just appended
+        begun = Begun(connection.send_media(chunk))
+        if not begun.done:
+            self._idle, self._begun = None, begun
+            self._wake.set()
 
     async def _send_control(self, connection: AsyncV2SocketClient, message: flux.ClientMessage) -> None:
         match message:

@@ -414,7 +414,23 @@ async def test_a_connection_that_misses_audio_is_given_up() -> None:
     async with FluxStandIn() as server, listening(server) as line:
         line.speak(0.8)
         await line.until(lambda: line.heard_s() > 0.7)
+        line.connection.send(flux.ForceEndTurn())  # the sender has this to do first, and does not come to it
         line.speak(14.4)
         await line.until(lambda: len(line.of(ListenUp)) == 2)
         assert line.of(ListenDown)[0].reason == "it is 10 s behind"
         assert line.of(ListenUp)[1].offset_s == pytest.approx(5.2)
+
+
+async def test_audio_goes_out_in_its_order_with_and_without_the_sender() -> None:
+    """While the sender has nothing to do each chunk is written as it is given; else it takes its turn."""
+    async with FluxStandIn() as server, listening(server) as line:
+        chunks = [bytes([n]) * CHUNK for n in range(60)]
+        for at, chunk in enumerate(chunks):
+            line.connection.send_audio(chunk)
+            if at % 20 == 9:
+                line.connection.send(flux.Configure(eot_threshold=0.8))
+            if at % 10 == 4:
+                await line.until(lambda: line.of(ListenUp))
+                await line.until_heard(0.08 * max(0, at - 3))
+        await line.until_heard(0.08 * 57)
+        assert b"".join(chunks).startswith(bytes(server.sessions[0].audio[: 57 * CHUNK]))
