@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -77,13 +78,14 @@ class Resampler:
         assert f is not None
         key = (len(self._held), len(fresh), self._phase)
         if key == self._usual:
-            # A live stream brings chunks of one size: everything but the arithmetic was laid out before.
+            # A live stream brings chunks of one size: everything but the arithmetic was laid out before, once
+            # for all streams of a thread. Arrays of their own would be cold in the cache at every chunk.
             assert self._plan is not None
             out, self._held = self._plan(self._held, fresh)
             self._given += len(out) // 2
             return out
         if key == self._last:
-            self._plan = f.laid_out(*key)
+            self._plan = f.plan(*key)
             self._usual = None if self._plan is None else key
         self._last = key
         held = np.concatenate((self._held, fresh))
@@ -95,6 +97,13 @@ class Resampler:
 
 Plan = Callable[[npt.NDArray[np.int16], npt.NDArray[np.int16]], tuple[bytes, npt.NDArray[np.int16]]]
 """(held, fresh) -> (output, held)"""
+
+
+class _Plans(threading.local):
+    """Those of one thread: they have arrays to work in."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[int, int, int], Plan | None] = {}
 
 
 class _Polyphase:
@@ -111,6 +120,7 @@ class _Polyphase:
         # small matrix, enough for BLAS to pay (of 4 to 128, best for 8 -> 16 and 24 -> 8 kHz taken together).
         self.group = max(1, 32 // down)
         self.matrix = self._matrix() if up * down <= _MATRIX_LIMIT else None
+        self._plans = _Plans()
 
     def _matrix(self) -> Samples:
         span = self.group * self.down
@@ -138,8 +148,50 @@ class _Polyphase:
         periods, left = divmod(offset + count, self.up)
         return made.astype(np.int16), periods * self.down, left
 
-    def laid_out(self, held: int, fresh: int, offset: int) -> Plan | None:
-        """apply(), for sizes that a stream comes back to with each chunk; None when it does not."""
+    def plan(self, held: int, fresh: int, offset: int) -> Plan | None:
+        """apply(), for sizes that a stream comes back to with each chunk; None when it does not.
+
+        All streams of a thread share it: nothing of one is left in it for the next.
+        """
+        plans, key = self._plans.known, (held, fresh, offset)
+        if key not in plans:
+            if len(plans) >= _MOST_PLANS:
+                plans.clear()
+            plans[key] = self._doubling(held, fresh, offset) or self._laid_out(held, fresh, offset)
+        return plans[key]
+
+    def _doubling(self, held: int, fresh: int, offset: int) -> Plan | None:
+        """A plan for twice the rate, of whose outputs every other one is an input as it is."""
+        straight = self.reach - 1
+        whole = (self.up, self.down, offset) == (2, 1, 0) and held == self.taps - 1 <= fresh
+        if self.matrix is None or not whole or self.phases[0, straight] != 1.0:
+            return None
+        matrix = np.ascontiguousarray(self.matrix[:, 1::2])
+        rows = -(-fresh // self.group)
+        padded = np.zeros((rows - 1) * self.group + len(matrix))
+        windows = as_strided(padded, (rows, len(matrix)), (self.group * 8, 8), writeable=False)
+        product = np.empty((rows, self.group))
+        between = product.ravel()[:fresh]
+        rounded = np.empty(2 * fresh, np.int16)
+        kept = held - straight
+
+        def run(
+            old: npt.NDArray[np.int16], new: npt.NDArray[np.int16]
+        ) -> tuple[bytes, npt.NDArray[np.int16]]:
+            padded[:held] = old
+            padded[held : held + fresh] = new
+            np.matmul(windows, matrix, out=product)
+            np.rint(between, out=between)
+            np.minimum(between, 32767.0, out=between)
+            np.maximum(between, -32768.0, out=between)
+            rounded[: 2 * kept : 2] = old[straight:]
+            rounded[2 * kept :: 2] = new[: fresh - kept]
+            rounded[1::2] = between
+            return rounded.tobytes(), new[fresh - held :]
+
+        return run
+
+    def _laid_out(self, held: int, fresh: int, offset: int) -> Plan | None:
         total = held + fresh
         count = ((total - self.taps + 1) * self.up - 1) // self.down + 1 - offset
         periods, left = divmod(offset + count, self.up)
@@ -191,6 +243,7 @@ class _Polyphase:
 
 
 _MATRIX_LIMIT = 1 << 17
+_MOST_PLANS = 64
 _TAP_UNIT = 2.0**-18
 _REACH_UP = 12
 _CUT_UP = 1.0
