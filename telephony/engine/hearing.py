@@ -23,8 +23,9 @@ What the session may rely on:
 * `final`: `text` has everything said in this turn and nobody has spoken since. It becomes false when speech
   has come back (160 ms of it), and that is where TurnResumed is due if an Eager was sent.
 * `checked`: the `final` text is the careful decode's, or a quick one that the careful decode confirmed.
-  From then on `text` and `words` do not change while `final` stays true. Before, they change once where the
-  careful decode found other words: TurnResumed is due there, too.
+  From then on `text` and `words` do not change while `final` stays true. Until then the words' times and
+  confidence are the quick decode's, and the text changes once where the careful decode found other words:
+  TurnResumed is due there, too.
 * Eager is due at the first block with `in_turn and final and confidence >= eager_eot_threshold`, EndOfTurn
   at the first with `in_turn and final and checked and confidence >= eot_threshold` (model) or, the same,
   `silence_s >= eot_timeout_ms / 1000` (time-out). The careful decode is started in time for the lowest
@@ -328,7 +329,9 @@ class Hearing:
         if decoded is None:
             return False
         self._careful = None
-        if not (self._likely and self._same_words(decoded, job)):
+        if self._likely and self._same_words(decoded, job):
+            self._words.confirm(self._placed(decoded, job))
+        else:
             self._show(decoded, job)
         self._likely = False
         self._final = True

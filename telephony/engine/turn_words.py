@@ -58,6 +58,12 @@ class TurnWords:
         if words:
             self._open = self._continued(words)
 
+    def confirm(self, words: Sequence[HeardWord]) -> None:
+        """The open segment's words were found again: written as they are, known better."""
+        if len(words) == len(self._open):
+            pairs = zip(self._open, words, strict=True)
+            self._open = [replace(known, word=shown.word) for shown, known in pairs]
+
     def settle(self, at_s: float) -> None:
         """The open segment is done; the next one begins at `at_s`."""
         self._settled += self._open

@@ -150,3 +150,18 @@ def test_how_texts_end(text: str, ending: Ending) -> None:
 
 def test_spelling_is_noticed_by_its_second_letter() -> None:
     assert is_spelled("it's S, M") and not is_spelled("it's a") and not is_spelled("Smith")
+
+
+def test_confirmed_words_stay_as_they_are_written_and_are_known_better() -> None:
+    """Times and probability are the better recognizer's; where it counts words otherwise, nothing changes."""
+    words, speech = TurnWords(), [(0.0, 1.0)]
+    words.set_open(place([Piece("A", 0.5), Piece("latte.", 0.6)], 0.0, speech, False))
+    better = place([Piece("a", 0.9, 0.1, 0.3), Piece("latte", 0.8, 0.4, 0.9)], 0.0, speech, False)
+    words.confirm(better)
+    assert words.text == "A latte." and [(w.confidence, w.start) for w in words.words] == [
+        (0.9, 0.1),
+        (0.8, 0.4),
+    ]
+    before = words.words
+    words.confirm(better[:1])
+    assert words.words == before
