@@ -6,6 +6,7 @@ request is. Status callbacks drive it, forwards only, however often and in whate
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import uuid
@@ -26,6 +27,8 @@ Machine = Literal["hang_up", "message", "go_on"]
 MACHINE: tuple[Machine, ...] = ("hang_up", "message", "go_on")
 
 IDEMPOTENT_S = 86_400.0
+DECIDING_S = 15.0  # for how long a key is held by a request that may be refused yet, or whose process died
+LOOK_EVERY_S = 0.05
 RING_S = 60  # Twilio adds 5 s of its own
 SEAT_S = RING_S + 30.0  # until the stream is here and keeps a seat of its own
 MINUTE_S, DAY_S = 60.0, 86_400.0
@@ -85,20 +88,20 @@ class Dialler:
         self._check(request)
         to = allowed_number(request.to, own, self._settings.dial_prefixes)
         dial_id = uuid.uuid4().hex[:16]
-        if request.idempotency_key:
-            key = f"idempotency:{request.idempotency_key}"
-            first = await self._shared.keep(key, {"dial": dial_id}, IDEMPOTENT_S)
-            if first["dial"] != dial_id:
-                return await self.record(first["dial"]) or {"id": first["dial"], "status": "queued"}, False
+        key = request.idempotency_key and f"idempotency:{request.idempotency_key}"
+        if key and (earlier := await self._earlier(key, dial_id)) is not None:
+            return earlier, False
         try:
             await self._within_caps(dial_id)
         except BaseException:
-            if request.idempotency_key:  # nothing was dialled: the same key may try again
-                await self._shared.take(f"idempotency:{request.idempotency_key}")
+            if key:  # nothing was dialled: the same key may try again
+                await self._shared.take(key)
             raise
         asked = {**asdict(request), "id": dial_id, "to": to, "from_number": own}
         await self._shared.put(f"dial:{dial_id}", asked, self._kept_s)
         await self._shared.put(f"{DIALLED}{dial_id}", {"id": dial_id}, self._kept_s)
+        if key:
+            await self._shared.put(key, {"dial": dial_id, "decided": True}, IDEMPOTENT_S)
         try:
             await self._place(dial_id, to, own, request)
         except (TwilioRefused, DialRefused) as error:
@@ -106,6 +109,19 @@ class Dialler:
             await note_state(self._shared, dial_id, state, {"reason": str(error)}, self._kept_s)
             raise
         return await self.record(dial_id) or asked, True
+
+    async def _earlier(self, key: str, dial_id: str) -> dict[str, Any] | None:
+        """The record of the call that has the key; None: it is this one's now.
+
+        A request that has taken the key and is not decided yet may be refused: that is waited for.
+        """
+        while True:
+            first = await self._shared.keep(key, {"dial": dial_id}, DECIDING_S)
+            if first["dial"] == dial_id:
+                return None
+            if "decided" in first:
+                return await self.record(first["dial"]) or {"id": first["dial"], "status": "deleted"}
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def record(self, dial_id: str) -> dict[str, Any] | None:
         """What is known of a dialled call."""
@@ -191,7 +207,7 @@ class Dialler:
             await self._not_stopped()
         except DialRefused:
             log.warning("call %s is withdrawn: dialling was stopped meanwhile", call_sid)
-            await self._rest.cancel(call_sid)
+            await self._rest.hang_up(call_sid)  # which withdraws one that is queued, too
             raise
 
     def _callbacks(self, base: str, dial_id: str, request: DialRequest) -> dict[str, Any]:
