@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -50,7 +49,7 @@ class Resampler:
         self._given = 0
         self._last: tuple[int, int, int] | None = None
         self._usual: tuple[int, int, int] | None = None
-        self._plan: Plan | None = None
+        self._plans: list[Plan] | None = None
 
     def feed(self, linear16: bytes) -> bytes:
         """Take audio at `from_rate`; return what is ready at `to_rate`."""
@@ -78,15 +77,23 @@ class Resampler:
         assert f is not None
         key = (len(self._held), len(fresh), self._phase)
         if key == self._usual:
-            # A live stream brings chunks of one size: everything but the arithmetic was laid out before, once
-            # for all streams of a thread. Arrays of their own would be cold in the cache at every chunk.
-            assert self._plan is not None
-            out, self._held = self._plan(self._held, fresh)
+            # A live stream brings chunks of one size: everything but the arithmetic was laid out before, for
+            # all streams. Arrays of its own would be cold in the cache at every chunk.
+            plans = self._plans
+            assert plans is not None
+            try:
+                plan = plans.pop()
+            except IndexError:  # another thread is at work with it
+                another = f.laid_out(*key)
+                assert another is not None
+                plan = another
+            out, self._held = plan(self._held, fresh)
+            plans.append(plan)
             self._given += len(out) // 2
             return out
         if key == self._last:
-            self._plan = f.plan(*key)
-            self._usual = None if self._plan is None else key
+            self._plans = f.plans(*key)
+            self._usual = None if self._plans is None else key
         self._last = key
         held = np.concatenate((self._held, fresh))
         made, used, self._phase = f.apply(held, self._phase)
@@ -97,13 +104,6 @@ class Resampler:
 
 Plan = Callable[[npt.NDArray[np.int16], npt.NDArray[np.int16]], tuple[bytes, npt.NDArray[np.int16]]]
 """(held, fresh) -> (output, held)"""
-
-
-class _Plans(threading.local):
-    """Those of one thread: they have arrays to work in."""
-
-    def __init__(self) -> None:
-        self.known: dict[tuple[int, int, int], Plan | None] = {}
 
 
 class _Polyphase:
@@ -120,7 +120,7 @@ class _Polyphase:
         # small matrix, enough for BLAS to pay (of 4 to 128, best for 8 -> 16 and 24 -> 8 kHz taken together).
         self.group = max(1, 32 // down)
         self.matrix = self._matrix() if up * down <= _MATRIX_LIMIT else None
-        self._plans = _Plans()
+        self._plans: dict[tuple[int, int, int], list[Plan] | None] = {}
 
     def _matrix(self) -> Samples:
         span = self.group * self.down
@@ -148,17 +148,22 @@ class _Polyphase:
         periods, left = divmod(offset + count, self.up)
         return made.astype(np.int16), periods * self.down, left
 
-    def plan(self, held: int, fresh: int, offset: int) -> Plan | None:
-        """apply(), for sizes that a stream comes back to with each chunk; None when it does not.
+    def plans(self, held: int, fresh: int, offset: int) -> list[Plan] | None:
+        """What laid_out gives, shared by all streams; None when there is no plan for this.
 
-        All streams of a thread share it: nothing of one is left in it for the next.
+        A plan is taken out of the list while it works, so that two threads never have the same.
         """
-        plans, key = self._plans.known, (held, fresh, offset)
-        if key not in plans:
-            if len(plans) >= _MOST_PLANS:
-                plans.clear()
-            plans[key] = self._doubling(held, fresh, offset) or self._laid_out(held, fresh, offset)
-        return plans[key]
+        key = (held, fresh, offset)
+        if key not in self._plans:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
+            plan = self.laid_out(*key)
+            self._plans[key] = None if plan is None else [plan]
+        return self._plans[key]
+
+    def laid_out(self, held: int, fresh: int, offset: int) -> Plan | None:
+        """apply(), for sizes that a stream comes back to with each chunk; None when it does not."""
+        return self._doubling(held, fresh, offset) or self._usual(held, fresh, offset)
 
     def _doubling(self, held: int, fresh: int, offset: int) -> Plan | None:
         """A plan for twice the rate, of whose outputs every other one is an input as it is."""
@@ -191,7 +196,7 @@ class _Polyphase:
 
         return run
 
-    def _laid_out(self, held: int, fresh: int, offset: int) -> Plan | None:
+    def _usual(self, held: int, fresh: int, offset: int) -> Plan | None:
         total = held + fresh
         count = ((total - self.taps + 1) * self.up - 1) // self.down + 1 - offset
         periods, left = divmod(offset + count, self.up)

@@ -173,3 +173,19 @@ def test_equal_rates_pass_through() -> None:
 def test_an_impossible_rate_is_refused(rates: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="above zero"):
         Resampler(*rates)
+
+
+@pytest.mark.parametrize(("from_rate", "to_rate"), [(8000, 16000), (24000, 8000)])
+def test_streams_that_take_turns_do_not_hear_each_other(from_rate: int, to_rate: int) -> None:
+    """They share what was laid out for chunks of one size; also when one begins while another is at work."""
+    dice = np.random.default_rng(3)
+    sounds = [dice.integers(-32768, 32768, 960 * 8, np.int16).tobytes() for _ in range(3)]
+    alone = []
+    for sound in sounds:
+        one = Resampler(from_rate, to_rate)
+        alone.append(one.feed(sound) + one.flush())
+    streams, heard = [Resampler(from_rate, to_rate) for _ in sounds], [b""] * len(sounds)
+    for at in range(0, len(sounds[0]), 1920):
+        for number, stream in enumerate(streams):
+            heard[number] += stream.feed(sounds[number][at : at + 1920])
+    assert [sound + stream.flush() for sound, stream in zip(heard, streams, strict=True)] == alone

@@ -66,19 +66,19 @@ class Begun:
     def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self._coroutine = coroutine
         self._waits_for: Any = None
-        self._error: Exception | None = None
+        self._lost: SocketLost | None = None
         self.done = False
         """It ended, and well."""
         try:
             self._waits_for = coroutine.send(None)
         except StopIteration:
             self.done = True
-        except Exception as error:  # is raised where the rest is awaited
-            self._error = error
+        except SocketLost as lost:  # is raised where the rest is awaited
+            self._lost = lost
 
     def __await__(self) -> Generator[Any, Any, None]:
-        if self._error is not None:
-            raise self._error
+        if self._lost is not None:
+            raise self._lost
         while not self.done:
             try:
                 yield self._waits_for
