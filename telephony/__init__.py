@@ -8,7 +8,8 @@ speak/        4  our words -> the caller's ear: phrases, the voice, pacing, what
 conversation     one call: events in, commands out. PURE, with its parts:
                  agent_side (drafts), caller_side (keys), floor, scene, policy, timers, resuming;
                  their words in events
-call             one call: a TaskGroup around one conversation; reading is its carrier, speaking its voice
+call             one call: a TaskGroup around one conversation; reading is its carrier, speaking its voice;
+                 intake: what all callers' sockets bring, taken together
 record/          the call afterwards: tape, account of its turns, store
 rehearsal        a whole conversation on virtual time, for tests and benches (rehearsal_voice)
 
@@ -29,7 +30,8 @@ cli              the command line (__main__ comes first, for wrong Pythons), and
 config           the settings table; values and secret are its kinds of values
 errors, refusals what can go wrong, and what to do when a service refuses
 metrics, pulse   what is counted and measured, for Prometheus; how late the event loop is
-logs, fast_json  lines without secrets; JSON on the hot path; children: processes that are ended in order
+logs, fast_json  lines without secrets; JSON on the hot path; value: the classes of what happens;
+                 children: processes that are ended in order
 """
 
 __version__ = "0.1.0"

@@ -305,6 +305,8 @@ class AgentSide:
     def on_sent(self, event: ev.Sent) -> None:
         scene = self._scene
         scene.ledger.sent(event.reply, event.start, event.end, scene.now)
+        if event.mark:
+            scene.ledger.mark_sent(event.mark, event.reply, event.end, scene.now)
         reply = scene.floor.known(event.reply)
         if reply is not None:
             scene.account.sent(reply, scene.now)

@@ -17,15 +17,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from aiohttp import web
-
 from telephony import events as ev
 from telephony import refusals
 from telephony.carrier.after import Next, Then
+from telephony.carrier.frame_socket import FrameSocket
 from telephony.carrier.media_stream import ServerStream, Started
 from telephony.carrier.outbox import CarrierOutbox
 from telephony.conversation import Conversation, Phase
-from telephony.listen.caller_audio import CallerAudio
 from telephony.listen.deepgram import ListenEvent
 from telephony.listen.flux import (
     END_OF_TURN,
@@ -53,9 +51,7 @@ LOOK_EVERY_S = 0.5
 CLOSE_S = 2.0
 
 
-async def answer(
-    socket: web.WebSocketResponse, stream: ServerStream, started: Started, services: Services
-) -> None:
+async def answer(socket: FrameSocket, stream: ServerStream, started: Started, services: Services) -> None:
     """Hold the call whose stream has just begun; returns when its socket is done with."""
     resumed = None
     if "resumed" in started.parameters:
@@ -74,7 +70,7 @@ class Call:
     """The shell around one conversation."""
 
     def __init__(
-        self, socket: web.WebSocketResponse, stream: ServerStream, started: Started, services: Services
+        self, socket: FrameSocket, stream: ServerStream, started: Started, services: Services
     ) -> None:
         self.call_id = uuid.uuid4().hex[:16]
         self.started = started
@@ -91,13 +87,16 @@ class Call:
         self._turn_began: float | None = None  # by the monotonic clock, until something is cleared for it
         options = services.flux_options
         self._listening = services.flux.open(options, self._heard)
-        audio = CallerAudio(options.encoding or "linear16", options.sample_rate or 16000)
-        self._reading = Reading(socket, stream, audio, self._listening.send_audio, self._put)
+        listen = services.intake.conversion.stream(
+            options.encoding or "linear16", options.sample_rate or 16000, self._listening.send_audio
+        )
+        self._reading = Reading(socket, stream, services.intake, listen, self._put)
         self._speaking = Speaking(services, started.call_sid, self._put, self._write_due)
         self._replies: dict[int, asyncio.Task[None]] = {}
         self._inbox: deque[ev.Event] = deque()
         self._draining = False
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._tape = services.store.open_tape(
             self.call_id, started.call_sid, services.manners, services.policy
         )
@@ -255,14 +254,13 @@ class Call:
         self._arm_timer()
 
     def _take(self, event: ev.Event) -> None:
-        now = self._now()
-        before = self._sensitive
-        commands = self._conversation.receive(event, now)
-        self._sensitive = self._conversation.sensitive
+        now, before, conversation = self._now(), self._sensitive, self._conversation
+        commands = conversation.receive(event, now)
+        self._sensitive = conversation.sensitive
         self._tape.note(now, *self._withhold(event, commands, before or self._sensitive))
         for command in commands:
             self._performers[type(command)](command)
-        if self._conversation.phase is Phase.OVER:
+        if conversation.over:
             self._over.set()
 
     def _arm_timer(self) -> None:
@@ -277,10 +275,10 @@ class Call:
             return
         at = self._t0 + deadline
         if self._timer is not None:
-            if self._timer.when() <= at:
+            if self._timer_at <= at:
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(at, self._timer_fired)
+        self._timer, self._timer_at = self._loop.call_at(at, self._timer_fired), at
 
     def _timer_fired(self) -> None:
         self._timer = None
@@ -308,14 +306,26 @@ class Call:
                 self._put(ev.CallStopped("error"))
 
     def _write_due(self) -> None:
-        for due in self._speaking.due(self._now()):
-            if isinstance(due, Mark):
-                self._outbox.put(self._stream.encode_mark(due.name))
-                self._put(ev.MarkSent(due.name, due.reply, due.sample))
+        due = self._speaking.due(self._now())
+        if not due:
+            return
+        texts: list[str] = []
+        sent: list[ev.Sent | ev.MarkSent] = []
+        for part in due:
+            if isinstance(part, Mark):
+                texts.append(self._stream.encode_mark(part.name))
+                last = sent[-1] if sent else None
+                if isinstance(last, ev.Sent) and not last.mark and last.end == part.sample:
+                    sent[-1] = ev.Sent(last.reply, last.start, last.end, part.name)
+                else:
+                    sent.append(ev.MarkSent(part.name, part.reply, part.sample))
             else:
-                self._outbox.put(self._stream.encode_media(self._speaking.audio(due)))
-                self._written += due.end - due.start
-                self._put(ev.Sent(due.reply, due.start, due.end))
+                texts.append(self._stream.encode_media(self._speaking.audio(part)))
+                self._written += part.end - part.start
+                sent.append(ev.Sent(part.reply, part.start, part.end))
+        self._outbox.put(*texts)
+        for event in sent:
+            self._put(event)
 
     def _clear_audio(self, command: ev.ClearAudio) -> None:
         self._outbox.clear(self._stream.encode_clear(), self._turn_began)

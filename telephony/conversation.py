@@ -98,12 +98,14 @@ class Conversation:
             return []
         scene.now = now
         for name in scene.timers.pop_due(now):
-            if self.phase is Phase.TALKING:
+            if self._begun and not scene.over:
                 self._on_timer[name]()
-        if self.phase is not Phase.OVER:
+        if not scene.over:
             self._on[type(event)](event)
-        if self.phase is Phase.TALKING:
+        if self._begun and not scene.over:
             self._agent.advance()
+        if not scene.commands:
+            return []
         commands = scene.commands.copy()
         scene.commands.clear()
         return commands
@@ -111,6 +113,11 @@ class Conversation:
     def next_deadline(self) -> float | None:
         """When to put in a `TimerFired` if nothing else happens before; None: never."""
         return None if self._scene.over else self._scene.timers.next()
+
+    @property
+    def over(self) -> bool:
+        """Whether the call has ended: nothing will come of any event."""
+        return self._scene.over
 
     @property
     def phase(self) -> Phase:

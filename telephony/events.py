@@ -8,12 +8,13 @@ Samples are counted at the phone's rate, 8000 a second: one sample is one byte o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from telephony.listen.flux_messages import TurnInfo
 from telephony.reply.agent import Expect as ExpectAnswer
 from telephony.reply.agent import HangUp, Note, Transfer, Turn, Wait
+from telephony.value import value
 
 PHONE_RATE = 8000
 """Samples a second on the telephone line."""
@@ -21,7 +22,7 @@ PHONE_RATE = 8000
 # --- events -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallStarted:
     """The media stream began."""
 
@@ -35,7 +36,7 @@ class CallStarted:
     """What `Conversation.state_to_resume` gave when an earlier stream of this call ended, if any."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallerClock:
     """Twilio's timestamp of the newest media frame: at most once a second, and after each gap."""
 
@@ -44,14 +45,14 @@ class CallerClock:
     """Time without media before this frame, beyond the usual 20 ms; 0 when there was no gap."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DtmfPressed:
     """A key of the caller's phone. In a sensitive step the tape holds `digit="*"`."""
 
     digit: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MarkPlayed:
     """A mark came back: what was queued before it has been played, or was cleared."""
 
@@ -60,14 +61,14 @@ class MarkPlayed:
     """Twilio's timestamp of the newest media frame before it: it dates the mark on the caller's clock."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallStopped:
     """The carrier ended the stream, or its socket is gone."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ListenUp:
     """A listening connection is ready; its audio second 0 is `offset_s` of the caller's stream clock."""
 
@@ -75,7 +76,7 @@ class ListenUp:
     offset_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ListenDown:
     """A listening connection was lost or refused. `retry`: a new one is on its way."""
 
@@ -85,21 +86,21 @@ class ListenDown:
     retry: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TurnHeard:
     """One of Flux's TurnInfo messages, as it came."""
 
     info: TurnInfo
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Configured:
     """The answer to a Configure; `problem` is empty when it took effect."""
 
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReplyText:
     """Words that the agent wants to say. `interruptible=False`: to be finished whatever the caller says."""
 
@@ -108,7 +109,7 @@ class ReplyText:
     interruptible: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReplyNote:
     """Something the agent wants remembered once this reply is released."""
 
@@ -116,7 +117,7 @@ class ReplyNote:
     note: Note
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReplyAction:
     """Something the agent wants done once its words have been heard."""
 
@@ -124,7 +125,7 @@ class ReplyAction:
     action: HangUp | Transfer | Wait | ExpectAnswer
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReplyEnded:
     """The agent has nothing to add to this reply. `problem` says what went wrong, if anything."""
 
@@ -132,7 +133,7 @@ class ReplyEnded:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WordTime:
     """Where a spoken word lies in its phrase's audio, in samples from the phrase's start."""
 
@@ -143,7 +144,7 @@ class WordTime:
     """True: spread over the audio by an estimate. False: the voice itself said so."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReplyAudio:
     """More audio of a phrase lies in the call's store."""
 
@@ -152,7 +153,7 @@ class ReplyAudio:
     samples: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PhraseSpoken:
     """A phrase's audio is complete. `problem` says why it is short or missing, if so."""
 
@@ -162,7 +163,7 @@ class PhraseSpoken:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PhraseCut:
     """The voice's own account of a phrase that was interrupted: the words it says were spoken."""
 
@@ -171,7 +172,7 @@ class PhraseCut:
     text_spoken: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class VoiceDown:
     """The voice cannot be reached, or refused us."""
 
@@ -179,16 +180,17 @@ class VoiceDown:
     status: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sent:
-    """Audio of a reply went to the carrier, samples [start, end) of it."""
+    """Audio of a reply went to the carrier, samples [start, end) of it, and perhaps a mark behind it."""
 
     reply: int
     start: int
     end: int
+    mark: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MarkSent:
     """A mark went out behind sample `sample` of a reply."""
 
@@ -197,12 +199,12 @@ class MarkSent:
     sample: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TimerFired:
     """The deadline that `Conversation.next_deadline` named has come."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OperatorSaid:
     """Somebody in charge (the server draining, the API) asks for something: `say` it, `hang_up` after it."""
 
@@ -221,14 +223,14 @@ Event: TypeAlias = (
 # --- commands -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ClearAudio:
     """Empty the carrier's buffer, now. Goes before everything else."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Play:
     """Feed a reply's audio to the line from sample `start` on. The pacer begins stretch `stretch`."""
 
@@ -237,12 +239,12 @@ class Play:
     stretch: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StopPlaying:
     """Feed nothing more until the next Play."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StartReply:
     """Ask the agent for an answer. A draft is made but not spoken until it is released."""
 
@@ -252,7 +254,7 @@ class StartReply:
     draft: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Speak:
     """Have a phrase of a reply spoken into the store."""
 
@@ -262,14 +264,14 @@ class Speak:
     draft: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReleaseReply:
     """A draft has become the answer."""
 
     reply: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CancelReply:
     """Give a reply up: its agent, its voice, its audio. `heard_ms`: how much of it was heard."""
 
@@ -278,14 +280,14 @@ class CancelReply:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DropAudio:
     """A reply was heard to its end: its audio is not needed any more."""
 
     reply: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SetThresholds:
     """Re-configure Flux for what is being asked; None leaves a value as it is."""
 
@@ -295,35 +297,35 @@ class SetThresholds:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EndTurn:
     """Make Flux end the caller's turn (ForceEndTurn)."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReopenListening:
     """The listening socket is dead: abort it and open another."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EndCall:
     """Hang up."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TransferCall:
     """Hand the caller over to a number."""
 
     to: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decided:
     """Nothing to perform: a decision and its reason, for the tape."""
 

@@ -5,26 +5,25 @@ Every media frame and every Flux message is one JSON text, so this is among the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+loads: Callable[[str | bytes], Any]
+"""Parse a JSON text; ValueError when it is none."""
 
 try:
     import orjson
 except ImportError:  # no wheel for this platform
     import json
 
-    def loads(text: str | bytes) -> Any:
-        """Parse a JSON text; ValueError when it is none."""
-        return json.loads(text)
+    loads = json.loads
 
     def dumps(value: object) -> str:
         """Write compact JSON."""
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 else:
-
-    def loads(text: str | bytes) -> Any:
-        """Parse a JSON text; ValueError when it is none."""
-        return orjson.loads(text)
+    loads = orjson.loads
 
     def dumps(value: object) -> str:
         """Write compact JSON."""

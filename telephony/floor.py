@@ -239,7 +239,9 @@ class Floor:
 
     def advance(self, now: float) -> list[Reply]:
         """Start what is due to be spoken; returns the replies that were heard to their end."""
-        finished = []
+        finished: list[Reply] = []
+        if not self.queue:
+            return finished
         if not self.held:
             self._feed()
         while self.queue and self.queue[0].stage is Stage.SENT and self._heard(self.queue[0], now):

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from telephony.carrier import token
 from telephony.carrier.after import Next, Then, answer_after
+from telephony.carrier.frame_socket import FrameSocket
 from telephony.carrier.rest import TwilioRefused, TwilioRest
 from telephony.carrier.waiting import WaitingRoom
 from telephony.config import Settings
@@ -63,9 +64,7 @@ class CallRecords(Protocol):
 class AnswerCall(Protocol):
     """What answers a call whose stream has been let in; returns when its socket is done with."""
 
-    def __call__(
-        self, socket: web.WebSocketResponse, stream: ServerStream, started: Started, /
-    ) -> Awaitable[None]: ...
+    def __call__(self, socket: FrameSocket, stream: ServerStream, started: Started, /) -> Awaitable[None]: ...
 
 
 @dataclass(slots=True)
@@ -84,7 +83,7 @@ class Line:
     """Set by SIGTERM: running calls go on, new ones are turned away."""
     waiting: WaitingRoom = field(default_factory=WaitingRoom)
     """Media sockets that are open and have not said `start` yet."""
-    sockets: dict[web.WebSocketResponse, str] = field(default_factory=dict)
+    sockets: dict[FrameSocket, str] = field(default_factory=dict)
     """The media sockets of running calls, with their CallSids."""
     rest: TwilioRest | None = None
     """Twilio's REST API, where there are credentials."""
@@ -257,7 +256,7 @@ async def make_line(settings: Settings, shared: Shared) -> Line:
     return Line(settings, shared, Seats(shared, settings.max_calls), nobody, keys)
 
 
-async def nobody(socket: web.WebSocketResponse, stream: ServerStream, started: Started) -> None:
+async def nobody(socket: FrameSocket, stream: ServerStream, started: Started) -> None:
     """Answers a call by hanging up."""
 
 

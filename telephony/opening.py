@@ -9,9 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
-
 from telephony import call
+from telephony.carrier.frame_socket import FrameSocket
 from telephony.carrier.media_stream import ServerStream, Started
 from telephony.carrier.rest import TwilioRest, has_credentials
 from telephony.config import Settings, SpeechPeer
@@ -101,7 +100,7 @@ async def _answer_with(services: Services, line: Line, stack: AsyncExitStack) ->
     stack.push_async_callback(warm.close)
     line.prewarm, line.forget = warm.prewarm, warm.forget
 
-    async def answer(socket: web.WebSocketResponse, stream: ServerStream, started: Started) -> None:
+    async def answer(socket: FrameSocket, stream: ServerStream, started: Started) -> None:
         way = warm.take(started.call_sid) or way_of(started.parameters)
         dial_id = started.parameters.get("dial")
         asked = await line.shared.get(f"dial:{dial_id}") if dial_id else None
@@ -116,9 +115,7 @@ async def _answer_with(services: Services, line: Line, stack: AsyncExitStack) ->
     return answer
 
 
-async def _recorded(
-    socket: web.WebSocketResponse, stream: ServerStream, started: Started, way: Services
-) -> None:
+async def _recorded(socket: FrameSocket, stream: ServerStream, started: Started, way: Services) -> None:
     """Answer a call, and keep its sound."""
 
     def find() -> call.Call | None:

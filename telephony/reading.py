@@ -8,11 +8,20 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMsgType
 
 from telephony import events as ev
 from telephony.carrier.frame_socket import FrameSocket
-from telephony.carrier.media_stream import Dtmf, Fatal, MarkPlayed, Media, ServerStream, Stopped
+from telephony.carrier.media_stream import (
+    Dtmf,
+    Fatal,
+    MarkPlayed,
+    Media,
+    ServerEvent,
+    ServerStream,
+    Stopped,
+)
+from telephony.intake import Intake
 from telephony.listen.caller_audio import AudioCounts, CallerAudio
 
 log = logging.getLogger(__name__)
@@ -29,31 +38,31 @@ class Reading:
 
     def __init__(
         self,
-        socket: web.WebSocketResponse,
+        socket: FrameSocket,
         stream: ServerStream,
-        audio: CallerAudio,
+        intake: Intake,
         listen: Callable[[bytes], None],
         put: Callable[[ev.Event], None],
     ) -> None:
         self._socket = socket
         self._stream = stream
-        self._audio = audio
+        self._intake = intake
+        self._audio = CallerAudio()
         self._listen = listen
         self._put = put
         self._loop = asyncio.get_running_loop()
         self._last_clock_ms = -CLOCK_EVERY_MS
         self._last_ms: int | None = None
         self._last_media = self._loop.time()
+        self._end: Stopped | Fatal | None = None
 
     async def run(self) -> None:
         """Read until the stream or its socket ends, and put that in too."""
-        if isinstance(self._socket, FrameSocket):
-            self._socket.tap(self._frame)
+        self._intake.attach(self._socket, self._take)
         try:
             reason = await self._read()
         finally:
-            if isinstance(self._socket, FrameSocket):
-                self._socket.tap(None)
+            self._socket.tap(None)
         self._put(ev.CallStopped(reason))
 
     def silent_s(self, now: float) -> float:
@@ -82,34 +91,44 @@ class Reading:
         }
 
     async def _read(self) -> str:
-        """Whatever the tap does not take; returns how the stream ended."""
+        """Whatever is not tapped; returns how the stream ended."""
         while True:
             message = await self._socket.receive()
             if message.type is not WSMsgType.TEXT and message.type is not WSMsgType.BINARY:
                 return FORGIVEN
-            event = self._stream.receive(message.data)
-            if isinstance(event, Media):
-                self._media(event.timestamp_ms, event.payload)
-            elif isinstance(event, MarkPlayed):
-                self._put(ev.MarkPlayed(event.name, self._last_ms))
-            elif isinstance(event, Dtmf):
-                self._put(ev.DtmfPressed(event.digit))
-            elif isinstance(event, Stopped):
+            if self._end is None:
+                self._event(self._stream.receive(message.data))
+            if isinstance(self._end, Stopped):
                 return "caller"
-            elif isinstance(event, Fatal):
-                log.warning("stream %s: ended: %s", self._stream.stream_sid, event.reason)
+            if self._end is not None:
+                log.warning("stream %s: ended: %s", self._stream.stream_sid, self._end.reason)
                 with contextlib.suppress(ConnectionError, TimeoutError):
                     async with asyncio.timeout(CLOSE_S):
-                        await self._socket.close(code=event.code, message=event.reason.encode()[:120])
+                        reason = self._end.reason.encode()[:120]
+                        await self._socket.close(code=self._end.code, message=reason)
                 return "error"
 
-    def _frame(self, text: str) -> bool:
-        """The tap: a flawless frame takes the short way, all else the long one."""
+    def _take(self, text: str) -> None:
+        """A text that was tapped: a flawless frame takes the short way, all else the long one."""
+        if self._end is not None:
+            return
         frame = self._stream.frame(text)
-        if frame is None:
-            return False
-        self._media(*frame)
-        return True
+        if frame is not None:
+            self._media(*frame)
+            return
+        self._event(self._stream.receive(text))
+        if self._end is not None:
+            self._socket.give_back(text)  # to wake the reader
+
+    def _event(self, event: ServerEvent) -> None:
+        if isinstance(event, Media):
+            self._media(event.timestamp_ms, event.payload)
+        elif isinstance(event, MarkPlayed):
+            self._put(ev.MarkPlayed(event.name, self._last_ms))
+        elif isinstance(event, Dtmf):
+            self._put(ev.DtmfPressed(event.digit))
+        elif isinstance(event, Stopped | Fatal):
+            self._end = event
 
     def _media(self, stamp: int, ulaw: bytes) -> None:
         """One frame of the caller: the hot path, 50 a second."""

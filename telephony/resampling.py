@@ -34,7 +34,7 @@ class Resampler:
         self.from_rate = from_rate
         self.to_rate = to_rate
         self._same = from_rate == to_rate
-        self._filter = None if self._same else _polyphase(from_rate, to_rate)
+        self._filter = None if self._same else polyphase(from_rate, to_rate)
         self.delay_s = 0.0 if self._filter is None else self._filter.reach / from_rate
         """How much later than its input a sound comes out."""
         self.reset()
@@ -258,7 +258,7 @@ _KAISER_BETA = 5.65
 _designs: dict[tuple[int, int], _Polyphase] = {}
 
 
-def _polyphase(from_rate: int, to_rate: int) -> _Polyphase:
+def polyphase(from_rate: int, to_rate: int) -> _Polyphase:
     """Design the filter for a pair of rates, once a process.
 
     Upwards: 12 input samples each way, cut at the input's Nyquist frequency: a pass-band to 3.4 kHz whose

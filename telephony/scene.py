@@ -71,9 +71,11 @@ class Scene:
     @property
     def sensitive(self) -> bool:
         """Whether the caller is being asked for something that is not to be written down."""
+        for reply in self.floor.queue:
+            if reply.withheld:  # said over the reply to such an answer, it corrects the answer
+                return True
         asked = self.asking
-        # Said over the reply to such an answer, it corrects the answer.
-        return (asked is not None and asked.sensitive) or any(r.withheld for r in self.floor.queue)
+        return asked is not None and asked.sensitive
 
     @property
     def asking(self) -> Expect | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from telephony.config import Settings, SpeechPeer
 from telephony.errors import BadSetting, PeerRefused
+from telephony.intake import Intake
 from telephony.line import Line
 from telephony.listen.deepgram import FluxClient
 from telephony.listen.flux import FluxOptions
@@ -48,6 +49,7 @@ class Services:
     policy: Policy
     store: RecordStore
     wheel: PacingWheel = field(default_factory=PacingWheel)
+    intake: Intake = field(default_factory=Intake)
     phrases: PhraseMemory = field(default_factory=PhraseMemory)
     calls: dict[str, Call] = field(default_factory=dict)
     """The calls of now, by our id."""

@@ -41,7 +41,7 @@ class Timers:
 
     def pop_due(self, now: float) -> list[str]:
         """The names whose deadline has come, earliest first; they are set no more."""
-        earliest = self.next()
+        earliest = self._next if self._known else self.next()
         if earliest is None or earliest > now:
             return []
         due = sorted((at, name) for name, at in self._at.items() if at <= now)

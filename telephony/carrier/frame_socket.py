@@ -1,5 +1,7 @@
 """The carrier's websocket, whose text messages can go straight to a function instead of waking a task.
 
+It writes without a task, too: several messages at once, in one system call.
+
 A caller sends 50 frames a second, and waking a task for each of them costs more than all that is then done
 with it (bench/README.md). aiohttp has no such door, so this reaches below its surface: the queue between its
 parser and `receive()` offers each text message to a function first. What the function does not take, and
@@ -11,10 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue
 
 log = logging.getLogger(__name__)
@@ -39,16 +41,35 @@ class _TappedQueue(WebSocketDataQueue):
         try:
             taken = self.tap(data[1])
         except Exception as error:  # the parser is C code that would lose it
-            self.tap = None
             log.exception("a message of the carrier could not be handled")
-            self.set_exception(error)
+            self.fail(error)
             return
         if not taken:
             super().feed_data(data, size)
 
+    def fail(self, error: Exception) -> None:
+        """Have receive() give an error, and nothing be tapped any more."""
+        self.tap = None
+        self.set_exception(error)
+
+    def give_back(self, text: str) -> None:
+        """Have receive() give a text, behind what waits already."""
+        super().feed_data(WSMessage(_TEXT, text, None), len(text))
+
+
+def _frame(text: str) -> bytes:
+    """A server's websocket frame (RFC 6455, 5.2): final, text, not masked."""
+    payload = text.encode()
+    size = len(payload)
+    if size < 126:
+        return bytes((0x81, size)) + payload
+    if size < 1 << 16:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+
 
 class FrameSocket(web.WebSocketResponse):
-    """aiohttp's server socket with a tap."""
+    """aiohttp's server socket with a tap, and a way to write that waits for nothing."""
 
     _queue: Any = None
 
@@ -59,6 +80,32 @@ class FrameSocket(web.WebSocketResponse):
         """
         if isinstance(self._queue, _TappedQueue):
             self._queue.tap = tap
+
+    def fail(self, error: Exception) -> None:
+        """A message that was tapped could not be handled: `receive()` gives the error, the socket ends."""
+        if isinstance(self._queue, _TappedQueue):
+            self._queue.fail(error)
+
+    def give_back(self, text: str) -> None:
+        """A text that was tapped is for the reader after all: `receive()` gives it."""
+        if isinstance(self._queue, _TappedQueue):
+            self._queue.give_back(text)
+
+    def write_texts(self, texts: Sequence[str]) -> bool:
+        """Write text messages in one piece, without waiting. False: let the peer catch up (`drained`) now.
+
+        Raises ConnectionError when the socket is closed or closing.
+        """
+        writer = self._writer
+        if writer is None or writer._closing or writer.transport.is_closing():
+            raise ConnectionResetError("the carrier's socket is closed")
+        writer.transport.write(b"".join([_frame(text) for text in texts]))
+        return not writer.protocol.writing_paused
+
+    async def drained(self) -> None:
+        """Wait until the peer has taken most of what was written. Raises ConnectionError when it is gone."""
+        if self._writer is not None:
+            await self._writer.protocol._drain_helper()
 
     # aiohttp makes its queue, keeps it here, and makes the parser that feeds it from what is kept here.
     @property

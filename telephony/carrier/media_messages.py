@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from telephony.value import value
 
 ENCODING = "audio/x-mulaw"
 RATE = 8000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Connected:
     """The socket speaks Twilio's protocol; `start` follows at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Started:
     """The stream's first message: whose call this is."""
 
@@ -42,7 +43,7 @@ class Media(NamedTuple):
     track: str = "inbound"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Dtmf:
     """The caller pressed a key."""
 
@@ -50,34 +51,34 @@ class Dtmf:
     """One of 0-9 * # A-D."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MarkPlayed:
     """A mark came back: what was queued before it was heard, or a `clear` removed it."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stopped:
     """Twilio ends the stream: the caller hung up, or the call goes on elsewhere."""
 
     call_sid: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MediaOut:
     """Sound for the caller, mu-law."""
 
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MarkOut:
     """To be sent back once what was queued before it has been heard."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Clear:
     """Throw away what is queued, and send back all outstanding marks."""

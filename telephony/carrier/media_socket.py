@@ -91,7 +91,7 @@ async def _checked(line: Line, started: Started) -> Started | Refusal:
     return started
 
 
-async def _refuse(line: Line, socket: web.WebSocketResponse, why: Refusal) -> None:
+async def _refuse(line: Line, socket: FrameSocket, why: Refusal) -> None:
     """Close without waiting long for the peer's half of it."""
     line.refused("stream")
     log.warning("media stream refused: %s", why.reason)
@@ -101,7 +101,7 @@ async def _refuse(line: Line, socket: web.WebSocketResponse, why: Refusal) -> No
                 await socket.close(code=why.code, message=why.reason.encode()[:123])
 
 
-async def _first_start(socket: web.WebSocketResponse, stream: ServerStream) -> Started | Refusal | None:
+async def _first_start(socket: FrameSocket, stream: ServerStream) -> Started | Refusal | None:
     """Read up to `start`; None when the peer has gone."""
     while True:
         message: WSMessage = await socket.receive()
@@ -114,9 +114,7 @@ async def _first_start(socket: web.WebSocketResponse, stream: ServerStream) -> S
             return Refusal(event.code, event.reason)
 
 
-async def _hand_over(
-    line: Line, socket: web.WebSocketResponse, stream: ServerStream, started: Started
-) -> None:
+async def _hand_over(line: Line, socket: FrameSocket, stream: ServerStream, started: Started) -> None:
     """The call has its stream. Whatever happens in it stays in it."""
     log.info("call %s: stream %s", started.call_sid, started.stream_sid)
     line.sockets[socket] = started.call_sid
@@ -134,7 +132,7 @@ async def _hand_over(
         await asyncio.shield(_let_go(line, socket, started.call_sid))  # also when this handler is cancelled
 
 
-async def _let_go(line: Line, socket: web.WebSocketResponse, call_sid: str) -> None:
+async def _let_go(line: Line, socket: FrameSocket, call_sid: str) -> None:
     try:
         await line.seats.leave(call_sid)
         await socket.close()

@@ -51,6 +51,7 @@ from telephony.carrier.media_messages import (
 from telephony.carrier.media_stream_carrier import CarrierStream, Violation
 from telephony.errors import LocalProtocolError
 from telephony.fast_json import dumps, loads
+from telephony.value import value
 
 __all__ = [
     "CLOSE_CODES",
@@ -110,7 +111,7 @@ CLOSE_CODES: Mapping[Fault, int | None] = {
 """The websocket close code (RFC 6455, 7.4.1) of a fault that ends the stream; None: it is only counted."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ignored:
     """A message that changes nothing. `fault` is None for what is merely unknown."""
 
@@ -118,7 +119,7 @@ class Ignored:
     fault: Fault | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Fatal:
     """Close the socket with this code."""
 

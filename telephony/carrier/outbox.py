@@ -1,4 +1,4 @@
-"""What waits to be written to the carrier. Putting never waits; a writer of its own does."""
+"""What is to be written to the carrier: at once while it keeps up, else by a task that waits for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from aiohttp import web
+from telephony.carrier.frame_socket import FrameSocket
 
 STUCK_S = 2.0
 """A write that takes longer is a fault of the peer."""
@@ -16,16 +16,18 @@ LIMIT = 500
 
 
 class CarrierOutbox:
-    """The carrier's outbox and its writer task."""
+    """The carrier's outbox. Putting never waits; a task of its own does, when the peer does not keep up."""
 
     def __init__(
-        self, socket: web.WebSocketResponse, barged_in: Callable[[float], None] = lambda seconds: None
+        self, socket: FrameSocket, barged_in: Callable[[float], None] = lambda seconds: None
     ) -> None:
         """`barged_in` is told how many seconds after its cause a `clear` was written."""
         self._socket = socket
         self._waiting: deque[str] = deque()
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._idle = False
+        """The writer task has nothing to do, and the peer keeps up."""
         self._writing_since: float | None = None
         self._overflowed = False
         self._barged_in = barged_in
@@ -39,13 +41,14 @@ class CarrierOutbox:
         since = self._writing_since
         return self._overflowed or (since is not None and now - since > STUCK_S)
 
-    def put(self, text: str) -> None:
-        """Have a message written behind those that wait."""
-        if len(self._waiting) >= LIMIT:
+    def put(self, *texts: str) -> None:
+        """Have messages written behind those that wait."""
+        if self._idle:
+            self._write(*texts)
+        elif len(self._waiting) >= LIMIT:
             self._overflowed = True
-            return
-        self._waiting.append(text)
-        self._wake.set()
+        else:
+            self._waiting += texts
 
     def clear(self, text: str, since: float | None = None) -> None:
         """Throw away what waits, media and its marks alike, and have the `clear` written first.
@@ -54,23 +57,40 @@ class CarrierOutbox:
         """
         self._cause = None if since is None else (text, since)
         self._waiting.clear()
-        self._waiting.append(text)
-        self._wake.set()
+        if self._idle:
+            self._write(text)
+        else:
+            self._waiting.append(text)
 
     async def run(self) -> None:
         """Write until cancelled, or until the peer is gone."""
         try:
             while True:
-                await self._wake.wait()
-                self._wake.clear()
                 self._writing_since = self._loop.time()
-                while self._waiting:
-                    text = self._waiting.popleft()
-                    await self._socket.send_str(text)
-                    # The very `clear`: what was being written when it came is not it.
-                    if self._cause is not None and text is self._cause[0]:
-                        self._barged_in(time.monotonic() - self._cause[1])
-                        self._cause = None
+                await self._socket.drained()
+                if self._waiting:
+                    self._write(self._waiting.popleft())
+                    continue
                 self._writing_since = None
+                self._wake.clear()
+                self._idle = True
+                await self._wake.wait()
         except ConnectionError:
             return  # the reader sees the end too, and says so
+        finally:
+            self._idle = False
+
+    def _write(self, *texts: str) -> None:
+        """Write now. What the peer does not take at once, or never will, is for the task to wait for."""
+        try:
+            keeps_up = self._socket.write_texts(texts)
+        except ConnectionError:
+            keeps_up = False
+        else:
+            # The very `clear`: what was being written when it came is not it.
+            if self._cause is not None and texts[0] is self._cause[0]:
+                self._barged_in(time.monotonic() - self._cause[1])
+                self._cause = None
+        if not keeps_up:
+            self._idle = False
+            self._wake.set()

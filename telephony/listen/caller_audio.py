@@ -1,17 +1,19 @@
-"""Twilio's media frames -> 80 ms chunks for Flux, on a clock kept true to Twilio's timestamps. PURE.
+"""Twilio's media frames -> 80 ms chunks, on a clock kept true to Twilio's timestamps. PURE.
 
 Flux's clock is the audio it was given. So what the carrier never received is filled with silence, what
 arrives twice or too late is left out, and a stalled line is filled while a turn is open: without audio
 nothing, not even Flux's own time-out, would end the turn.
 
-This is the hot path, 50 frames a second for each call: four are grouped before one decode and one resample.
+This is the hot path, 50 frames a second for each call: four are grouped before they are decoded, resampled
+and sent (conversion.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from telephony.audio import FRAME_SAMPLES, PHONE_RATE, ULAW_SILENCE, Resampler, ulaw_to_linear16
+from telephony.audio import FRAME_SAMPLES, PHONE_RATE, ULAW_SILENCE
 
 CHUNK_SAMPLES = 640
 """80 ms, the chunk that Deepgram strongly recommends: four of Twilio's frames."""
@@ -22,6 +24,7 @@ JUMP_SAMPLES = 60 * PHONE_RATE
 """A timestamp further off than this is a broken or restarted clock, not a gap."""
 
 _SILENCE = bytes([ULAW_SILENCE])
+_NONE: Sequence[bytes] = ()
 
 
 @dataclass(slots=True)
@@ -43,15 +46,10 @@ class AudioCounts:
 
 
 class CallerAudio:
-    """One call's inbound audio."""
+    """One call's inbound audio, mu-law in and out."""
 
-    def __init__(self, encoding: str = "linear16", sample_rate: int = 16000) -> None:
-        """`encoding` linear16 at any rate, or mulaw at 8000. Raises ValueError for anything else."""
-        if encoding != "linear16" and (encoding, sample_rate) != ("mulaw", PHONE_RATE):
-            raise ValueError(f"the caller's audio cannot be given as {encoding} at {sample_rate}")
+    def __init__(self) -> None:
         self.counts = AudioCounts()
-        self._linear = encoding == "linear16"
-        self._resampler = Resampler(PHONE_RATE, sample_rate) if self._linear else None
         self._pending: list[bytes] = []
         self._held = 0
         self._position = 0
@@ -69,7 +67,7 @@ class CallerAudio:
         """Seconds of audio given out so far."""
         return (self._position - self._held) / PHONE_RATE
 
-    def receive(self, timestamp_ms: int, ulaw: bytes, now: float) -> list[bytes]:
+    def receive(self, timestamp_ms: int, ulaw: bytes, now: float) -> Sequence[bytes]:
         """Take one media message; return the chunks it completes (usually none, every fourth time one)."""
         self.counts.frames += 1
         self._heard_at = now
@@ -79,24 +77,31 @@ class CallerAudio:
         ahead = (timestamp_ms - self._base_ms) * SAMPLES_PER_MS - self._position
         if not -FRAME_SAMPLES < ahead < FRAME_SAMPLES:
             ulaw = self._realign(timestamp_ms, ahead, ulaw)
-        return self._take(ulaw)
+        size = len(ulaw)
+        self._pending.append(ulaw)
+        self._position += size
+        self._held += size
+        return _NONE if self._held < CHUNK_SAMPLES else self._chunks()
 
-    def stalled(self, now: float, turn_open: bool) -> list[bytes]:
+    def stalled(self, now: float, turn_open: bool) -> Sequence[bytes]:
         """Call every 100 ms or so: while a turn is open and no media comes, silence for Flux's clock."""
         if not turn_open or self._heard_at is None or now - self._heard_at < STALL_S:
-            return []
+            return _NONE
         due = round((now - self._heard_at) * PHONE_RATE) - self._stall
         if due <= 0:
-            return []
+            return _NONE
         self._stall += due
         self.counts.stalled += due
-        return self._take(_SILENCE * due)
+        self._pending.append(_SILENCE * due)
+        self._position += due
+        self._held += due
+        return self._chunks()
 
     def flush(self) -> list[bytes]:
         """The end of the stream: what is still held, shorter than a chunk."""
         if not self._pending:
             return []
-        rest = self._converted(b"".join(self._pending))
+        rest = b"".join(self._pending)
         self._pending.clear()
         self._held = 0
         return [rest]
@@ -115,19 +120,16 @@ class CallerAudio:
             return ulaw[old:]
         return ulaw
 
-    def _take(self, ulaw: bytes) -> list[bytes]:
-        self._pending.append(ulaw)
-        self._position += len(ulaw)
-        self._held += len(ulaw)
+    def _chunks(self) -> Sequence[bytes]:
         if self._held < CHUNK_SAMPLES:
-            return []
-        audio = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
+            return _NONE
+        audio = b"".join(self._pending)
+        self._pending.clear()
+        if len(audio) == CHUNK_SAMPLES:
+            self._held = 0
+            return (audio,)
         self._held %= CHUNK_SAMPLES
         whole = len(audio) - self._held
-        self._pending = [audio[whole:]] if self._held else []
-        return [self._converted(audio[at : at + CHUNK_SAMPLES]) for at in range(0, whole, CHUNK_SAMPLES)]
-
-    def _converted(self, ulaw: bytes) -> bytes:
-        if self._resampler is None:
-            return ulaw
-        return self._resampler.feed(ulaw_to_linear16(ulaw))
+        if self._held:
+            self._pending.append(audio[whole:])
+        return [audio[at : at + CHUNK_SAMPLES] for at in range(0, whole, CHUNK_SAMPLES)]

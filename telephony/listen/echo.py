@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from telephony.listen.murmur import spoken_words
+from telephony.value import value
 
 EARLIEST_S = -0.3
 """Word times are estimates: a word may seem to come back before it was played."""
@@ -37,7 +37,7 @@ _AROUND = frozenset(
 """Words around an answer that say nothing of which one is chosen."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TimedWord:
     """A word and when it was said or played; None where that is not known."""
 

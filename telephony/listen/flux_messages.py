@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from telephony.value import value
+
 UPDATE = "Update"
 START_OF_TURN = "StartOfTurn"
 EAGER_END_OF_TURN = "EagerEndOfTurn"
@@ -29,7 +31,7 @@ class Word(NamedTuple):
     """Seconds of the stream."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Connected:
     """The service speaks first, before any audio."""
 
@@ -37,7 +39,7 @@ class Connected:
     sequence_id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TurnInfo:
     """What is heard of the current turn, or a change of its state."""
 
@@ -61,7 +63,7 @@ class TurnInfo:
     languages_hinted: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ConfigureSuccess:
     """A Configure took effect; the whole active configuration."""
 
@@ -76,7 +78,7 @@ class ConfigureSuccess:
     request_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ConfigureFailure:
     """A Configure was refused as a whole; the stream goes on as before."""
 
@@ -86,7 +88,7 @@ class ConfigureFailure:
     request_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Warning:
     """Something was ignored; the stream goes on."""
 
@@ -96,7 +98,7 @@ class Warning:
     request_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FatalError:
     """`Error` on the wire: the service closes right after it."""
 
@@ -105,7 +107,7 @@ class FatalError:
     sequence_id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unknown:
     """A message we cannot use: a type to come, or a broken one. Counted and ignored."""
 
@@ -141,12 +143,12 @@ class Configure:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ForceEndTurn:
     """Ends the active turn now, with the text of the latest Update."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CloseStream:
     """The audio is over: what is heard of it is still sent, but no EndOfTurn."""
 

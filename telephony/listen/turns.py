@@ -8,7 +8,6 @@ sent again, so that the next connection's StartOfTurn is that turn's, not a new 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
@@ -21,6 +20,7 @@ from telephony.listen.flux_messages import (
     TurnInfo,
     Word,
 )
+from telephony.value import value
 
 
 class TurnKind(Enum):
@@ -43,7 +43,7 @@ class TurnState(Enum):
     """Open on a connection that was lost; the new one has not said so yet."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TurnEvent:
     """A step of one of the caller's turns."""
 

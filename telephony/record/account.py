@@ -5,13 +5,14 @@ What was heard of a reply is asked of the ledger, and of nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from telephony.floor import Kind, Reply, Stage
 from telephony.record.turns import AgentPart, CallerPart, StreamClock, TurnRecord, turn_json
 from telephony.reply.agent import Line
 from telephony.speak.ledger import Ledger, WordState
+from telephony.value import value
 
 HISTORY_LINES = 200
 """Lines of history that are kept: an hour's call has about as many. A bound, not a feature."""
@@ -19,7 +20,7 @@ RECORDS = 2000
 """Turns that are kept: a call of four hours has fewer."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Cut:
     """A reply that was interrupted, with word times that are only estimated."""
 

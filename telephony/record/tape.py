@@ -10,6 +10,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -32,7 +33,17 @@ TYPES: Mapping[str, type] = {
 }  # fmt: skip
 
 
-_FIELDS = {cls: tuple(f.name for f in fields(cls)) for cls in TYPES.values()}
+_Reader = tuple[tuple[str, ...], Callable[[Any], Any]]
+
+
+def _reader(cls: type) -> _Reader:
+    """The names of what is written of a type's values, and what reads it out of one."""
+    names = tuple(f.name for f in fields(cls))
+    read: Callable[[Any], Any] = attrgetter("__class__.__name__", *names)
+    return ("_", *names), read if names else lambda value: (cls.__name__,)
+
+
+_READERS = {cls: _reader(cls) for cls in TYPES.values()}
 
 
 def header(manners: agent.Manners, policy: Policy) -> bytes:
@@ -52,18 +63,16 @@ def _dumps(value: object) -> bytes:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, tuple):  # a word, most of all
+        return list(value)
+    reader = _READERS.get(type(value))
+    if reader is not None:
+        names, read = reader
+        return dict(zip(names, read(value), strict=True))
     if isinstance(value, agent.Note):
         return {"_": "Note", "values": dict(value.values)}
-    names = _FIELDS.get(type(value))
-    if names is not None:
-        plain = {"_": type(value).__name__}
-        for name in names:
-            plain[name] = getattr(value, name)
-        return plain
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, tuple):
-        return list(value)
     return repr(value)
 
 

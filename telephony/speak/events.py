@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from telephony.events import WordTime
+from telephony.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PhraseAudio:
     """More audio of a phrase."""
 
@@ -17,7 +17,7 @@ class PhraseAudio:
     ulaw: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PhraseDone:
     """A phrase's audio is complete."""
 
@@ -28,7 +28,7 @@ class PhraseDone:
     """Where the words lie; empty when the voice does not say."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PhraseFailed:
     """No more audio of a phrase comes, and it is not complete."""
 
@@ -37,7 +37,7 @@ class PhraseFailed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PhraseInterrupted:
     """What the service says of a phrase that was cut: how much of it was played, and which words."""
 
@@ -47,7 +47,7 @@ class PhraseInterrupted:
     text_spoken: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class VoiceDown:
     """The voice could not be reached, was lost with something still to say, or refused us."""
 

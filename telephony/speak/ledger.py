@@ -19,6 +19,7 @@ from enum import Enum
 from telephony.events import PHONE_RATE, WordTime
 from telephony.speak.position import Positions
 from telephony.speak.words import estimate_words, speaking_samples
+from telephony.value import value
 
 WORD_END = 200
 """Samples at a word's end that may be missing: 25 ms, about as exactly as a line tells where it was cut. Else
@@ -31,7 +32,7 @@ class WordState(Enum):
     UNCERTAIN = "uncertain"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HeardWord:
     """A word of a reply, and whether it reached the caller's ear."""
 

@@ -6,11 +6,11 @@ SpeechMetadata (Flushed comes before its last audio); on `/v1` the end of what w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
 
 from telephony import fast_json
+from telephony.value import value
 
 
 class Dialect(Enum):
@@ -25,21 +25,21 @@ def dialect_of(model: str) -> Dialect:
     return Dialect.AURA if model.startswith("aura") else Dialect.FLUX
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class VoiceReady:
     """The session began."""
 
     request_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SpeechStarted:
     """What follows is the audio of this speech."""
 
     speech_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TimedWord:
     """A word in a speech's audio, seconds from its first sample."""
 
@@ -50,7 +50,7 @@ class TimedWord:
     """The voice guessed it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SpeechEnded:
     """All audio of a speech was sent."""
 
@@ -59,7 +59,7 @@ class SpeechEnded:
     """Where the words lie; empty when the voice does not say."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SpeechInterrupted:
     """The speech was given up at our wish: no more of its audio comes."""
 
@@ -68,13 +68,13 @@ class SpeechInterrupted:
     """What the caller heard of the text, where an offset was given."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class VoiceWarning:
     code: str
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class VoiceError:
     """Fatal: the service closes after it."""
 
@@ -82,7 +82,7 @@ class VoiceError:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unneeded:
     """A message that changes nothing for us."""
 

@@ -6,13 +6,13 @@ A phrase that was spoken before is there at once, while the voice is still busy 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from telephony.events import WordTime
+from telephony.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Spoken:
     """A phrase is complete, or failed for `problem`."""
 

@@ -5,10 +5,10 @@ Time is passed in as `now`, seconds. Positions are samples of a reply (8,000 a s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from telephony.events import PHONE_RATE
+from telephony.value import value
 
 PIECE_SAMPLES = 800
 """100 ms a message: 20 ms pieces cost 25 times the CPU (bench/README.md)."""
@@ -50,7 +50,7 @@ class SpokenStore:
         return sum(map(len, self._audio.values()))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Piece:
     """Samples [start, end) of a reply are due on the line."""
 
@@ -59,7 +59,7 @@ class Piece:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Mark:
     """A mark is due behind sample `sample` of a reply. Names are `reply.stretch.index`."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from telephony.events import PHONE_RATE
 from telephony.speak.line_delay import LineDelay
+from telephony.value import value
 
 LINE_ALLOWANCE_S = 0.5
 """The caller may still hear us this long after the model says that all was played: the way there."""
@@ -26,7 +27,7 @@ RAN_DRY_S = 0.25
 FRAME_S = 0.02
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Heard:
     """How much of a reply was heard: the best answer, and how far off it may be."""
 
@@ -50,7 +51,7 @@ class _Segment:
         return self.start + min(max(0, int((at - self.play_start) * PHONE_RATE)), self.end - self.start)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Mark:
     reply: int
     sample: int

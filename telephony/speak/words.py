@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from telephony.audio import ulaw_to_linear16
 from telephony.events import PHONE_RATE, WordTime
+from telephony.value import value
 
 _TOKEN = re.compile(r"\S+")
 _LETTERS_A_SECOND = 15.0
@@ -30,7 +30,7 @@ _REACH_S = 0.5
 """A pause belongs to the punctuation that is expected this near to it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sound:
     """Where in a phrase's audio somebody speaks; in samples."""
 

@@ -19,6 +19,7 @@ from telephony.engine.process import EngineProcess
 from telephony.events import ListenDown, ListenUp
 from telephony.listen import flux
 from telephony.listen.caller_audio import CallerAudio
+from telephony.listen.conversion import Conversion
 from telephony.listen.deepgram import FluxClient, ListenEvent
 from telephony.listen.turns import CallerTurns, TurnEvent, TurnKind
 from telephony.standins.flux import FluxStandIn
@@ -87,14 +88,15 @@ async def test_a_recorded_caller_is_heard(service: Callable[[], AbstractAsyncCon
         encoding="linear16", sample_rate=16000, eot_threshold=0.8, eager_eot_threshold=0.5
     )
     async with service() as url:
-        client, call, audio = FluxClient(url), Call(), CallerAudio()
+        client, call, audio, conversion = FluxClient(url), Call(), CallerAudio(), Conversion()
         connection = client.open(options, call.receive)
+        listen = conversion.stream("linear16", 16000, connection.send_audio)
         running = asyncio.create_task(connection.run())
         try:
             async with asyncio.timeout(60):
                 for number, frame in enumerate(frames):
                     for chunk in audio.receive(number * 20, frame, number * 0.02):
-                        connection.send_audio(chunk)
+                        listen(chunk)
                     while audio.audio_s - call.heard_s > AHEAD_S:
                         call.news.clear()
                         await call.news.wait()

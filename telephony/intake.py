@@ -1,0 +1,51 @@
+"""What the callers' sockets bring in, taken together: all of one turn of the event loop at its end.
+
+A frame is little work, and there are fifty a second for each call. Done one by one, between everything else
+that a call does, each finds its code and its tables cold in the processor's caches, at two to three times the
+cost (bench/README.md). Nothing waits for more to come: alone on the loop, a frame is taken at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from telephony.carrier.frame_socket import FrameSocket
+from telephony.listen.conversion import Conversion
+
+log = logging.getLogger(__name__)
+
+
+class Intake:
+    """One process's share of it."""
+
+    def __init__(self) -> None:
+        self.conversion = Conversion()
+        self._waiting: list[tuple[FrameSocket, Callable[[str], None], str]] = []
+
+    def attach(self, socket: FrameSocket, take: Callable[[str], None]) -> None:
+        """From now on `take` gets the socket's text messages, in their order.
+
+        What it raises ends that socket: its `receive()` gives it.
+        """
+        loop, waiting = asyncio.get_running_loop(), self._waiting
+
+        def tap(text: str) -> bool:
+            if not waiting:
+                loop.call_soon(self._take_all)
+            waiting.append((socket, take, text))
+            return True
+
+        socket.tap(tap)
+
+    def _take_all(self) -> None:
+        waiting = self._waiting.copy()
+        self._waiting.clear()
+        for socket, take, text in waiting:
+            try:
+                take(text)
+            except Exception as error:
+                log.exception("a message of the carrier could not be handled")
+                socket.fail(error)
+        self.conversion.convert()
