@@ -55,6 +55,7 @@ class Reading:
         self._last_ms: int | None = None
         self._last_media = self._loop.time()
         self._end: Stopped | Fatal | None = None
+        self._over = False
 
     async def run(self) -> None:
         """Read until the stream or its socket ends, and put that in too."""
@@ -63,6 +64,7 @@ class Reading:
             reason = await self._read()
         finally:
             self._socket.tap(None)
+            self._over = True
         self._put(ev.CallStopped(reason))
 
     def silent_s(self, now: float) -> float:
@@ -94,9 +96,10 @@ class Reading:
         """Whatever is not tapped; returns how the stream ended."""
         while True:
             message = await self._socket.receive()
-            if message.type is not WSMsgType.TEXT and message.type is not WSMsgType.BINARY:
-                return FORGIVEN
+            self._intake.take_all()  # what came before it
             if self._end is None:
+                if message.type is not WSMsgType.TEXT and message.type is not WSMsgType.BINARY:
+                    return FORGIVEN
                 self._event(self._stream.receive(message.data))
             if isinstance(self._end, Stopped):
                 return "caller"
@@ -110,7 +113,7 @@ class Reading:
 
     def _take(self, text: str) -> None:
         """A text that was tapped: a flawless frame takes the short way, all else the long one."""
-        if self._end is not None:
+        if self._end is not None or self._over:
             return
         frame = self._stream.frame(text)
         if frame is not None:

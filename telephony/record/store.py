@@ -8,6 +8,7 @@ import itertools
 import logging
 import os
 import re
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +24,9 @@ from telephony.reply.agent import Manners
 log = logging.getLogger(__name__)
 
 FLUSH_S = 1.0
+SLICE_S = 0.05
+"""Tapes that are due within this are written together. Those of all calls at once, once a second, would have
+the thread hold the interpreter's lock so long that every call waits (bench/README.md)."""
 CALL_ID = re.compile(r"[A-Za-z0-9_-]{2,64}")
 SIDS_REMEMBERED = 10_000
 
@@ -43,7 +47,7 @@ class RecordStore:
         self._root = data_dir / "calls"
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._ids: dict[str, str] = {}
-        self._due: list[TapeWriter] = []
+        self._due: deque[tuple[float, TapeWriter]] = deque()
         self._flush: asyncio.TimerHandle | None = None
         self._open: set[TapeWriter] = set()
         self._closed = False
@@ -72,16 +76,20 @@ class RecordStore:
             self._thread.submit(write, *arguments)
 
     def due(self, writer: TapeWriter) -> None:
-        """A tape has entries: they are written within a second, those of all calls together."""
-        self._due.append(writer)
+        """A tape has entries: they are written in about a second, with those of the calls due by then."""
+        loop = asyncio.get_running_loop()
+        self._due.append((loop.time() + FLUSH_S, writer))
         if self._flush is None:
-            self._flush = asyncio.get_running_loop().call_later(FLUSH_S, self._write_due)
+            self._flush = loop.call_later(FLUSH_S, self._write_due)
 
     def _write_due(self) -> None:
-        self._flush = None
-        writers, self._due = self._due, []
-        rows = [(writer, writer.take()) for writer in writers]
+        loop = asyncio.get_running_loop()
+        rows, until = [], loop.time() + SLICE_S / 2
+        while self._due and self._due[0][0] <= until:
+            writer = self._due.popleft()[1]
+            rows.append((writer, writer.take()))
         self.run(_write_all, rows)
+        self._flush = loop.call_at(self._due[0][0] + SLICE_S / 2, self._write_due) if self._due else None
 
     async def save(self, call_id: str, record: dict[str, Any]) -> None:
         """Keep a finished call's record."""
