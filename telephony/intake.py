@@ -20,6 +20,8 @@ EVERY_S = 0.004
 
 log = logging.getLogger(__name__)
 
+Take = Callable[[str, float], None]
+
 
 class Intake:
     """One process's share of it."""
@@ -27,10 +29,10 @@ class Intake:
     def __init__(self) -> None:
         self.conversion = Conversion()
         self._next_at = 0.0
-        self._waiting: list[tuple[FrameSocket, Callable[[str], None], str]] = []
+        self._waiting: list[tuple[FrameSocket, Take, str]] = []
 
-    def attach(self, socket: FrameSocket, take: Callable[[str], None]) -> None:
-        """From now on `take` gets the socket's text messages, in their order.
+    def attach(self, socket: FrameSocket, take: Take) -> None:
+        """From now on `take` gets the socket's text messages, in their order, and the loop's time.
 
         What it raises ends that socket: its `receive()` gives it.
         """
@@ -49,12 +51,13 @@ class Intake:
 
     def take_all(self) -> None:
         """Take what waits now."""
-        self._next_at = asyncio.get_running_loop().time() + EVERY_S
+        now = asyncio.get_running_loop().time()
+        self._next_at = now + EVERY_S
         waiting = self._waiting.copy()
         self._waiting.clear()
         for socket, take, text in waiting:
             try:
-                take(text)
+                take(text, now)
             except Exception as error:
                 log.exception("a message of the carrier could not be handled")
                 socket.fail(error)

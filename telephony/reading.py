@@ -56,6 +56,7 @@ class Reading:
         self._last_media = self._loop.time()
         self._end: Stopped | Fatal | None = None
         self._over = False
+        """Nothing that comes is looked at any more."""
 
     async def run(self) -> None:
         """Read until the stream or its socket ends, and put that in too."""
@@ -97,47 +98,49 @@ class Reading:
         while True:
             message = await self._socket.receive()
             self._intake.take_all()  # what came before it
-            if self._end is None:
+            if not self._over:
                 if message.type is not WSMsgType.TEXT and message.type is not WSMsgType.BINARY:
                     return FORGIVEN
-                self._event(self._stream.receive(message.data))
-            if isinstance(self._end, Stopped):
+                self._event(self._stream.receive(message.data), self._loop.time())
+            end = self._end
+            if isinstance(end, Stopped):
                 return "caller"
-            if self._end is not None:
-                log.warning("stream %s: ended: %s", self._stream.stream_sid, self._end.reason)
+            if end is not None:
+                log.warning("stream %s: ended: %s", self._stream.stream_sid, end.reason)
                 with contextlib.suppress(ConnectionError, TimeoutError):
                     async with asyncio.timeout(CLOSE_S):
-                        reason = self._end.reason.encode()[:120]
-                        await self._socket.close(code=self._end.code, message=reason)
+                        await self._socket.close(code=end.code, message=end.reason.encode()[:120])
                 return "error"
 
-    def _take(self, text: str) -> None:
+    def _take(self, text: str, now: float) -> None:
         """A text that was tapped: a flawless frame takes the short way, all else the long one."""
-        if self._end is not None or self._over:
+        if self._over:
             return
         frame = self._stream.frame(text)
         if frame is not None:
-            self._media(*frame)
+            self._media(frame[0], frame[1], now)
             return
-        self._event(self._stream.receive(text))
-        if self._end is not None:
+        self._event(self._stream.receive(text), now)
+        if self._over:
             self._socket.give_back(text)  # to wake the reader
 
-    def _event(self, event: ServerEvent) -> None:
+    def _event(self, event: ServerEvent, now: float) -> None:
         if isinstance(event, Media):
-            self._media(event.timestamp_ms, event.payload)
+            self._media(event.timestamp_ms, event.payload, now)
         elif isinstance(event, MarkPlayed):
             self._put(ev.MarkPlayed(event.name, self._last_ms))
         elif isinstance(event, Dtmf):
             self._put(ev.DtmfPressed(event.digit))
         elif isinstance(event, Stopped | Fatal):
-            self._end = event
+            self._end, self._over = event, True
 
-    def _media(self, stamp: int, ulaw: bytes) -> None:
+    def _media(self, stamp: int, ulaw: bytes, now: float) -> None:
         """One frame of the caller: the hot path, 50 a second."""
-        self._last_media = now = self._loop.time()
-        for chunk in self._audio.receive(stamp, ulaw, now):
-            self._listen(chunk)
+        self._last_media = now
+        chunks = self._audio.receive(stamp, ulaw, now)
+        if chunks:
+            for chunk in chunks:
+                self._listen(chunk)
         last, self._last_ms = self._last_ms, stamp
         gap = 0 if last is None else stamp - last
         if gap > GAP_MS:

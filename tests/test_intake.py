@@ -35,8 +35,8 @@ class Server:
             self.news.set()
         return socket
 
-    def taker(self, path: str, socket: FrameSocket) -> Callable[[str], None]:
-        def take(text: str) -> None:
+    def taker(self, path: str, socket: FrameSocket) -> Callable[[str, float], None]:
+        def take(text: str, now: float) -> None:
             if text == "!":
                 raise RuntimeError("a fault of ours")
             if text.startswith("-"):

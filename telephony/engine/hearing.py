@@ -89,7 +89,7 @@ def _sound(heard: Heard) -> Sound:
     return Sound.SPEECH if heard.sure else Sound.UNSURE
 
 
-def _loose_words(text: str) -> list[str]:
+def _loose_words(text: str) -> tuple[str, ...]:
     return spoken_words(text.replace("-", " "))
 
 

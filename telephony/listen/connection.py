@@ -139,12 +139,13 @@ class FluxConnection:
         """Give the next audio, in the encoding of the options. Never waits; the last 10 s are kept."""
         if self._closing or not chunk:
             return
+        if self._idle is not None and not self._controls:
+            self._audio.append_sent(chunk)
+            self._send_at_once(self._idle, chunk)
+            return
         if self._audio.append(chunk):
             self.reopen(f"it is {KEPT_S:g} s behind")
-        if self._idle is None or self._controls:
-            self._wake.set()
-        else:
-            self._send_at_once(self._idle)
+        self._wake.set()
 
     def send(self, message: flux.Configure | flux.ForceEndTurn) -> None:
         """Send after the audio given so far. One Configure waits for its answer at a time; the last wins."""
@@ -294,14 +295,12 @@ class FluxConnection:
             self._idle = self._begun = None
             self._socket.abort("its sender ended")
 
-    def _send_at_once(self, connection: AsyncV2SocketClient) -> None:
-        """Send the next chunk, without waking the sender for it: that costs more than the sending.
+    def _send_at_once(self, connection: AsyncV2SocketClient, chunk: bytes) -> None:
+        """Send a chunk, without waking the sender for it: that costs more than the sending.
 
         A socket that can take it does so before its coroutine waits for anything. Whatever else comes of it
         is the sender's affair.
         """
-        chunk = self._audio.take()
-        assert chunk is not None  # it was just appended
         begun = Begun(connection.send_media(chunk))
         if not begun.done:
             self._idle, self._begun = None, begun

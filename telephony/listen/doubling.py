@@ -28,8 +28,6 @@ _LEAD = _filter.taps - 1
 """A chunk's filter begins so many samples before it. It comes out by `reach` samples, 1.5 ms, later."""
 _SPAN = _GROUP + _LEAD
 
-_linear = np.frombuffer(ulaw_to_linear16(bytes(range(256))), np.int16)
-_double = _linear.astype(np.float64)
 # The outputs that fall between two inputs. Those that fall on one are that input, as it is.
 _between = np.zeros((_SPAN, _GROUP))
 for _column in range(_GROUP):
@@ -70,8 +68,8 @@ class Doubler:
         if len(followed) > _MOST:
             return self(followed[:_MOST]) + self(followed[_MOST:])
         count = len(followed)
-        ulaw = np.frombuffer(b"".join(followed), np.uint8).reshape(count, -1)
-        self._given[:count] = _double.take(ulaw)
+        linear = np.frombuffer(ulaw_to_linear16(b"".join(followed)), np.int16).reshape(count, -1)
+        self._given[:count] = linear
         self._laid_out[:count] = self._windows[:count]
         product = self._product[: count * _ROWS]
         np.dot(self._rows[: count * _ROWS], _between, out=product)
@@ -80,7 +78,7 @@ class Doubler:
         np.minimum(product, 32767.0, out=product)
         np.maximum(product, -32768.0, out=product)
         made = self._made[:count]
-        made[:, :, 0] = _linear.take(ulaw[:, _BEHIND : _BEHIND + CHUNK_SAMPLES])
+        made[:, :, 0] = linear[:, _BEHIND : _BEHIND + CHUNK_SAMPLES]
         made[:, :, 1] = product.reshape(count, CHUNK_SAMPLES)
         sound, size = made.tobytes(), 4 * CHUNK_SAMPLES
         return [sound[at : at + size] for at in range(0, count * size, size)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 from telephony.listen.murmur import spoken_words
 from telephony.value import value
@@ -92,7 +93,7 @@ def _common(caller: Sequence[TimedWord], ours: Sequence[TimedWord], latest_s: fl
         diagonal = 0
         for j, own in enumerate(ours, 1):
             above = row[j]
-            same = _within(word, own, latest_s) and _alike(word.text, own.text)
+            same = _within(word, own, latest_s) and (word.text == own.text or _alike(word.text, own.text))
             row[j] = max(row[j], row[j - 1], diagonal + 1 if same else 0)
             diagonal = above
     return row[-1]
@@ -104,9 +105,9 @@ def _within(word: TimedWord, own: TimedWord, latest_s: float) -> bool:
     return EARLIEST_S <= word.at - own.at <= latest_s
 
 
+@lru_cache(4096)
 def _alike(a: str, b: str) -> bool:
-    if a == b:
-        return True
+    """Whether these two, which are not the same, may be one word misheard."""
     if min(len(a), len(b)) < 4:
         return False
     letters = len(a) + len(b)

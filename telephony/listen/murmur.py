@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _WORD = re.compile(r"[a-z0-9]+(?:['’-][a-z0-9]+)*")
+
+_TOKEN = 16
+"""A text that is no longer is most likely one token."""
 
 _MURMURS = frozenset(
     "uh-huh uhhuh mm-hmm mmhmm mm-hm mhm mhmm mm mmm hm hmm hmmm mhh uh um ah aha oh ooh yeah yep yup yes ya "
@@ -29,9 +33,17 @@ MURMUR_MOST_WORDS = 4
 """More words than this are no murmur, whatever they are."""
 
 
-def spoken_words(text: str) -> list[str]:
+def spoken_words(text: str) -> tuple[str, ...]:
     """The words of a text, lower case, without punctuation."""
-    return _WORD.findall(text.lower().replace("’", "'"))
+    return _words_of(text) if len(text) > _TOKEN else _words_of_token(text)
+
+
+def _words_of(text: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(text.lower().replace("’", "'")))
+
+
+# A turn's words come again with each Update, four times a second, and ours are compared with them each time.
+_words_of_token = lru_cache(2048)(_words_of)
 
 
 def is_murmur(text: str) -> bool:
@@ -44,7 +56,7 @@ def is_murmur(text: str) -> bool:
         if words[at] in _MURMURS:
             at += 1
             continue
-        run = next((r for r in _MURMUR_PHRASES if tuple(words[at : at + len(r)]) == r), None)
+        run = next((r for r in _MURMUR_PHRASES if words[at : at + len(r)] == r), None)
         if run is None:
             return False
         at += len(run)

@@ -42,6 +42,14 @@ class ReplayBuffer:
             self._drop()
         return missed
 
+    def append_sent(self, chunk: bytes) -> None:
+        """Keep a chunk that goes out at once: append and take in one, when nothing else waits to be sent."""
+        self._chunks.append(chunk)
+        self.end += len(chunk)
+        self.next = self._sent_ever = self.end
+        while self.end - self.start > self.limit:
+            self._drop()
+
     def take(self) -> bytes | None:
         """The next chunk to send, which stays kept; None when all were sent."""
         if not self._unsent:

@@ -8,7 +8,7 @@ sent again, so that the next connection's StartOfTurn is that turn's, not a new 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 from typing import Literal
 
 from telephony.listen.flux_messages import (
@@ -23,7 +23,7 @@ from telephony.listen.flux_messages import (
 from telephony.value import value
 
 
-class TurnKind(Enum):
+class TurnKind(StrEnum):
     """What happened to a turn."""
 
     STARTED = "started"
@@ -33,7 +33,7 @@ class TurnKind(Enum):
     ENDED = "ended"
 
 
-class TurnState(Enum):
+class TurnState(StrEnum):
     """Where the caller's turn is."""
 
     READY = "ready"
