@@ -298,6 +298,7 @@ class Call:
     def _tick(self, now: float) -> None:
         """The wheel's turn: write what is due, and see to what the clock alone can tell."""
         self._write_due()
+        self._reading.watch(now)
         if self._conversation.turn_open:
             self._reading.fill(now)
         if now - self._t0 >= self._next_look:

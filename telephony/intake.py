@@ -29,12 +29,13 @@ class Intake:
     def __init__(self) -> None:
         self.conversion = Conversion()
         self._next_at = 0.0
-        self._waiting: list[tuple[FrameSocket, Take, str]] = []
+        self._waiting: list[tuple[FrameSocket, Take, Callable[[], None], str]] = []
 
-    def attach(self, socket: FrameSocket, take: Take) -> None:
+    def attach(self, socket: FrameSocket, take: Take, taken: Callable[[], None]) -> None:
         """From now on `take` gets the socket's text messages, in their order, and the loop's time.
 
-        What it raises ends that socket: its `receive()` gives it.
+        `taken` is called when it was given all that was there. What `take` raises ends that socket: its
+        `receive()` gives it.
         """
         loop, waiting = asyncio.get_running_loop(), self._waiting
 
@@ -44,7 +45,7 @@ class Intake:
                     loop.call_soon(self.take_all)
                 else:
                     loop.call_at(self._next_at, self.take_all)
-            waiting.append((socket, take, text))
+            waiting.append((socket, take, taken, text))
             return True
 
         socket.tap(tap)
@@ -55,10 +56,20 @@ class Intake:
         self._next_at = now + EVERY_S
         waiting = self._waiting.copy()
         self._waiting.clear()
-        for socket, take, text in waiting:
+        done: dict[Callable[[], None], FrameSocket] = {}
+        for socket, take, taken, text in waiting:
+            done[taken] = socket
             try:
                 take(text, now)
             except Exception as error:
-                log.exception("a message of the carrier could not be handled")
-                socket.fail(error)
+                self._failed(socket, error)
         self.conversion.convert()
+        for taken, socket in done.items():
+            try:
+                taken()
+            except Exception as error:
+                self._failed(socket, error)
+
+    def _failed(self, socket: FrameSocket, error: Exception) -> None:
+        log.error("a message of the carrier could not be handled", exc_info=error)
+        socket.fail(error)

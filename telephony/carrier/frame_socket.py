@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import WSMessage, WSMsgType, web
@@ -22,6 +24,8 @@ from aiohttp._websocket.reader import WebSocketDataQueue
 log = logging.getLogger(__name__)
 
 _TEXT = WSMsgType.TEXT  # looking a member up in its enum costs more than the test it is for
+
+_LOW_WATER: int | None = getattr(socket, "SO_RCVLOWAT", None)
 
 Tap = Callable[[str], bool]
 """Takes a text message, or returns False: then `receive()` gives it. Called in the event loop."""
@@ -90,6 +94,25 @@ class FrameSocket(web.WebSocketResponse):
         """A text that was tapped is for the reader after all: `receive()` gives it."""
         if isinstance(self._queue, _TappedQueue):
             self._queue.give_back(text)
+
+    def wake_at(self, size: int) -> None:
+        """Have the kernel tell of what has come when it is `size` bytes; 1: of anything.
+
+        An end of the connection is always told. Does nothing where the system cannot, or under TLS, whose
+        records have other sizes.
+        """
+        transport = None if self._writer is None else self._writer.transport
+        if transport is None or _LOW_WATER is None or transport.get_extra_info("sslcontext") is not None:
+            return
+        plain = transport.get_extra_info("socket")
+        if plain is not None:
+            with suppress(OSError):
+                plain.setsockopt(socket.SOL_SOCKET, _LOW_WATER, size)
+
+    async def close(self, *arguments: Any, **named: Any) -> bool:
+        """Close with a handshake; the peer's part of it is a few bytes."""
+        self.wake_at(1)
+        return await super().close(*arguments, **named)
 
     def write_texts(self, texts: Sequence[str]) -> bool:
         """Write text messages in one piece, without waiting. False: let the peer catch up (`drained`) now.

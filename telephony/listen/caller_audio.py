@@ -67,6 +67,11 @@ class CallerAudio:
         """Seconds of audio given out so far."""
         return (self._position - self._held) / PHONE_RATE
 
+    @property
+    def missing(self) -> int:
+        """Samples until the next chunk is complete."""
+        return CHUNK_SAMPLES - self._held
+
     def receive(self, timestamp_ms: int, ulaw: bytes, now: float) -> Sequence[bytes]:
         """Take one media message; return the chunks it completes (usually none, every fourth time one)."""
         self.counts.frames += 1
