@@ -164,7 +164,7 @@ class Reading:
 
     def watch(self, now: float) -> None:
         """Call every 100 ms or so: when no frames come, what waits in the kernel is read."""
-        if self._awaited and now - self._last_media > AWAITED_S:
+        if self._awaited and not self._over and now - self._last_media > AWAITED_S:
             self._awaited = 0
             self._socket.wake_at(1)
 

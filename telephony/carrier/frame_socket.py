@@ -102,11 +102,11 @@ class FrameSocket(web.WebSocketResponse):
         records have other sizes.
         """
         transport = None if self._writer is None else self._writer.transport
-        if transport is None or _LOW_WATER is None or transport.get_extra_info("sslcontext") is not None:
+        if _LOW_WATER is None or transport is None or transport.is_closing():
             return
         plain = transport.get_extra_info("socket")
-        if plain is not None:
-            with suppress(OSError):
+        if plain is not None and transport.get_extra_info("sslcontext") is None:
+            with suppress(OSError, ValueError):  # ValueError: uvloop's, of a socket that is closed
                 plain.setsockopt(socket.SOL_SOCKET, _LOW_WATER, size)
 
     async def close(self, *arguments: Any, **named: Any) -> bool:
