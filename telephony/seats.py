@@ -64,7 +64,7 @@ class Seats:
         while True:
             await asyncio.sleep(RENEW_S)
             try:
-                for call_sid in list(self._kept):
-                    await self._shared.sit(NAME, call_sid, NO_LIMIT, KEPT_S)
+                # together: the shared store does in one transaction what is asked at once
+                await asyncio.gather(*(self._shared.sit(NAME, sid, NO_LIMIT, KEPT_S) for sid in self._kept))
             except SharedFailure:
                 log.exception("the seats of running calls were not renewed")
