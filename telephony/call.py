@@ -242,11 +242,12 @@ class Call:
 
     def _put(self, event: ev.Event) -> None:
         """Put an event in, and carry out what is decided; events that arise meanwhile follow it."""
-        self._inbox.append(event)
         if self._draining:
+            self._inbox.append(event)
             return
         self._draining = True
         try:
+            self._take(event)
             while self._inbox:
                 self._take(self._inbox.popleft())
         finally:
@@ -297,7 +298,8 @@ class Call:
 
     def _tick(self, now: float) -> None:
         """The wheel's turn: write what is due, and see to what the clock alone can tell."""
-        self._write_due()
+        if self._speaking.feeding:
+            self._write_due()
         self._reading.watch(now)
         if self._conversation.turn_open:
             self._reading.fill(now)

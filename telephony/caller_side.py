@@ -226,7 +226,7 @@ class CallerSide:
         """Our words whose sound could be back in this turn."""
         scene = self._scene
         began = scene.speaking.since if scene.speaking else scene.now
-        return [word for word in scene.own_words() if word.at is None or word.at > began - ONSET_S - LATEST_S]
+        return scene.own_words(began - ONSET_S - LATEST_S)
 
     def _offered(self) -> Iterator[str]:
         """What the caller was given to choose from, by the agent's word or by the question's own words."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -91,13 +92,14 @@ class Scene:
             self._aired += timed(text, at)
         self.account.settle(reply, self.now, interrupted=interrupted)
 
-    def own_words(self) -> list[TimedWord]:
-        """Our newest words that the caller has heard, and when."""
-        words = list(self._aired)
+    def own_words(self, since: float = -math.inf) -> list[TimedWord]:
+        """Our newest words that the caller heard after `since`, and when; also those whose time is not known."""
+        words = [word for word in self._aired if word.at is None or word.at > since]
         head = self.floor.head
         if head is not None:
             for text, at in self.ledger.played_words(head.number, self.now):
-                words += timed(text, at)
+                if at is None or at > since:
+                    words += timed(text, at)
         return words
 
     def decide(self, what: str, reason: str) -> None:

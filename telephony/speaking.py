@@ -102,6 +102,11 @@ class Speaking:
         """The line was cleared: feed nothing more."""
         self._pacer.stop(now, cleared=True)
 
+    @property
+    def feeding(self) -> bool:
+        """Whether a reply is on its way to the line, so that something may be due."""
+        return self._pacer.reply is not None
+
     def due(self, now: float) -> list[Due]:
         """What is to be written to the line now."""
         return self._pacer.due(now)
