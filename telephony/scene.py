@@ -93,7 +93,7 @@ class Scene:
         self.account.settle(reply, self.now, interrupted=interrupted)
 
     def own_words(self, since: float = -math.inf) -> list[TimedWord]:
-        """Our newest words that the caller heard after `since`, and when; also those whose time is not known."""
+        """Our newest words that the caller heard after `since`, and when, or that have no known time."""
         words = [word for word in self._aired if word.at is None or word.at > since]
         head = self.floor.head
         if head is not None:
