@@ -18,6 +18,9 @@ from telephony.listen.conversion import Conversion
 EVERY_S = 0.004
 """While it is busy it takes no more often than this: among 240 calls, 48 frames and 12 chunks at a time."""
 
+MOST = 256
+"""More is a flood: it is taken piece by piece, so that the other calls have their turns in between."""
+
 log = logging.getLogger(__name__)
 
 Take = Callable[[str, float], None]
@@ -46,6 +49,8 @@ class Intake:
                 else:
                     loop.call_at(self._next_at, self.take_all)
             waiting.append((socket, take, taken, text))
+            if len(waiting) >= MOST:
+                self.take_all()
             return True
 
         socket.tap(tap)

@@ -104,6 +104,10 @@ async def after(request: web.Request) -> web.Response:
         if kept is not None and kept["request"] == this:
             return _response(str(kept["twiml"]))
         word = await line.take_word(call_sid)
+        if line.draining and line.settings.public_url and answer_after(word, form).connects:
+            if word is not None:  # for the process that will go on with the call
+                await line.shared.put(f"next:{call_sid}", word.as_dict(), NEXT_TTL_S)
+            return _twiml(request, call_sid, _elsewhere(line))
         twiml = await _after(request, call_sid, form, word)
         if named or word is not None:  # what was left is used once: a repetition must not find it gone
             await line.shared.put(f"after:{call_sid}", {"request": this, "twiml": twiml}, ANSWER_TTL_S)
@@ -120,8 +124,8 @@ async def _after(request: web.Request, call_sid: str, form: Form, word: Next | N
         if not await line.shared.count(f"resume:{call_sid}", RESUMES, RESUME_WINDOW_S):
             log.warning("call %s: given up, it was resumed %d times within a minute", call_sid, RESUMES)
             answer = GIVE_UP
-    if answer.connects and line.draining:  # another process goes on with it, or nobody can
-        answer = _elsewhere(line) if line.settings.public_url else GIVE_UP
+    if answer.connects and line.draining:  # nobody can go on with it
+        answer = GIVE_UP
     log.info("call %s: goes on with %s", call_sid, word.then if word else answer.template)
     if word is not None and word.then is Then.HOLD:  # what is over when Twilio asks next is the music
         back = Next(Then.RESUME).as_dict()

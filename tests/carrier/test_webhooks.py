@@ -243,6 +243,19 @@ async def test_while_stopping_new_calls_are_sent_on(public: Phone) -> None:
     assert (await public.client.get("/readyz")).status == 503
 
 
+async def test_while_stopping_a_call_is_sent_on_with_the_word_that_was_left(public: Phone) -> None:
+    """However often Twilio asks here; the next process finds it, once."""
+    public.line.draining = True
+    await public.line.leave_word("CA1", Next(Then.DIGITS, to="12#"))
+    for _ in range(2):
+        sent_on = await public.twiml("/twilio/after", CallSid="CA1")
+        assert [verb.tag for verb in sent_on] == ["Pause", "Redirect"]
+    public.line.draining = False  # as another process would be
+    answer = await public.twiml("/twilio/after", CallSid="CA1")
+    assert [verb.tag for verb in answer] == ["Play", "Connect", "Redirect"]
+    assert await public.line.take_word("CA1") is None
+
+
 async def test_without_a_call_there_is_no_answer(phone: Phone) -> None:
     """A form without a CallSid, or with one that cannot be one, is refused."""
     for call_sid in ("", "C A", "x" * 65, "../etc"):
