@@ -136,8 +136,13 @@ class Line:
         ticket = token.check(self.keys, text, call_sid, now)
         if not await self.shared.claim(f"token:{ticket.nonce}", ticket.remaining_s(now) + 1):
             raise token.BadToken("the stream token was used before")
-        # The answer that opened this stream has done its work: when it closes, Twilio asks anew.
-        await self.shared.take(f"after:{call_sid}")
+
+    async def begin_stream(self, call_sid: str) -> None:
+        """A stream was admitted: the call keeps its seat. Raises SharedFailure.
+
+        The answer that opened the stream has done its work: when it closes, Twilio asks anew.
+        """
+        await asyncio.gather(self.seats.keep(call_sid), self.shared.take(f"after:{call_sid}"))
 
     async def leave_word(self, call_sid: str, word: Next) -> None:
         """Say how the call goes on. To be awaited before its media socket is closed: Twilio asks at once.

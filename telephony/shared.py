@@ -191,12 +191,19 @@ class SqliteShared:
         return await self._run(work)
 
     async def close(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._asked:
+            self._work_off(loop)
         self._closed = True
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        await loop.run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
 
     async def _run(self, work: Callable[[sqlite3.Connection, float], T]) -> T:
-        """Have work done in the thread. What is asked meanwhile is done together, in one transaction."""
+        """Have work done in the thread.
+
+        What is asked in one turn of the event loop, or while the thread works, is done together, in one
+        transaction: waking the thread costs more than most of what it then does.
+        """
         if self._closed:
             raise SharedFailure(f"{self._path}: closed")
         loop = asyncio.get_running_loop()
@@ -204,11 +211,13 @@ class SqliteShared:
         self._asked.append(Ask(work, result))
         if not self._working:
             self._working = True
-            self._work_off(loop)
+            loop.call_soon(self._work_off, loop)
         return await result
 
     def _work_off(self, loop: asyncio.AbstractEventLoop) -> None:
         asks, self._asked = self._asked, []
+        if not asks:  # close() was quicker
+            return
         done = self._thread.submit(self._answers, [ask.work for ask in asks])
 
         def tell(_: object) -> None:

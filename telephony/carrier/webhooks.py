@@ -61,9 +61,9 @@ async def voice(request: web.Request) -> web.Response:
     call_sid = _call_sid(form)
     line = request.app[LINE]
     dialled = await _dialled(request)
-    if form.get("CallStatus") in OVER or await line.is_ended(call_sid):
+    ended, kept = await asyncio.gather(line.is_ended(call_sid), line.shared.get(f"answer:{call_sid}"))
+    if ended or form.get("CallStatus") in OVER:
         return _twiml(request, call_sid, ENDED)
-    kept = await line.shared.get(f"answer:{call_sid}")
     if kept is None and line.draining:
         return _turned_away(request, call_sid)
     route: Route | None = Route()
