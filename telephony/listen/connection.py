@@ -298,9 +298,11 @@ class FluxConnection:
     def _send_at_once(self, connection: AsyncV2SocketClient, chunk: bytes) -> None:
         """Send a chunk, without waking the sender for it: that costs more than the sending.
 
-        A socket that can take it does so before its coroutine waits for anything. Whatever else comes of it
-        is the sender's affair.
+        A socket that can take it does so at once, or before the SDK's coroutine waits for anything. Whatever
+        else comes of it is the sender's affair.
         """
+        if self._socket is not None and self._socket.send_now(chunk):
+            return
         begun = Begun(connection.send_media(chunk))
         if not begun.done:
             self._idle, self._begun = None, begun
