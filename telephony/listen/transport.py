@@ -79,6 +79,17 @@ class _Socket(aiohttp.ClientWebSocketResponse[Any]):
         if connection is not None and connection.transport is not None:
             connection.transport.abort()
 
+    def _on_data_received(self) -> None:
+        """aiohttp tells of each packet, which puts the next ping off.
+
+        aiohttp itself does so in a callback of the loop. Noting the moment is enough: its timer, when it
+        fires too early, looks at this and waits on.
+        """
+        if self._pong_response_cb is not None or self._heartbeat is None or self._loop is None:
+            super()._on_data_received()
+        else:
+            self._heartbeat_when = self._loop.time() + self._heartbeat
+
 
 @dataclass(slots=True)
 class _Opening:
