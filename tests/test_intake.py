@@ -11,7 +11,7 @@ from aiohttp import WSMessage, WSMsgType, web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
 from telephony.carrier.frame_socket import FrameSocket
-from telephony.intake import Intake
+from telephony.intake import MOST, Intake
 
 
 class Server:
@@ -116,3 +116,23 @@ async def test_a_fault_ends_its_own_socket_only(
         assert [text for _, text in server.order if text != "?"] == ["fine"]
         assert (await a.receive()).type is WSMsgType.CLOSE
         await b.close()
+
+
+async def test_a_flood_is_taken_piece_by_piece() -> None:
+    """No more is collected than the bound, however much comes within one turn of the loop."""
+
+    class Kept(FrameSocket):
+        """A socket whose tap is ours to call."""
+
+        def tap(self, tap: Callable[[str], bool] | None) -> None:
+            self.kept = tap
+
+    socket, taken = Kept(), list[str]()
+    Intake().attach(socket, lambda text, now: taken.append(text), lambda: None)
+    assert socket.kept is not None
+    for number in range(MOST - 1):
+        socket.kept(str(number))
+    assert taken == []
+    for number in range(MOST - 1, 2 * MOST):
+        socket.kept(str(number))
+    assert taken == [str(number) for number in range(2 * MOST)]

@@ -120,9 +120,9 @@ async def _hand_over(line: Line, socket: FrameSocket, stream: ServerStream, star
     line.sockets[socket] = started.call_sid
     line.stream_came(started.call_sid)
     try:
+        await line.begin_stream(started.call_sid)
         # The newest stream of a call wins; what an older one of ours still knows has to be saved first.
         await line.end_streams(started.call_sid, OLDER_STREAM_S, but=socket)
-        await line.begin_stream(started.call_sid)
         await line.answer(socket, stream, started)
     except SharedFailure:
         log.exception("call %s: the shared store fails", started.call_sid)
