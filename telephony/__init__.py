@@ -16,7 +16,8 @@ rehearsal        a whole conversation on virtual time, for tests and benches (re
 audio            mu-law, linear16, framing; with resampling, leveler, wav
 serve, app       the server's life, and its routes; line, opening and services put it together
 api, routes      the API for programs; who answers which number (routes_file reads it)
-shared, seats    what processes share: tokens, seats, resumes, caps; warm: speech that is connected early
+shared, seats    what processes share: tokens, seats, resumes, caps, and a time that no clock change moves
+                 (machine); warm: speech that is connected early
 dialling         outbound calls, under dial_policy
 twiml_files      what Twilio is told, from twiml/
 

@@ -78,7 +78,7 @@ class Line:
     keys: list[bytes]
     """Sign the stream tokens; the first one signs, all verify."""
     clock: Callable[[], float] = time.time
-    """Unix seconds."""
+    """Unix seconds, for the hours of the routes. What expires goes by the shared store's time."""
     draining: bool = False
     """Set by SIGTERM: running calls go on, new ones are turned away."""
     waiting: WaitingRoom = field(default_factory=WaitingRoom)
@@ -128,11 +128,11 @@ class Line:
 
     def issue_token(self, call_sid: str) -> str:
         """A one-time token for one media stream of this call."""
-        return token.issue(self.keys[0], call_sid, secrets.token_urlsafe(16), self.clock())
+        return token.issue(self.keys[0], call_sid, secrets.token_urlsafe(16), self.shared.now())
 
     async def admit_stream(self, text: str, call_sid: str) -> None:
         """Check a stream's token and use it up. Raises BadToken, or SharedFailure."""
-        now = self.clock()
+        now = self.shared.now()
         ticket = token.check(self.keys, text, call_sid, now)
         if not await self.shared.claim(f"token:{ticket.nonce}", ticket.remaining_s(now) + 1):
             raise token.BadToken("the stream token was used before")

@@ -2,6 +2,9 @@
 
 A small protocol, so that a network store can take its place; by default SQLite in DATA_DIR, which several
 server processes open at once and which a restart keeps.
+
+Times are the store's own: they look like Unix seconds, but they go on with the machine's monotonic clock, so
+that a wall clock which is set an hour forth or back ends nothing early and keeps nothing longer.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from telephony import machine
 from telephony.errors import TelephonyError
 
 log = logging.getLogger(__name__)
@@ -32,7 +36,9 @@ CREATE TABLE IF NOT EXISTS items (key TEXT PRIMARY KEY, value TEXT, expires REAL
 CREATE TABLE IF NOT EXISTS seats (name TEXT, holder TEXT, expires REAL, PRIMARY KEY (name, holder));
 CREATE TABLE IF NOT EXISTS counts (id INTEGER PRIMARY KEY, name TEXT, at REAL, expires REAL);
 CREATE INDEX IF NOT EXISTS counts_by_name ON counts (name, at);
+CREATE TABLE IF NOT EXISTS boots (boot TEXT PRIMARY KEY, began REAL, seen REAL) WITHOUT ROWID;
 """
+BOOT_KEPT_S = 30 * 86_400.0  # a start of the machine that nobody has seen for so long is forgotten
 
 
 class SharedFailure(TelephonyError):
@@ -41,6 +47,13 @@ class SharedFailure(TelephonyError):
 
 class Shared(Protocol):
     """What a phone line's processes agree on. Every method may raise SharedFailure. Times are in seconds."""
+
+    def now(self) -> float:
+        """The store's time: about Unix seconds, the same for all processes, and no clock that is set moves it.
+
+        Known once anything was asked of the store; before that it raises SharedFailure.
+        """
+        ...
 
     async def claim(self, key: str, ttl_s: float) -> bool:
         """True for the first to claim the key; False for everybody else until `ttl_s` has passed."""
@@ -98,16 +111,33 @@ class SqliteShared:
     `kill -9`), and a commit takes 0.01 to 0.06 ms where FULL takes 8 ms.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
-        """`clock` gives Unix seconds: processes of several starts compare them."""
+    def __init__(
+        self,
+        path: Path,
+        uptime: Callable[[], float] = machine.uptime_s,
+        wall: Callable[[], float] = time.time,
+        boot: str | None = None,
+    ) -> None:
+        """`uptime` gives the machine's monotonic seconds and `boot` names the start they are counted from.
+
+        `wall` (Unix seconds) is asked once after each start of the machine, for how long it was off.
+        """
         self._path = path
-        self._clock = clock
+        self._uptime = uptime
+        self._wall = wall
+        self._boot = machine.boot_id() if boot is None else boot
+        self._began: float | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="shared")
         self._connection: sqlite3.Connection | None = None
         self._next_sweep = 0.0
         self._asked: list[Ask] = []
         self._working = False
         self._closed = False
+
+    def now(self) -> float:
+        if self._began is None:
+            raise SharedFailure(f"{self._path}: its time is not known yet")
+        return self._began + self._uptime()
 
     async def claim(self, key: str, ttl_s: float) -> bool:
         def work(db: sqlite3.Connection, now: float) -> bool:
@@ -251,14 +281,19 @@ class SqliteShared:
     def _transact(self, works: list[Work]) -> list[Any]:
         """Do the works in one write transaction: what they read cannot change before they have written."""
         db = self._connection = self._connection or self._open()
-        now = self._clock()
         db.execute("BEGIN IMMEDIATE")
         try:
+            uptime, began = self._uptime(), self._began
+            if began is None:
+                began = _began(db, self._boot, uptime, self._wall())
+            now = began + uptime
             if now >= self._next_sweep:
                 self._next_sweep = now + SWEEP_S
                 _sweep(db, now)
+                db.execute("UPDATE boots SET seen = ? WHERE boot = ?", (now, self._boot))
             results = [work(db, now) for work in works]
             db.execute("COMMIT")
+            self._began = began
         except BaseException:
             if db.in_transaction:
                 db.execute("ROLLBACK")
@@ -290,6 +325,23 @@ def _set_up(db: sqlite3.Connection) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
+
+
+def _began(db: sqlite3.Connection, boot: str, uptime: float, wall: float) -> float:
+    """When this start of the machine was, in the store's time: the first process after it settles that.
+
+    The store's time goes on where it was last seen. How long the machine was off only the wall clock knows;
+    one that was set back meanwhile is not believed.
+    """
+    row = db.execute("SELECT began, seen FROM boots WHERE boot = ?", (boot,)).fetchone()
+    # A system that does not name its starts: a shorter uptime than before is another one.
+    if row is not None and (boot or row[0] + uptime >= row[1]):
+        return float(row[0])
+    seen = db.execute("SELECT max(seen) FROM boots").fetchone()[0] or 0.0
+    now = max(wall, seen)
+    db.execute("DELETE FROM boots WHERE seen < ?", (now - BOOT_KEPT_S,))
+    db.execute("INSERT OR REPLACE INTO boots VALUES (?, ?, ?)", (boot, now - uptime, now))
+    return now - uptime
 
 
 def _item(db: sqlite3.Connection, key: str, now: float) -> str | None:

@@ -14,7 +14,7 @@ from telephony.shared import SharedFailure, SqliteShared
 
 
 class Clock:
-    """Unix seconds that a test sets."""
+    """Seconds that a test sets."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
@@ -127,6 +127,68 @@ async def test_what_expired_is_deleted(pair: Pair, clock: Clock) -> None:
         return int(counts[0])
 
     assert await asyncio.to_thread(rows) == 0
+
+
+HOUR_S = 3600.0
+
+
+@pytest.mark.parametrize("jump_s", [-HOUR_S, HOUR_S, 31 * 24 * HOUR_S])
+async def test_a_wall_clock_that_is_set_changes_nothing_that_expires(
+    tmp_path: Path, clock: Clock, jump_s: float
+) -> None:
+    """Neither for the processes that run nor for one that starts afterwards: seats, claims, words, caps."""
+    wall = Clock()
+    store = SqliteShared(tmp_path / "shared.db", clock, wall, "one start")
+    await asyncio.gather(
+        store.claim("token", 60), store.put("next", {}, 60), store.sit("calls", "CA1", 1, 60)
+    )
+    assert await store.count("dialled", 1, 60)
+    wall.now += jump_s
+    later = SqliteShared(tmp_path / "shared.db", clock, wall, "one start")
+    for passed_s, kept in ((59.0, True), (1.0, False)):
+        clock.now += passed_s
+        for one in (store, later):
+            assert (await one.get("next") is not None) is kept
+            assert await one.seated("calls") == int(kept)
+            assert abs(one.now() - (clock.now)) < 1
+    assert await later.claim("token", 60) and await store.count("dialled", 1, 60)
+    for one in (store, later):
+        await one.close()
+
+
+@pytest.mark.parametrize(("off_s", "counted_s"), [(3600.0, 3600.0), (-7200.0, 0.0)])
+async def test_the_stores_time_goes_on_over_a_restart_of_the_machine(
+    tmp_path: Path, off_s: float, counted_s: float
+) -> None:
+    """By the time that the machine was off; a wall clock that was set back meanwhile is not believed."""
+    uptime, wall = Clock(), Clock()
+    uptime.now = 5000.0
+    store = SqliteShared(tmp_path / "shared.db", uptime, wall, "one start")
+    await store.put("for a day", {}, 86_400)
+    await store.close()
+    uptime.now = 20.0
+    wall.now += off_s
+    store = SqliteShared(tmp_path / "shared.db", uptime, wall, "the next")
+    uptime.now += 86_400 - counted_s - 1
+    assert await store.get("for a day") is not None
+    uptime.now += 2
+    assert await store.get("for a day") is None
+    await store.close()
+
+
+async def test_a_machine_that_does_not_name_its_starts_is_known_by_its_uptime(tmp_path: Path) -> None:
+    """A shorter one than before: it was started again."""
+    uptime, wall = Clock(), Clock()
+    store = SqliteShared(tmp_path / "shared.db", uptime, wall, "")
+    await store.put("k", {}, 60)
+    await store.close()
+    wall.now += 30
+    uptime.now = 10.0
+    store = SqliteShared(tmp_path / "shared.db", uptime, wall, "")
+    assert await store.get("k") is not None
+    uptime.now += 31
+    assert await store.get("k") is None
+    await store.close()
 
 
 async def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 """The one-time stream token: what our TwiML gives to Twilio, and Twilio brings back in `start`.
 
-    v1.<expiry, Unix seconds>.<nonce>.<HMAC-SHA256, base64url>
+    v1.<expiry, seconds>.<nonce>.<HMAC-SHA256, base64url>
 
 The HMAC binds the token to one CallSid, one purpose and one expiry. That it is used once is for the shell to
 see to: it claims the nonce, until the expiry, where all processes see it (shared.py). The token is a
-<Parameter> and never part of a URL, because Twilio drops query strings and everybody logs paths.
+<Parameter> and never part of a URL, because Twilio drops query strings and everybody logs paths. Its times
+are the shared store's, which looks like Unix seconds and is not moved by a wall clock that is set.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from telephony.errors import RemoteProtocolError
 
 LIFETIME_S = 60  # Twilio opens the stream about half a second after our answer; a minute is plenty
-SKEW_S = 5  # how far apart the clocks of two of our machines may be
+SKEW_S = 5  # for a stream that is on its way when its time is up
 TOKEN = re.compile(r"v1\.([0-9]{1,12})\.([A-Za-z0-9_-]{16,64})\.([A-Za-z0-9_-]{43})")
 
 
@@ -34,7 +35,7 @@ class Ticket:
     nonce: str
     """To be claimed once."""
     expires: float
-    """Unix seconds."""
+    """By the shared store's time, in seconds."""
 
     def remaining_s(self, now: float) -> float:
         """For how long the nonce has to be remembered, in seconds."""

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import json
 import resource
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 from telephony.carrier.media_socket import START_DEADLINE_S
 from telephony.carrier.token import issue
 from telephony.carrier.waiting import CAP, GRACE_S
-from tests.twilio_side import CALL, PUBLIC, Phone, phone_line, start_message, until
+from tests.twilio_side import CALL, PUBLIC, Phone, parameters_of, phone_line, start_message, until
 
 STAGGER_S = 0.001  # the test server's backlog is 128: more at once would wait for TCP's second try
 
@@ -52,9 +53,18 @@ async def test_a_signed_call_reaches_its_answer(tmp_path: Path) -> None:
         await socket.close()
 
 
+@pytest.mark.parametrize("jump_s", [-3600.0, 3600.0])
+async def test_a_wall_clock_that_is_set_keeps_no_caller_out(phone: Phone, jump_s: float) -> None:
+    """Between our answer and the stream the clock of the machine is set: the caller is let in."""
+    parameters = parameters_of(await phone.twiml("/twilio/voice"))
+    phone.line.clock = lambda: time.time() + jump_s
+    async with await phone.start(parameters):
+        await asyncio.wait_for(phone.answering.arrival.wait(), 5)
+
+
 async def test_bad_tokens_are_refused(phone: Phone) -> None:
     """None, junk, another call's, an expired one, another key's: 1008, and nobody answers."""
-    now, key = phone.line.clock(), phone.line.keys[0]
+    now, key = phone.line.shared.now(), phone.line.keys[0]
     bad = [
         "",
         "v1.x",

@@ -39,7 +39,7 @@ async def test_a_call_is_connected_to_a_stream(public: Phone) -> None:
     assert answer.find("Connect").get("action") == "https://line.example.com/twilio/after"  # type: ignore[union-attr]
     assert answer.findtext("Redirect") == "https://line.example.com/twilio/after"
     told = parameters_of(answer)
-    assert check(public.line.keys, told.pop("token"), CALL, public.line.clock())
+    assert check(public.line.keys, told.pop("token"), CALL, public.line.shared.now())
     assert told == {"from": "+14155550100", "to": "+14155550111", "caller_name": 'A & "B" <é>'}
 
 
