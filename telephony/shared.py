@@ -49,7 +49,7 @@ class Shared(Protocol):
     """What a phone line's processes agree on. Every method may raise SharedFailure. Times are in seconds."""
 
     def now(self) -> float:
-        """The store's time: about Unix seconds, the same for all processes, and no clock that is set moves it.
+        """The store's time: about Unix seconds, the same for all processes; no clock that is set moves it.
 
         Known once anything was asked of the store; before that it raises SharedFailure.
         """

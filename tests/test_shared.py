@@ -169,6 +169,7 @@ async def test_the_stores_time_goes_on_over_a_restart_of_the_machine(
     uptime.now = 20.0
     wall.now += off_s
     store = SqliteShared(tmp_path / "shared.db", uptime, wall, "the next")
+    assert await store.get("for a day") is not None
     uptime.now += 86_400 - counted_s - 1
     assert await store.get("for a day") is not None
     uptime.now += 2
