@@ -160,7 +160,7 @@ async def test_calls_that_were_never_answered_are_listed_and_can_be_deleted(phon
 
 async def test_a_dialled_call_is_remembered_as_long_as_any_call(tmp_path: Path, account: Account) -> None:
     now = [1_000_000.0]
-    shared = SqliteShared(tmp_path / "shared.db", clock=lambda: now[0])
+    shared = SqliteShared(tmp_path / "shared.db", uptime=lambda: now[0])
     rest = await account.client(DIAL_FROM=US)
     settings = Settings.load({**PUBLIC, **account.environ(), "DIAL_FROM": US, "RETENTION_DAYS": "2"})
     dialler = Dialler(settings, shared, rest)
