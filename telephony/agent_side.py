@@ -138,7 +138,10 @@ class AgentSide:
         answer, self._answer = self._answer, None
         if answer is None or answer not in self._scene.floor.queue:
             return
-        if self._scene.ledger.available(answer.number) == 0:
+        if answer.leaves:  # its end is late, its transfer must not be lost
+            self._scene.floor.end_text(answer)
+            self._check(answer)
+        elif self._scene.ledger.available(answer.number) == 0:
             self._ask_again(answer, "no reply in time")
 
     def _ask_again(self, failed: Reply, reason: str) -> None:
@@ -249,9 +252,9 @@ class AgentSide:
                 self._check(reply)
 
     def _check(self, reply: Reply) -> None:
-        """A reply that failed, or says and does nothing, becomes a re-ask."""
+        """A reply that failed, or says and does nothing, is a re-ask; not one that lets the caller go."""
         does_something = any(not isinstance(action, Expect) for action in reply.actions)
-        if reply.problem:
+        if reply.problem and not reply.leaves:
             self._ask_again(reply, reply.problem)
         elif not reply.text.strip() and not does_something:
             self._ask_again(reply, "an empty reply")
@@ -286,7 +289,7 @@ class AgentSide:
         self._voice_failures += 1
         if self._voice_failures >= VOICE_FAILURES:
             scene.end_call("the voice failed")
-        elif reply.kind in (Kind.ANSWER, Kind.GREETING) and reply.complete and not reply.ends_call:
+        elif reply.kind in (Kind.ANSWER, Kind.GREETING) and reply.complete and not reply.leaves:
             # What could not be spoken may have been the question: silence would be left.
             self._ask_again(reply, reply.problem)
 

@@ -13,7 +13,7 @@ import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
@@ -169,16 +169,23 @@ class Call:
     async def _close(self) -> None:
         """Leave word how the call goes on, then let the socket and the speech connections go."""
         line, sid = self._services.line, self.started.call_sid
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_S):
-                if self._after is None or self._after.then is not Then.HANG_UP:
-                    await line.save_conversation(sid, self._conversation.state_to_resume())
-                if self._after is not None:
-                    await line.leave_word(sid, self._after)
+        if self._after is not None:  # before all else: a transfer must not be lost with the conversation
+            await self._in_time("the word of what follows", line.leave_word(sid, self._after))
+        if self._after is None or self._after.then is not Then.HANG_UP:
+            state = self._conversation.state_to_resume()
+            await self._in_time("the conversation", line.save_conversation(sid, state))
         self._speaking.close()
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(CLOSE_S):
                 await asyncio.gather(self._listening.close(), self._close_socket())
+
+    async def _in_time(self, what: str, saving: Coroutine[Any, Any, None]) -> None:
+        """Save something; that it fails costs nothing but itself."""
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await saving
+        except Exception as error:  # the edge: each step of a call's end is taken, whatever the others did
+            log.error("call %s: %s was not saved: %s", self.started.call_sid, what, repr(error))
 
     async def _close_socket(self) -> None:
         if not self._socket.closed:

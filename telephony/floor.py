@@ -103,6 +103,11 @@ class Reply:
     def ends_call(self) -> bool:
         return any(isinstance(a, HangUp) for a in self.actions)
 
+    @property
+    def leaves(self) -> bool:
+        """After it the caller is somewhere else: with nobody, or with somebody else."""
+        return any(isinstance(a, HangUp | Transfer) for a in self.actions)
+
 
 class Floor:
     """The replies that are to be spoken, in order; the first is in the caller's ear."""

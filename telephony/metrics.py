@@ -8,7 +8,7 @@ was said.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from operator import add
 from typing import Protocol
@@ -90,6 +90,8 @@ class Metrics(Collector):
 
     def __init__(self, line: LineState) -> None:
         self._line = line
+        self.unwritten: Callable[[], int] = lambda: 0
+        """Events and records of calls that could not be written."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -164,6 +166,9 @@ class Metrics(Collector):
         yield CounterMetricFamily("voice_media_frames_late", "Frames that came too late, or twice", late)
         yield CounterMetricFamily(
             "voice_playout_underruns", "Gaps within a reply, its audio not being there", traffic.underruns
+        )
+        yield CounterMetricFamily(
+            "voice_record_left_out", "Events and records of calls that could not be written", self.unwritten()
         )
         reconnects = CounterMetricFamily(
             "voice_stt_reconnects", "Listening connections that had to be made again", labels=("reason",)

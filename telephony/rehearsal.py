@@ -25,6 +25,7 @@ from telephony.listen.flux_messages import TurnInfo, Word
 from telephony.policy import Policy
 from telephony.rehearsal_voice import FIRST_WORDS, SpokenWord, Voice
 from telephony.reply.agent import Expect, HangUp, Manners, Note, Said, Say, Transfer, Turn, Wait
+from telephony.reply.yielded import checked
 from telephony.speak.playback import Mark, Pacer, SpokenStore
 
 __all__ = ["Rehearsal", "SpokenWord", "Voice"]
@@ -338,6 +339,7 @@ class Rehearsal:
         self.after(self._think_s, think)
 
     def _yielded(self, reply: int, said: Said) -> None:
+        said = checked(said)
         if isinstance(said, str):
             self.put(ev.ReplyText(reply, said))
         elif isinstance(said, Say):

@@ -94,6 +94,7 @@ async def open_services(settings: Settings, speech: SpeechPeer, line: Line) -> A
         policy_of(settings),
         RecordStore(settings.data_dir),
     )
+    line.metrics.unwritten = lambda: services.store.left_out
     try:
         async with prepared(services):
             yield services

@@ -42,7 +42,8 @@ class Next:
     text: str = ""
     """SAY: the last sentence, HOLD: what is said before the music."""
     to: str = ""
-    """TRANSFER: a number or a `sip:` address. DIGITS: the keys to press, `w` being half a second's pause."""
+    """TRANSFER: a number, a `sip:` address or `client:NAME`. DIGITS: the keys to press, `w` being half a
+    second's pause."""
     caller_id: str = ""
     """TRANSFER: the number to show; empty lets Twilio choose."""
     music_url: str = ""
@@ -55,7 +56,7 @@ class Next:
 
     @classmethod
     def transfer(cls, to: str) -> Next:
-        """What an agent's Transfer means: a number or SIP address, `digits:12#`, or `hold:SECONDS:WORDS`."""
+        """What an agent's Transfer means: who is called, `digits:12#`, or `hold:SECONDS:WORDS`."""
         kind, _, rest = to.partition(":")
         if kind == "digits":
             return cls(Then.DIGITS, to=rest)
@@ -99,8 +100,12 @@ def answer_after(word: Next | None, form: Mapping[str, str]) -> Answer:
     if word.then is Then.SAY:
         return Answer("goodbye", {"text": word.text}, ends=True)
     if word.then is Then.TRANSFER:
-        template = "transfer_sip" if word.to.lower().startswith(("sip:", "sips:")) else "transfer"
-        values = {"to": word.to, "caller_id": word.caller_id or None, "timeout_s": TRANSFER_RING_S}
+        kind, _, name = word.to.partition(":")
+        template = {"sip": "transfer_sip", "sips": "transfer_sip", "client": "transfer_client"}.get(
+            kind.lower(), "transfer"
+        )
+        to = name if template == "transfer_client" else word.to
+        values = {"to": to, "caller_id": word.caller_id or None, "timeout_s": TRANSFER_RING_S}
         return Answer(template, values)
     if word.then is Then.DIGITS:
         return Answer("digits", {"digits": word.to}, connects=True, parameters={"resumed": "digits"})

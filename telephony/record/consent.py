@@ -26,7 +26,7 @@ class MayStopRecording:
     """An agent around another one: a caller who says one of these words is not recorded any more."""
 
     def __init__(self, agent: Agent, words: Sequence[str]) -> None:
-        self._agent = agent
+        self._agent = self.__wrapped__ = agent
         spoken = "|".join(r"\s+".join(map(re.escape, word.split())) for word in words)
         self._words = re.compile(rf"\b(?:{spoken})\b", re.IGNORECASE) if words else None
 

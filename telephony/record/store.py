@@ -9,10 +9,10 @@ import logging
 import os
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import orjson
 
@@ -22,6 +22,8 @@ from telephony.record import tape
 from telephony.reply.agent import Manners
 
 log = logging.getLogger(__name__)
+
+Entry: TypeAlias = tuple[float, ev.Event, list[ev.Command]]
 
 FLUSH_S = 1.0
 SLICE_S = 0.05
@@ -44,6 +46,8 @@ class RecordStore:
     """The calls of now and before."""
 
     def __init__(self, data_dir: Path) -> None:
+        self.left_out = 0
+        """Events and records that could not be written, in all calls."""
         self._root = data_dir / "calls"
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._ids: dict[str, str] = {}
@@ -92,14 +96,21 @@ class RecordStore:
         self._flush = loop.call_at(self._due[0][0] + SLICE_S / 2, self._write_due) if self._due else None
 
     async def save(self, call_id: str, record: dict[str, Any]) -> None:
-        """Keep a finished call's record."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._save, call_id, record)
+        """Keep a finished call's record; that it cannot be written is logged."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._try_to_save, call_id, record)
+
+    def _try_to_save(self, call_id: str, record: dict[str, Any]) -> None:
+        try:
+            self._save(call_id, record)
+        except Exception as error:  # the edge: a full disk, or whatever the record holds, costs the record
+            self.left_out += 1
+            log.error("the record of call %s cannot be written: %s", call_id, error)
 
     def _save(self, call_id: str, record: dict[str, Any]) -> None:
         path = self.folder(call_id) / "call.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
-        part.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
+        part.write_bytes(orjson.dumps(record, repr, orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
         os.replace(part, path)
         sid = str(record.get("call_sid") or "")
         if CALL_ID.fullmatch(sid) and sid != call_id:
@@ -162,7 +173,7 @@ class RecordStore:
         await asyncio.to_thread(self._thread.shutdown)
 
 
-def _write_all(rows: list[tuple[TapeWriter, list[tuple[float, ev.Event, list[ev.Command]]]]]) -> None:
+def _write_all(rows: list[tuple[TapeWriter, list[Entry]]]) -> None:
     for writer, entries in rows:
         writer.write(entries)
 
@@ -173,7 +184,7 @@ class TapeWriter:
     def __init__(self, path: Path, store: RecordStore) -> None:
         self._path = path
         self._store = store
-        self._entries: list[tuple[float, ev.Event, list[ev.Command]]] = []
+        self._entries: list[Entry] = []
         self._file: BinaryIO | None = None
 
     def note(self, at: float, event: ev.Event, commands: list[ev.Command]) -> None:
@@ -181,7 +192,7 @@ class TapeWriter:
             self._store.due(self)
         self._entries.append((at, event, commands))
 
-    def take(self) -> list[tuple[float, ev.Event, list[ev.Command]]]:
+    def take(self) -> list[Entry]:
         """What waits to be written."""
         entries, self._entries = self._entries, []
         return entries
@@ -201,16 +212,31 @@ class TapeWriter:
         except OSError as error:
             self._failed(error)
 
-    def write(self, entries: list[tuple[float, ev.Event, list[ev.Command]]]) -> None:
+    def write(self, entries: list[Entry]) -> None:
         if self._file is None:
             return
         try:
-            self._file.write(b"".join([tape.entry(*entry) for entry in entries]))
+            self._file.write(self._lines(entries))
             self._file.flush()
         except OSError as error:
             self._failed(error)
 
-    def _end(self, entries: list[tuple[float, ev.Event, list[ev.Command]]]) -> None:
+    def _lines(self, entries: list[Entry]) -> bytes:
+        try:
+            return b"".join([tape.entry(*entry) for entry in entries])
+        except Exception:  # what an event holds came from outside; which one it is, is found out now
+            return b"".join(self._each(entries))
+
+    def _each(self, entries: list[Entry]) -> Iterator[bytes]:
+        """The lines of all that can be written; one event costs no other one, of this call or of another."""
+        for entry in entries:
+            try:
+                yield tape.entry(*entry)
+            except Exception as error:
+                self._store.left_out += 1
+                log.error("left out of the tape: %s (%s)", type(entry[1]).__name__, type(error).__name__)
+
+    def _end(self, entries: list[Entry]) -> None:
         self.write(entries)
         if self._file is not None:
             self._file.close()

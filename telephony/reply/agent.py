@@ -52,7 +52,10 @@ class Say:
 
 @dataclass(frozen=True, slots=True, init=False)
 class Note:
-    """Something to remember: `Note(order="latte")`. Adopted only when the reply is released to be spoken."""
+    """Something to remember: `Note(order="latte")`. Adopted only when the reply is released to be spoken.
+
+    Values are what JSON can hold: text, numbers, True, False, None, and lists and dicts of them.
+    """
 
     values: Mapping[str, object]
 
@@ -73,7 +76,8 @@ class Transfer:
     """Hand the caller to somebody else, once everything said so far has been heard."""
 
     to: str
-    """A telephone number in E.164 form (+14155550132) or a SIP address; see also press_keys and hold."""
+    """A telephone number in E.164 form (+14155550132), a SIP address (`sip:...`) or `client:NAME`; see also
+    press_keys and hold."""
 
 
 def press_keys(digits: str) -> Transfer:
@@ -164,7 +168,8 @@ class Agent(Protocol):
     def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         """Yield text as it comes, notes and actions.
 
-        Closing the iterator cancels the reply. An exception becomes a spoken re-ask. Anything that takes
+        Closing the iterator cancels the reply. An exception becomes a spoken re-ask; so does something that
+        may not be yielded, which is left out and named in the log. Anything that takes
         time must be awaited: code that blocks the event loop stops the audio of every call, and is named in
         the log.
         """

@@ -1,25 +1,34 @@
 """Runs one reply of an agent, whose code is not ours: it may fail, block, never end, refuse to be cancelled.
 
-None of that may reach the call. What the agent yields is handed to `emit`, then None for a good end or the
-exception for a bad one; after the runner was cancelled, nothing more.
+None of that may reach the call. What the agent yields is checked and handed to `emit`, then None for a good
+end or the exception for a bad one; after the runner was cancelled, nothing more. What may not be yielded is
+left out and logged, and the reply goes on: a transfer that follows it is not lost. Its end is a bad one then.
 """
 
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
-from .agent import Agent, Expect, HangUp, Note, Notes, Said, Say, Transfer, Turn, Wait
+from .. import fast_json
+from .agent import Agent, HangUp, Note, Notes, Said, Say, Transfer, Turn
+from .yielded import NotAllowed, checked
 
 log = logging.getLogger(__name__)
 
 BLOCKING_S = 0.1  # five frames of every call on this process come late
 CLOSE_S = 1.0  # how long a cancelled reply may take to end, before it is left to itself
 MAX_CHARS = 20_000  # 20 minutes of speech: no reply is meant to be so long
+MAX_NOTES = 262_144  # characters of all that is noted in a call, as JSON: it is written down at each turn
+LAST_S = 5.0  # what comes after a transfer or a hang-up is waited for so long: the caller must not be left
+MAX_LEFT_OUT = 20  # of what an agent yields in one reply; then it is ended
 
 Emit = Callable[[Said | None | Exception], None]
 _T = TypeVar("_T")
@@ -79,12 +88,12 @@ async def _drive(agent: Agent, reply: int, turn: Turn, notes: Notes, out: _Outle
         steps = _Steps(name)
         iterator = steps.timed_call(lambda: _iterator_of(agent, turn, notes, name))
         try:
-            await _hand_on(iterator, steps, out, name)
+            left_out = await _hand_on(iterator, steps, out, _Checker(name, reply, notes))
         finally:
             aclose = getattr(iterator, "aclose", None)
             if aclose is not None:
                 await _Timed(aclose(), steps)
-        out(None)
+        out(left_out)
     except asyncio.CancelledError:
         # By the agent's own code; when it was ours, nobody listens any more.
         out(RuntimeError("the reply cancelled itself"))
@@ -96,22 +105,79 @@ async def _drive(agent: Agent, reply: int, turn: Turn, notes: Notes, out: _Outle
         out(error if isinstance(error, Exception) else RuntimeError(f"sys.exit({error.code!r}) in a reply"))
 
 
-async def _hand_on(iterator: AsyncIterator[Said], steps: _Steps, out: _Outlet, name: str) -> None:
-    chars = 0
+async def _hand_on(
+    iterator: AsyncIterator[Said], steps: _Steps, out: _Outlet, checker: _Checker
+) -> NotAllowed | None:
+    """Everything that the agent yields; returns the first that had to be left out."""
+    left_out: NotAllowed | None = None
     while not out.closed:
         try:
-            said = await _Timed(iterator.__anext__(), steps)
+            async with asyncio.timeout(LAST_S if checker.leaves else None) as last:
+                said = await _Timed(iterator.__anext__(), steps)
         except StopAsyncIteration:
-            return
-        chars += len(_checked(said, name))
-        if chars > MAX_CHARS:
-            raise ValueError(f"agent {name}: a reply of more than {MAX_CHARS} characters")
-        out(said)
+            break
+        except TimeoutError:
+            if not last.expired():
+                raise
+            log.warning("agent %s: reply %d has not ended %g s after it let the caller go", *checker.reply,
+                        LAST_S)  # fmt: skip
+            break
+        try:
+            said = checker(said)
+        except NotAllowed as error:
+            if not out.closed:
+                checker.leave_out(error, iterator)
+            left_out = left_out or error
+        else:
+            out(said)
         await asyncio.sleep(0)  # an agent that awaits nothing must not keep the loop
+    return left_out
+
+
+class _Checker:
+    """Checks what one reply yields, and that it has bounds."""
+
+    def __init__(self, name: str, reply: int, notes: Notes) -> None:
+        self.reply = (name, reply)
+        self.leaves = False
+        """The caller is to be let go, or handed over."""
+        self._notes = dict(notes)
+        self._chars = 0
+        self._left_out = 0
+
+    def __call__(self, yielded: object) -> Said:
+        """The same in plain types. Raises NotAllowed, and ValueError for a reply that is too long."""
+        said = checked(yielded)
+        if isinstance(said, Note):
+            noted = self._notes | dict(said.values)
+            if len(fast_json.dumps(noted)) > MAX_NOTES:
+                raise NotAllowed(f"Note: what is noted in this call has more than {MAX_NOTES} characters")
+            self._notes = noted
+        elif isinstance(said, HangUp | Transfer):
+            self.leaves = True
+        elif isinstance(said, str | Say):
+            self._chars += len(said if isinstance(said, str) else said.text)
+            if self._chars > MAX_CHARS:
+                raise ValueError(f"agent {self.reply[0]}: a reply of more than {MAX_CHARS} characters")
+        return said
+
+    def leave_out(self, error: NotAllowed, iterator: object) -> None:
+        """Log what was yielded in vain, and where. Raises the error when that has become a habit."""
+        log.error("agent %s: reply %d%s: %s; it was left out", *self.reply, _where(iterator), error)
+        self._left_out += 1
+        if self._left_out >= MAX_LEFT_OUT:
+            raise error
+
+
+def _where(iterator: object) -> str:
+    """File and line of the `yield` at which an agent's generator waits, where there is one."""
+    frame = getattr(iterator, "ag_frame", None)
+    return "" if frame is None else f", {Path(frame.f_code.co_filename).name} line {frame.f_lineno}"
 
 
 def _iterator_of(agent: Agent, turn: Turn, notes: Notes, name: str) -> AsyncIterator[Said]:
-    made: Any = agent.reply(turn, notes)
+    # Its own copy: what an agent does to its notes must not change the call's.
+    made: Any = agent.reply(turn, MappingProxyType(copy.deepcopy(dict(notes))))
     if inspect.iscoroutine(made):
         made.close()
         raise TypeError(f"agent {name}: reply() must `yield` what it says, not return it")
@@ -121,20 +187,10 @@ def _iterator_of(agent: Agent, turn: Turn, notes: Notes, name: str) -> AsyncIter
     return iterator
 
 
-def _checked(said: object, name: str) -> str:
-    """The text of what was yielded; TypeError for what no agent may yield."""
-    if isinstance(said, str):
-        return said
-    if isinstance(said, Say) and isinstance(said.text, str):
-        return said.text
-    if isinstance(said, Note | HangUp | Transfer | Wait | Expect):
-        return ""
-    raise TypeError(f"agent {name}: reply() yielded {type(said).__name__}; text, Say, Note, Expect, Wait,"
-                    " Transfer and HangUp are allowed")  # fmt: skip
-
-
 def agent_name(agent: object) -> str:
-    """The agent's class, as its author knows it."""
+    """The agent's class, as its author knows it; of an agent around another one, the other one's."""
+    while (inner := getattr(agent, "__wrapped__", None)) is not None:
+        agent = inner
     cls = type(agent)
     return f"{cls.__module__}.{cls.__qualname__}"
 

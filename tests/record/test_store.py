@@ -48,3 +48,31 @@ async def test_the_newest_calls_are_listed_without_a_word_of_them(tmp_path: Path
     assert [call["turns"] for call in listed] == [3, 1]
     assert len(await store.recent(10)) == 3
     await store.close()
+
+
+async def test_an_event_that_cannot_be_written_costs_no_other_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of its own call, or of another one that is written with it."""
+    store = RecordStore(tmp_path)
+    writers = [store.open_tape(call, "", Manners(), Policy()) for call in ("one", "two")]
+    for at in range(3):
+        for writer in writers:
+            writer.note(float(at), ev.CallerClock(at * 1000), [])
+        writers[0].note(at + 0.5, ev.CallStopped("\ud800"), [])
+    await store.close()
+    for call in ("one", "two"):
+        with (tmp_path / "calls" / call / "tape.jsonl").open("rb") as file:
+            assert [entry.at for entry in tape.read(file)[2]] == [0.0, 1.0, 2.0]
+    assert store.left_out == 3 and caplog.text.count("CallStopped") == 3
+
+
+async def test_a_record_that_cannot_be_written_is_logged_and_no_error_to_the_call(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = RecordStore(tmp_path)
+    await store.save("call", {"call_id": "call", "turns": ["\ud800"]})
+    await store.save("other", {"call_id": "other", "live": False})
+    assert await store.load("call") is None and await store.load("other") is not None
+    assert store.left_out == 1 and "record of call call" in caplog.text
+    await store.close()

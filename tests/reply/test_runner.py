@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from telephony.reply import CallInfo, HangUp, Note, Notes, Said, Turn
+from telephony.record.consent import MayStopRecording
+from telephony.reply import CallInfo, HangUp, Note, Notes, Said, Transfer, Turn, runner
 from telephony.reply.runner import CLOSE_S, MAX_CHARS, run_reply
 
 TURN = Turn("hello", 0, (), None, CallInfo("c"))
@@ -212,3 +213,69 @@ async def test_the_agent_s_own_tasks_and_time_outs_work_as_usual() -> None:
             yield task.result()
 
     assert await run(Careful()) == ["Late.", "Done.", None]
+
+
+class Wrong:
+    """Yields something that may not be yielded between things that may."""
+
+    def __init__(self, *said: object, ends: bool = True) -> None:
+        self._said = said
+        self._ends = ends
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Any]:
+        for one in self._said:
+            yield one
+        if not self._ends:
+            await asyncio.sleep(60)
+
+
+async def test_what_may_not_be_yielded_is_left_out_with_the_agent_s_name_and_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """And the transfer behind it is not lost."""
+    got = await run(Wrong("One.", Note(at=b"4111"), Transfer("+14155550132")))
+    assert got[:2] == ["One.", Transfer("+14155550132")] and isinstance(got[2], TypeError) and len(got) == 3
+    (record,) = [r for r in caplog.records if r.levelno == logging.ERROR]
+    message = record.getMessage()
+    assert "test_runner.Wrong: reply 1, test_runner.py line " in message
+    assert "Note(at=...) holds bytes" in message and "4111" not in message
+
+
+async def test_an_agent_around_another_one_is_not_the_one_that_is_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await run(MayStopRecording(Wrong(1), ["stop"]))
+    assert "test_runner.Wrong: reply 1" in caplog.text
+
+
+async def test_an_agent_that_yields_nothing_but_nonsense_is_ended() -> None:
+    got = await run(Wrong(*range(1000)))
+    assert len(got) == 1 and isinstance(got[0], TypeError)
+
+
+async def test_notes_have_a_bound_over_all_of_the_call() -> None:
+    notes = {f"n{at}": "x" * 60_000 for at in range(4)}
+    got: list[Said | None | Exception] = []
+    await run_reply(Wrong(Note(n0="y" * 60_000), Note(n5="x" * 60_000)), 1, TURN, notes, got.append)
+    assert got[0] == Note(n0="y" * 60_000) and isinstance(got[1], TypeError) and len(got) == 2
+
+
+async def test_what_an_agent_does_to_its_notes_changes_nothing_but_its_copy() -> None:
+    class Scribbler:
+        async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+            items = notes["items"]
+            assert isinstance(items, list)
+            items.append(b"no JSON")
+            yield str(len(items))
+            notes["more"] = 1  # type: ignore[index]
+
+    notes: dict[str, Any] = {"items": ["latte"]}
+    got: list[Said | None | Exception] = []
+    await run_reply(Scribbler(), 1, TURN, notes, got.append)
+    assert got[0] == "2" and isinstance(got[1], TypeError) and notes == {"items": ["latte"]}
+
+
+async def test_a_reply_that_does_not_end_after_its_transfer_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "LAST_S", 0.01)
+    got = await run(Wrong("One moment.", Transfer("+14155550132"), ends=False))
+    assert got == ["One moment.", Transfer("+14155550132"), None]

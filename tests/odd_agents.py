@@ -1,0 +1,50 @@
+"""Agents of users who made a mistake."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+from telephony.reply.agent import HangUp, Note, Notes, Said, Transfer, Turn
+from tests.flow_agents import PERSON, QUIET
+
+
+class Dated:
+    """Notes when it was, which no JSON can hold, and transfers."""
+
+    manners = QUIET
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        yield Note(when=datetime.now(UTC))
+        yield "One moment."
+        yield Transfer(PERSON)
+
+
+class Large(Dated):
+    """Notes a number that orjson cannot write, and transfers."""
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        yield Note(order=2**70)
+        yield "One moment."
+        yield Transfer(PERSON)
+
+
+class Failing(Dated):
+    """Fails when it has said to whom the caller goes."""
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        yield "One moment."
+        yield Transfer(PERSON)
+        raise ZeroDivisionError
+
+
+class Lost(Dated):
+    """Transfers to nobody who could be called; says goodbye when it is spoken to again."""
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        if turn.index == 0:
+            yield Note(tried=True)
+            yield Transfer("hold:a minute:please")
+        else:
+            yield f"Tried: {notes['tried']}."
+            yield HangUp()
