@@ -17,7 +17,9 @@ audio            mu-law, linear16, framing; with resampling, leveler, wav
 serve, app       the server's life, and its routes; line, opening and services put it together
 api, routes      the API for programs; who answers which number (routes_file reads it)
 shared, seats    what processes share: tokens, seats, resumes, caps, and a time that no clock change moves
-                 (machine); warm: speech that is connected early
+                 (machine), in shared_file; shared_memory goes on without it; processes: which of them live
+warm             speech that is connected early
+readiness        would a call go well now?  upgraded: a websocket gets frames only
 dialling         outbound calls, under dial_policy
 twiml_files      what Twilio is told, from twiml/
 

@@ -145,7 +145,7 @@ async def delete(request: web.Request) -> web.Response:
     if dialled is not None:
         if dialled["call_sid"]:
             deleted.append(dialled["call_sid"])
-        await forget_dialled(line.shared, call_id)
+        await forget_dialled(line.store, call_id)
     if not deleted and dialled is None:
         raise _error(web.HTTPNotFound, "no such call")
     for call_sid in deleted:

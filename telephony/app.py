@@ -16,7 +16,7 @@ from telephony.carrier.media_socket import media
 from telephony.line import LINE, CallRecords, Line
 from telephony.metrics import CONTENT_TYPE
 from telephony.pulse import TICK_S, Pulse
-from telephony.shared import SharedFailure
+from telephony.upgraded import frames_only
 from telephony.values import host_is_loopback
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ PULSE: web.AppKey[Pulse] = web.AppKey("pulse", Pulse)
 
 def make_app(line: Line, records: CallRecords) -> web.Application:
     """The application of one server process."""
-    app = web.Application(client_max_size=BODY_BYTES, middlewares=[guard])
+    app = web.Application(client_max_size=BODY_BYTES, middlewares=[guard, frames_only])
     app[LINE] = line
     app[PULSE] = pulse = Pulse(time.monotonic())
     line.lag_s = pulse.lag_s
@@ -65,14 +65,11 @@ async def healthz(request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """GET /readyz: it would take a call now."""
+    """GET /readyz: it would take a call now, and the call would go well; else why not."""
     line = request.app[LINE]
-    try:
-        free = await line.seats.free()
-    except SharedFailure:
-        free = 0
-    ready = free > 0 and not line.draining
-    state = {"ready": ready, "draining": line.draining, "free": free}
+    free, wrong = await asyncio.gather(line.seats.free(), line.readiness.reasons())
+    ready = free > 0 and not line.draining and not wrong
+    state = {"ready": ready, "draining": line.draining, "free": free, "reasons": list(wrong)}
     return web.json_response(state, status=200 if ready else 503)
 
 

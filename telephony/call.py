@@ -145,7 +145,7 @@ class Call:
             for task in self._replies.values():
                 task.cancel()
             self._tape.close()
-            await self._services.store.save(self.call_id, self.record())
+            await self._services.store.save(self.call_id, self.record())  # which may fail, and says so itself
             log.info(
                 "call %s: over after %.1f s, ended by %s, %d turns",
                 self.started.call_sid,

@@ -22,9 +22,11 @@ from telephony.carrier.waiting import WaitingRoom
 from telephony.config import Settings
 from telephony.dialling import Dialler, forget_dialled
 from telephony.metrics import Metrics
+from telephony.readiness import Readiness, disk_check, store_check
 from telephony.routes import Route, Routes
 from telephony.seats import Seats
 from telephony.shared import Shared
+from telephony.shared_memory import FailOpen
 from telephony.twiml_files import render
 
 if TYPE_CHECKING:
@@ -72,7 +74,8 @@ class Line:
     """One phone line in one process."""
 
     settings: Settings
-    shared: Shared
+    store: Shared
+    """What processes share. Its failure is one: for dialling, and for deletion."""
     seats: Seats
     answer: AnswerCall
     keys: list[bytes]
@@ -102,6 +105,10 @@ class Line:
     """Has every running call say goodbye and hang up: the server stops."""
     counters: dict[str, int] = field(default_factory=dict)
     """Refusals by reason, since the start."""
+    shared: FailOpen = field(init=False)
+    """The same as calls see it, which go on when the store fails."""
+    readiness: Readiness = field(init=False)
+    """Why calls would not go well now."""
     metrics: Metrics = field(init=False)
     """What this process measures."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -109,6 +116,9 @@ class Line:
     _expected: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.shared = FailOpen(self.store)
+        checks = [disk_check(self.settings.data_dir), store_check(self.store)]
+        self.readiness = Readiness(checks, time.monotonic)
         self.metrics = Metrics(self)
 
     def base_url(self, request: web.BaseRequest) -> str:
@@ -131,14 +141,14 @@ class Line:
         return token.issue(self.keys[0], call_sid, secrets.token_urlsafe(16), self.shared.now())
 
     async def admit_stream(self, text: str, call_sid: str) -> None:
-        """Check a stream's token and use it up. Raises BadToken, or SharedFailure."""
+        """Check a stream's token and use it up. Raises BadToken."""
         now = self.shared.now()
         ticket = token.check(self.keys, text, call_sid, now)
         if not await self.shared.claim(f"token:{ticket.nonce}", ticket.remaining_s(now) + 1):
             raise token.BadToken("the stream token was used before")
 
     async def begin_stream(self, call_sid: str) -> None:
-        """A stream was admitted: the call keeps its seat. Raises SharedFailure.
+        """A stream was admitted: the call keeps its seat.
 
         The answer that opened the stream has done its work: when it closes, Twilio asks anew.
         """
@@ -196,13 +206,14 @@ class Line:
         return await self.shared.get(f"conversation:{call_sid}")
 
     async def forget_call(self, call_sid: str) -> None:
-        """Delete what the shared store knows of a call."""
-        dialled = await self.shared.get(f"dialled:{call_sid}")
+        """Delete what the shared store knows of a call. Raises SharedFailure when it stays there."""
+        dialled = await self.store.get(f"dialled:{call_sid}")
         keys = [f"{kind}:{call_sid}" for kind in ("answer", "after", "next", "route", "conversation")]
         for key in keys:
-            await self.shared.take(key)
+            self.shared.forget(key)
+            await self.store.take(key)
         if dialled is not None:
-            await forget_dialled(self.shared, dialled["dial"])
+            await forget_dialled(self.store, dialled["dial"])
 
     async def call_ended(self, call_sid: str) -> None:
         """The call is over: nothing can resume it."""

@@ -18,6 +18,7 @@ from telephony.dialling import Dialler
 from telephony.engine.process import EngineProcess
 from telephony.errors import BadSetting
 from telephony.line import AnswerCall, CallRecords, Line, make_line
+from telephony.processes import Processes
 from telephony.record.consent import MayStopRecording, announced
 from telephony.record.keeping import SWEEP_S, Keeping
 from telephony.record.recorder import Recorder, TappedStream
@@ -56,7 +57,10 @@ class Records:
 
 async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, CallRecords]:
     """A line that can take calls. What was opened is closed by the stack."""
-    shared = SqliteShared(settings.data_dir / "shared.db")
+    processes = Processes(settings.data_dir)
+    stack.callback(processes.leave)
+    await asyncio.to_thread(processes.enter)
+    shared = SqliteShared(settings.data_dir / "shared.db", processes=processes)
     stack.push_async_callback(shared.close)
     try:
         line = await make_line(settings, shared)

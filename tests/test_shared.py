@@ -108,7 +108,7 @@ async def test_a_cap_holds_within_its_window_and_over_a_restart(tmp_path: Path, 
     await second.close()
 
 
-async def test_what_expired_is_deleted(pair: Pair, clock: Clock) -> None:
+async def test_what_expired_is_deleted(pair: Pair, clock: Clock, tmp_path: Path) -> None:
     """The file does not grow with the calls of yesterday."""
     for n in range(50):
         await pair[0].claim(f"k{n}", 1)
@@ -119,7 +119,7 @@ async def test_what_expired_is_deleted(pair: Pair, clock: Clock) -> None:
     def rows() -> int:
         import sqlite3
 
-        with sqlite3.connect(pair[0]._path) as db:
+        with sqlite3.connect(tmp_path / "d/shared.db") as db:
             counts = db.execute(
                 "SELECT (SELECT count(*) FROM claims) + (SELECT count(*) FROM items)"
             ).fetchone()

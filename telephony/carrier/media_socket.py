@@ -18,7 +18,7 @@ from telephony.carrier.incoming import verify_handshake
 from telephony.carrier.media_stream import Fatal, ServerStream, Started
 from telephony.carrier.token import BadToken
 from telephony.line import LINE, Line
-from telephony.shared import SharedFailure
+from telephony.upgraded import upgrading
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ async def media(request: web.Request) -> web.StreamResponse:
         raise web.HTTPTooManyRequests(text="too many streams are waiting to start\n")
     # No heartbeat: whether Twilio answers pings is not documented, and media comes every 20 ms anyway.
     socket = FrameSocket(timeout=CLOSE_DEADLINE_S, max_msg_size=MESSAGE_BYTES, compress=False, heartbeat=None)
+    upgrading(request, socket)
     stream = ServerStream()
     first: Started | Refusal | None = Refusal(WSCloseCode.POLICY_VIOLATION, "no start in time")
     try:
@@ -85,9 +86,6 @@ async def _checked(line: Line, started: Started) -> Started | Refusal:
         await line.admit_stream(started.parameters.get("token", ""), started.call_sid)
     except BadToken as error:
         return Refusal(WSCloseCode.POLICY_VIOLATION, str(error))
-    except SharedFailure:
-        log.exception("a stream was refused: its token cannot be claimed")
-        return Refusal(WSCloseCode.TRY_AGAIN_LATER, "try again later")
     return started
 
 
@@ -124,8 +122,6 @@ async def _hand_over(line: Line, socket: FrameSocket, stream: ServerStream, star
         # The newest stream of a call wins; what an older one of ours still knows has to be saved first.
         await line.end_streams(started.call_sid, OLDER_STREAM_S, but=socket)
         await line.answer(socket, stream, started)
-    except SharedFailure:
-        log.exception("call %s: the shared store fails", started.call_sid)
     except Exception:  # the edge of a call: its failure must not touch the others
         log.exception("call %s: failed", started.call_sid)
     finally:
@@ -133,8 +129,11 @@ async def _hand_over(line: Line, socket: FrameSocket, stream: ServerStream, star
 
 
 async def _let_go(line: Line, socket: FrameSocket, call_sid: str) -> None:
+    """Give back what the stream had. None of it depends on the other: a failure is told, and goes nowhere."""
     try:
-        await line.seats.leave(call_sid)
-        await socket.close()
+        done = await asyncio.gather(socket.close(), line.seats.leave(call_sid), return_exceptions=True)
     finally:
         line.sockets.pop(socket, None)
+    for failure in done:
+        if isinstance(failure, Exception) and not isinstance(failure, ConnectionError):
+            log.error("call %s: its stream was not let go in order", call_sid, exc_info=failure)

@@ -21,6 +21,7 @@ from telephony.engine.speak_options import BadSpeakOptions, SpeakOptions
 from telephony.engine.speak_rest import speak_once
 from telephony.engine.speak_session import SpeakSession
 from telephony.listen.flux import BadFluxOptions
+from telephony.upgraded import frames_only
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ ENGINE = web.AppKey("engine", Engine)
 
 def make_app(engine: Engine) -> web.Application:
     """The application; closes the hearings and the voices when it ends."""
-    app = web.Application(client_max_size=MAX_BODY)
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[frames_only])
     app[ENGINE] = engine
     app.router.add_get("/healthz", _health)
     app.router.add_route("*", "/v2/listen", _listen)

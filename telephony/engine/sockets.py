@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from aiohttp import ClientConnectionResetError, WSMsgType, web
 
 from telephony import fast_json
+from telephony.upgraded import upgrading
 
 MAX_MESSAGE = 2 * 1024 * 1024
 """Bytes of one message: ten seconds of the fattest audio. A longer one is answered with close code 1009."""
@@ -56,6 +57,7 @@ class EngineSocket:
 
     async def accept(self) -> None:
         """Answers the handshake."""
+        upgrading(self._request, self._ws)
         await self._ws.prepare(self._request)
 
     async def receive(self) -> str | bytes:

@@ -15,6 +15,7 @@ from telephony.carrier.after import Next, Then
 from telephony.carrier.token import check
 from telephony.routes import Route, Routes
 from telephony.shared import SqliteShared
+from telephony.shared_memory import FailOpen
 from tests.twilio_side import CALL, PUBLIC, Phone, parameters_of, phone_line, until
 
 
@@ -267,7 +268,7 @@ async def test_a_failure_of_ours_is_a_sentence_to_the_caller(
 ) -> None:
     """No 5xx, which Twilio would announce as an application error. The traceback goes to the log."""
     await phone.line.shared.close()
-    phone.line.shared = SqliteShared(tmp_path)  # a folder, which is no database
+    phone.line.shared = FailOpen(SqliteShared(tmp_path))  # a folder, which is no database
     for path in ("/twilio/voice", "/twilio/after"):
         answer = await phone.twiml(path)
         assert [verb.tag for verb in answer] == ["Say", "Hangup"]
