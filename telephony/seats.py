@@ -1,8 +1,8 @@
 """Seats for calls: MAX_CALLS over all processes that share one DATA_DIR.
 
 A seat is taken at the webhook, before anything is opened, and kept while this process has the call. It is
-renewed all the time, so that it is free again after KEPT_S at the latest; the seats of a process that died are
-free at once, where the shared store knows which processes live.
+renewed all the time, so that it is free again after KEPT_S at the latest; the seats of a process that died
+are free at once, where the shared store knows which processes live.
 """
 
 from __future__ import annotations

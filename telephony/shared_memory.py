@@ -2,8 +2,8 @@
 
 A full disk or a store that another process keeps locked must not cost a caller their call: what is put is
 kept here until the store takes it, and what a call used up stays used up. What other processes know is not
-seen meanwhile. Where money is spent (dialling) and where something has to be gone for good (deletion), the store
-itself is asked, and its failure is one.
+seen meanwhile. Where money is spent (dialling) and where something has to be gone for good (deletion), the
+store itself is asked, and its failure is one.
 """
 
 from __future__ import annotations
