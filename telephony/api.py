@@ -1,10 +1,8 @@
-"""/api/calls: what the calls were, for programs. With API_KEYS a key is needed; else only this machine."""
+"""/api/calls: what the calls were, for programs. `entrance` lets in who may ask."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -22,32 +20,12 @@ from telephony.dialling import (
     dialled_lately,
     forget_dialled,
 )
+from telephony.entrance import DID, json_error
 from telephony.errors import BadInput
 from telephony.line import LINE, CallRecords
-from telephony.values import host_is_loopback
 
 RECORDS: web.AppKey[CallRecords] = web.AppKey("records", CallRecords)
 LISTED, MOST_LISTED = 50, 500  # calls in one answer of GET /api/calls: by default, and at most
-
-
-def allow(request: web.Request) -> None:
-    """Raise HTTPUnauthorized or HTTPForbidden unless this request may use the API."""
-    settings = request.app[LINE].settings
-    if settings.api_keys:
-        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-        given = bearer.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
-        if True not in [key.matches(given) for key in settings.api_keys]:  # always all of them
-            raise _error(web.HTTPUnauthorized, "an API key is needed", {"WWW-Authenticate": "Bearer"})
-    elif not is_local(request):
-        raise _error(web.HTTPForbidden, "set API_KEYS to use the API of a public server")
-
-
-def is_local(request: web.Request) -> bool:
-    """Whether it surely comes from this machine.
-
-    A tunnel's requests come from this machine too, so nothing is sure once PUBLIC_URL is set.
-    """
-    return not request.app[LINE].settings.public_url and host_is_loopback(request.remote or "")
 
 
 async def dial(request: web.Request) -> web.Response:
@@ -63,6 +41,7 @@ async def dial(request: web.Request) -> web.Response:
         return _no(400, error)
     except TwilioRefused as error:
         return _no(502, error)
+    request[DID] = f"{'dialled' if new else 'asked again for'} {record['id']}"
     return web.json_response(record, status=201 if new else 200)
 
 
@@ -78,25 +57,25 @@ async def dialling(request: web.Request) -> web.Response:
             await dialler.allow()
     except TwilioRefused as error:
         return _no(502, error)
+    request[DID] = "allowed dialling" if allowed else f"stopped dialling, {withdrawn} calls were withdrawn"
     return web.json_response({"allowed": allowed, "withdrawn": withdrawn})
 
 
 async def _json(request: web.Request) -> dict[str, Any]:
     """The body of a request that changes something: from somebody with an API key, never from a web page."""
     if not request.app[LINE].settings.api_keys:
-        raise _error(web.HTTPForbidden, "set API_KEYS to let programs place calls")
-    allow(request)
+        raise json_error(web.HTTPForbidden, "set API_KEYS to let programs place calls")
     if request.content_type != "application/json":  # a page elsewhere cannot send this without being asked
-        raise _error(web.HTTPUnsupportedMediaType, "application/json is needed")
+        raise json_error(web.HTTPUnsupportedMediaType, "application/json is needed")
     try:
         async with asyncio.timeout(BODY_DEADLINE_S):
             body = await request.json()
     except ValueError:
-        raise _error(web.HTTPBadRequest, "not JSON") from None
+        raise json_error(web.HTTPBadRequest, "not JSON") from None
     except TimeoutError:
-        raise _error(web.HTTPRequestTimeout, "the body did not arrive in time") from None
+        raise json_error(web.HTTPRequestTimeout, "the body did not arrive in time") from None
     if not isinstance(body, dict):
-        raise _error(web.HTTPBadRequest, "a JSON object is needed")
+        raise json_error(web.HTTPBadRequest, "a JSON object is needed")
     return body
 
 
@@ -110,22 +89,17 @@ def _dial_request(body: dict[str, Any], key: str) -> DialRequest:
     wrong += [name for name in ("machine", "unknown") if given.get(name, "go_on") not in MACHINE]
     if unknown or wrong or "to" not in given:
         problem = ", ".join(sorted({*unknown, *wrong})) or "to"
-        raise _error(web.HTTPBadRequest, f"unknown, missing or of the wrong type: {problem}")
+        raise json_error(web.HTTPBadRequest, f"unknown, missing or of the wrong type: {problem}")
     return DialRequest(**{"idempotency_key": key, **given})
 
 
 def _dialler(request: web.Request) -> Dialler:
     dialler = request.app[LINE].dialler
     if dialler is None:
-        raise _error(web.HTTPServiceUnavailable, "dialling needs TWILIO_ACCOUNT_SID and its token or API key")
+        raise json_error(
+            web.HTTPServiceUnavailable, "dialling needs TWILIO_ACCOUNT_SID and its token or API key"
+        )
     return dialler
-
-
-def _error(
-    kind: type[web.HTTPException], text: str, headers: Mapping[str, str] | None = None
-) -> web.HTTPException:
-    """An error for a program: {"error": ...}."""
-    return kind(headers=headers, text=json.dumps({"error": text}), content_type="application/json")
 
 
 def _no(status: int, error: Exception) -> web.Response:
@@ -134,12 +108,11 @@ def _no(status: int, error: Exception) -> web.Response:
 
 async def delete(request: web.Request) -> web.Response:
     """DELETE /api/calls/{id}: a finished call, its recording, tape and record, everywhere. 204."""
-    allow(request)
     records, line, call_id = request.app[RECORDS], request.app[LINE], request.match_info["id"]
     if not line.settings.api_keys:
-        raise _error(web.HTTPForbidden, "set API_KEYS to let programs delete calls")
+        raise json_error(web.HTTPForbidden, "set API_KEYS to let programs delete calls")
     if records.snapshot(call_id) is not None:
-        raise _error(web.HTTPConflict, "the call is running")
+        raise json_error(web.HTTPConflict, "the call is running")
     deleted = await records.delete(call_id)
     dialled = await dial_record(line.shared, call_id)
     if dialled is not None:
@@ -147,18 +120,18 @@ async def delete(request: web.Request) -> web.Response:
             deleted.append(dialled["call_sid"])
         await forget_dialled(line.store, call_id)
     if not deleted and dialled is None:
-        raise _error(web.HTTPNotFound, "no such call")
+        raise json_error(web.HTTPNotFound, "no such call")
     for call_sid in deleted:
         await line.forget_call(call_sid)
+    request[DID] = "deleted it"
     return web.Response(status=204)
 
 
 async def tape(request: web.Request) -> web.StreamResponse:
     """GET /api/calls/{id}/tape: every event and decision of a call, one JSON object a line."""
-    allow(request)
     path = await request.app[RECORDS].tape_path(request.match_info["id"])
     if path is None:
-        raise _error(web.HTTPNotFound, "no such tape")
+        raise json_error(web.HTTPNotFound, "no such tape")
     return web.FileResponse(path, headers={"Content-Type": "application/x-ndjson"})
 
 
@@ -167,10 +140,9 @@ async def recent(request: web.Request) -> web.Response:
 
     Calls that were dialled and not answered, or not yet, are among them.
     """
-    allow(request)
     given = request.query.get("limit", str(LISTED))
     if not given.isascii() or not given.isdigit() or not 1 <= int(given[:9]) <= MOST_LISTED:
-        raise _error(web.HTTPBadRequest, f"limit must be a whole number from 1 to {MOST_LISTED}")
+        raise json_error(web.HTTPBadRequest, f"limit must be a whole number from 1 to {MOST_LISTED}")
     most = int(given)
     calls = await request.app[RECORDS].recent(most)
     known = {call["call_sid"] for call in calls}
@@ -186,12 +158,11 @@ async def recent(request: web.Request) -> web.Response:
 
 async def one(request: web.Request) -> web.Response:
     """GET /api/calls/{id}: a call's turns, live or finished; {id} is ours or the CallSid."""
-    allow(request)
     records = request.app[RECORDS]
     call_id = request.match_info["id"]
     found: dict[str, Any] | None = records.snapshot(call_id) or await records.load(call_id)
     if found is None:
         found = await dial_record(request.app[LINE].shared, call_id)  # dialled, not answered yet or never
     if found is None:
-        raise _error(web.HTTPNotFound, "no such call")
+        raise json_error(web.HTTPNotFound, "no such call")
     return web.json_response(found)

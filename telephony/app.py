@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -13,49 +14,62 @@ from aiohttp.typedefs import Handler
 from telephony import api
 from telephony.carrier import webhooks
 from telephony.carrier.media_socket import media
+from telephony.entrance import DOOR, Door, entrance
 from telephony.line import LINE, CallRecords, Line
 from telephony.metrics import CONTENT_TYPE
 from telephony.pulse import TICK_S, Pulse
 from telephony.upgraded import frames_only
-from telephony.values import host_is_loopback
 
 log = logging.getLogger(__name__)
 
 BODY_BYTES = 65_536
 STUCK_S = 2.0  # /healthz: no tick for this long
 SPEAKS_TWIML = frozenset({"/twilio/voice", "/twilio/after"})
-FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")  # of somebody behind a proxy on this machine
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+WEBHOOKS: dict[str, Handler] = {
+    "/twilio/voice": webhooks.voice,
+    "/twilio/after": webhooks.after,
+    "/twilio/status": webhooks.status,
+    "/twilio/stream-status": webhooks.stream_status,
+    "/twilio/amd": webhooks.amd,
+    "/twilio/fallback": webhooks.fallback,
+}
 
 PULSE: web.AppKey[Pulse] = web.AppKey("pulse", Pulse)
 
 
 def make_app(line: Line, records: CallRecords) -> web.Application:
     """The application of one server process."""
-    app = web.Application(client_max_size=BODY_BYTES, middlewares=[guard, frames_only])
+    app = web.Application(client_max_size=BODY_BYTES, middlewares=[contained, entrance, frames_only])
     app[LINE] = line
     app[PULSE] = pulse = Pulse(time.monotonic())
     line.lag_s = pulse.lag_s
     app[api.RECORDS] = records
     app.cleanup_ctx.append(_background)
-    app.router.add_post("/twilio/voice", webhooks.voice)
-    app.router.add_get("/twilio/media", media, allow_head=False)
-    app.router.add_post("/twilio/after", webhooks.after)
-    app.router.add_post("/twilio/status", webhooks.status)
-    app.router.add_post("/twilio/stream-status", webhooks.stream_status)
-    app.router.add_post("/twilio/amd", webhooks.amd)
-    app.router.add_post("/twilio/fallback", webhooks.fallback)
-    app.router.add_get("/twilio/hold.wav", webhooks.hold_music)
-    app.router.add_get("/healthz", healthz)
-    app.router.add_get("/readyz", readyz)
-    app.router.add_get("/metrics", metrics)
-    app.router.add_get("/api/calls", api.recent)
-    app.router.add_post("/api/calls", api.dial)
-    app.router.add_post("/api/dialling", api.dialling)
-    app.router.add_get("/api/calls/{id}", api.one)
-    app.router.add_delete("/api/calls/{id}", api.delete)
-    app.router.add_get("/api/calls/{id}/tape", api.tape)
+    _add_routes(app.router)
+    prefix = urlsplit(line.settings.public_url).path.rstrip("/")
+    bare = [resource.canonical for resource in app.router.resources()]
+    if prefix:  # some proxies in front of us take it off the path, and some leave it there
+        _add_routes(app.router, prefix)
+    app[DOOR] = Door(line, prefix, frozenset(prefix + path for path in bare) if prefix else frozenset())
     return app
+
+
+def _add_routes(router: web.UrlDispatcher, prefix: str = "") -> None:
+    for path, webhook in WEBHOOKS.items():
+        router.add_post(prefix + path, webhook)
+    router.add_get(prefix + "/twilio/media", media, allow_head=False)
+    router.add_get(prefix + "/twilio/hold.wav", webhooks.hold_music)
+    router.add_get(prefix + "/healthz", healthz)
+    router.add_get(prefix + "/readyz", readyz)
+    router.add_get(prefix + "/metrics", metrics)
+    router.add_get(prefix + "/api/calls", api.recent)
+    router.add_post(prefix + "/api/calls", api.dial)
+    router.add_post(prefix + "/api/dialling", api.dialling)
+    router.add_get(prefix + "/api/calls/{id}", api.one)
+    router.add_delete(prefix + "/api/calls/{id}", api.delete)
+    router.add_get(prefix + "/api/calls/{id}/tape", api.tape)
 
 
 async def healthz(request: web.Request) -> web.Response:
@@ -75,31 +89,12 @@ async def readyz(request: web.Request) -> web.Response:
 
 async def metrics(request: web.Request) -> web.Response:
     """GET /metrics: this process's measures, for Prometheus."""
-    _allow_measuring(request)
     return web.Response(body=request.app[LINE].metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
-def _allow_measuring(request: web.Request) -> None:
-    """Raise HTTPUnauthorized without the token; where none is set, HTTPForbidden but for this machine."""
-    token = request.app[LINE].settings.metrics_token
-    if token is not None:
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token.matches(given.strip()):
-            raise web.HTTPUnauthorized(
-                headers={"WWW-Authenticate": "Bearer"}, text="METRICS_TOKEN is needed\n"
-            )
-    elif not api.is_local(request) or any(name in request.headers for name in FORWARDED):
-        raise web.HTTPForbidden(text="set METRICS_TOKEN to read a public server's metrics\n")
-
-
 @web.middleware
-async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Nothing of our inside reaches a peer; a server without a public address talks to this machine only."""
-    line = request.app[LINE]
-    if not line.settings.public_url and not _names_this_machine(request):
-        # A page in a browser on this machine could otherwise reach us under a name of its own
-        # (DNS rebinding) and read what it is not meant to.
-        return web.Response(status=421, text="this server answers to localhost only\n", headers=HEADERS)
+async def contained(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Nothing of our inside reaches a peer, whatever happens in a handler."""
     try:
         response = await handler(request)
     except web.HTTPException as refused:
@@ -116,14 +111,9 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _failure(request: web.Request) -> web.Response:
-    if request.method == "POST" and request.path in SPEAKS_TWIML:
+    if request.app[DOOR].path_of(request) in SPEAKS_TWIML:
         return webhooks.sorry(request)
     return web.Response(status=500, text="something went wrong here\n")
-
-
-def _names_this_machine(request: web.Request) -> bool:
-    host = request.headers.get("Host", "").rpartition(":")[0] or request.headers.get("Host", "")
-    return host_is_loopback(host)
 
 
 async def _beat(pulse: Pulse, line: Line) -> None:

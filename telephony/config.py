@@ -44,6 +44,12 @@ EAGER_THRESHOLD_WHEN_ON = 0.5  # what EAGER means without FLUX_EAGER_EOT_THRESHO
 ACCOUNT_SID = re.compile("AC[0-9a-fA-F]{32}")
 MULAW_RATE = 8000  # G.711 knows no other
 
+THEIR_DOORS = frozenset({"DEEPGRAM_API_KEY", "TWILIO_API_SECRET"})
+"""Secrets that we bring to others, who made them."""
+LEAST_SECRET = 16
+"""Characters; a random one of 16 letters and digits has 95 bits."""
+SHORT_ALLOWED = f"a public server needs at least {LEAST_SECRET} characters (openssl rand -hex 16)"
+
 BargeIn = Literal["patient", "immediate", "off"]
 Eager = Literal["voice", "text", "off"]
 Record = Literal["on", "off"]
@@ -171,10 +177,16 @@ class Settings:
         " TWILIO_AUTH_TOKEN, or random on this machine",
     )
     api_keys: tuple[Secret, ...] = _setting(
-        secrets(), "", "who may read `/api`, comma separated; unset: this machine only"
+        secrets(),
+        "",
+        "who may use `/api`, comma separated; unset: reading from this machine only, and nobody where"
+        " PUBLIC_URL is set",
     )
     metrics_token: Secret | None = _setting(
-        secret(), "", "who may read `/metrics`, as a bearer token; unset: this machine only"
+        secret(),
+        "",
+        "who may read `/metrics`, as a bearer token; unset: this machine only, and nobody where PUBLIC_URL"
+        " is set",
     )
     dial_from: str = _setting(text(), "", "number of the account that calls are dialled from, `+14155550100`")
     dial_prefixes: tuple[str, ...] = _setting(
@@ -239,8 +251,7 @@ class Settings:
     def secret_values(self) -> tuple[str, ...]:
         """Everything that no log and no error may show."""
         held = (getattr(self, s.name.lower()) for s in SETTINGS if s.secret)
-        flat = (one for value in held if value for one in (value if isinstance(value, tuple) else (value,)))
-        return tuple(one.reveal() for one in flat)
+        return tuple(one.reveal() for value in held for one in _each(value))
 
 
 def _table() -> tuple[Setting, ...]:
@@ -252,6 +263,8 @@ def _table() -> tuple[Setting, ...]:
 
 SETTINGS: tuple[Setting, ...] = _table()
 NAMES = frozenset(s.name for s in SETTINGS)
+OUR_DOORS = tuple(s.name for s in SETTINGS if s.secret and s.name not in THEIR_DOORS)
+"""Secrets that others bring to us."""
 
 
 def _given(environ: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:
@@ -333,6 +346,25 @@ def _rest(settings: Settings, given: Mapping[str, str]) -> Settings:
         allowed = "an account begins with AC (a key, SK..., goes into TWILIO_API_KEY)"
         raise BadSetting("TWILIO_ACCOUNT_SID", given["TWILIO_ACCOUNT_SID"], allowed)
     return settings
+
+
+def refuse_short_secrets(settings: Settings) -> None:
+    """Raise BadSetting for what could be guessed, where the whole internet may try. See `short_secrets`."""
+    for name, value in short_secrets(settings):
+        raise BadSetting(name, mask(value), SHORT_ALLOWED)
+
+
+def short_secrets(settings: Settings) -> list[tuple[str, str]]:
+    """The settings that open a door of ours and are too short for a public server, with their values."""
+    if not settings.public_url:
+        return []
+    doors = {name: getattr(settings, name.lower()) for name in OUR_DOORS}
+    flat = ((name, one.reveal()) for name, value in doors.items() for one in _each(value))
+    return [(name, value) for name, value in flat if len(value) < LEAST_SECRET]
+
+
+def _each(value: Secret | tuple[Secret, ...] | None) -> tuple[Secret, ...]:
+    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
 @dataclass(frozen=True, slots=True)

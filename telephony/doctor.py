@@ -23,7 +23,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from telephony.config import NAMES, Settings, binding
+from telephony.config import NAMES, SHORT_ALLOWED, Settings, binding, short_secrets
 from telephony.errors import BadInput, MissingModel
 
 OLDEST_GLIBC = (2, 34)  # moonshine-voice's wheel is built for it
@@ -177,6 +177,8 @@ def phone_line(settings: Settings) -> Iterator[Finding]:
                 "TWILIO_AUTH_TOKEN has an unusual length",
                 "the Twilio console shows 32 characters; an API key's secret does not sign webhooks",
             )
+    for name in dict.fromkeys(name for name, _ in short_secrets(settings)):
+        yield bad(f"{name} is short enough to be guessed: the server will not start", SHORT_ALLOWED)
     where = binding(settings)
     if where.note:
         yield note(where.note, "set PUBLIC_URL to the https address that reaches this server")

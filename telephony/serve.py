@@ -21,7 +21,7 @@ from contextlib import AsyncExitStack
 from aiohttp import web
 
 from telephony.app import make_app
-from telephony.config import Settings, binding
+from telephony.config import Settings, binding, refuse_short_secrets
 from telephony.errors import BadInput
 from telephony.line import Line
 from telephony.values import host_is_loopback
@@ -52,12 +52,15 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 async def serve(settings: Settings, host: str | None = None, port: int | None = None) -> int:
     """Run the server until a signal says stop; the exit status. A second signal ends the process at once."""
     stop = _stop_signal()
+    refuse_short_secrets(settings)
     bound = binding(settings, host)
     listening = listen(bound.host, settings.port if port is None else port)
     speech = settings.deepgram()
     log.info("speech: %s, because %s", "the local engine" if speech.local else speech.url, speech.why)
     if bound.note:
         log.info("%s", bound.note)
+    if settings.public_url and not settings.api_keys:
+        log.info("the API is closed: set API_KEYS to read calls, and to dial or delete them")
     from telephony.opening import open_line  # here, because it loads the speech SDK
 
     async with AsyncExitStack() as stack:

@@ -207,6 +207,15 @@ async def test_a_token_that_is_something_else(speech: str) -> None:
     assert not any("SKtooshort" in line for line in said.lines)
 
 
+async def test_a_key_that_could_be_guessed(speech: str) -> None:
+    """On a public server, where the whole internet may try; it is not shown."""
+    url, keys = "https://phone.example", "hunter2,hunter3"
+    said = await doctor("--offline", TWILIO_AUTH_TOKEN=TOKEN, PUBLIC_URL=url, API_KEYS=keys)
+    assert said.status == 1 and "16 characters" in said.remedy("API_KEYS is short")
+    assert not any("hunter" in line for line in said.lines)
+    assert (await doctor("--offline", DEEPGRAM_URL=speech, API_KEYS="hunter2")).status == 0
+
+
 @pytest.mark.parametrize(("status", "verdict"), [(200, "good"), (502, "note"), (404, "BAD")])
 async def test_where_the_public_url_leads(speech: str, status: int, verdict: str) -> None:
     async def answer(request: web.Request) -> web.Response:

@@ -131,6 +131,10 @@ async def test_what_cannot_be_served_is_one_clear_line(tmp_path: Path, speech: s
         assert "Address already in use" in await refused(tmp_path, "--port", port)
     assert "TWILIO_AUTH_TOKEN" in await refused(tmp_path, "--host", "0.0.0.0")
     assert "TWILIO_AUTH_TOKEN" in await refused(tmp_path, PUBLIC_URL="https://line.example.com")
+    public = {"PUBLIC_URL": "https://line.example.com", "TWILIO_AUTH_TOKEN": "f" * 32}
+    for name in ("TWILIO_AUTH_TOKEN", "API_KEYS", "METRICS_TOKEN", "STREAM_SECRET"):
+        said = await refused(tmp_path, "--port", "0", **{**public, name: "short-hunter2"})
+        assert name in said and "at least 16 characters" in said and "hunter2" not in said
     assert "no.such" in await refused(tmp_path, "--port", "0", AGENT="no.such.module:Agent")
     assert "none.yaml" in await refused(tmp_path, "--port", "0", ROUTES="none.yaml")
     file = tmp_path / "a-file"

@@ -10,7 +10,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
+from telephony import guard
+from telephony.brake import Notices
 from telephony.engine.aura_session import AuraSession
 from telephony.engine.ears import Ears
 from telephony.engine.listen_handler import ListenStream, read_options
@@ -21,6 +24,7 @@ from telephony.engine.speak_options import BadSpeakOptions, SpeakOptions
 from telephony.engine.speak_rest import speak_once
 from telephony.engine.speak_session import SpeakSession
 from telephony.listen.flux import BadFluxOptions
+from telephony.logs import one_line
 from telephony.upgraded import frames_only
 
 log = logging.getLogger(__name__)
@@ -35,6 +39,8 @@ MAX_BODY = 64 * 1024
 """Bytes of a request's body."""
 USUAL_AURA = "aura-asteria-en"
 """What the service speaks with on /v1/speak where no model is named; /v2/speak has no such."""
+NOTICES, NOTICES_PER_S = 20, 1.0
+"""Log lines about what was refused: so many at once, and then so many a second."""
 SPEAKING_SOCKETS = 200
 """Speaking sockets at once. Most of them wait; they share one voice."""
 
@@ -58,6 +64,9 @@ class Engine:
     speak_session_s: float = SESSION_S
     """Longest speaking session."""
     open_sockets: set[EngineSocket] = field(default_factory=set)
+    here_only: bool = True
+    """It was not told to listen for other machines."""
+    notices: Notices = field(default_factory=lambda: Notices(NOTICES, NOTICES_PER_S))
 
 
 ENGINE = web.AppKey("engine", Engine)
@@ -65,7 +74,7 @@ ENGINE = web.AppKey("engine", Engine)
 
 def make_app(engine: Engine) -> web.Application:
     """The application; closes the hearings and the voices when it ends."""
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[frames_only])
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_guarded, frames_only])
     app[ENGINE] = engine
     app.router.add_get("/healthz", _health)
     app.router.add_route("*", "/v2/listen", _listen)
@@ -76,6 +85,24 @@ def make_app(engine: Engine) -> web.Application:
     app.on_shutdown.append(_say_goodbye)
     app.cleanup_ctx.append(_models)
     return app
+
+
+@web.middleware
+async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what comes from elsewhere: an engine takes any key, so nothing proves who its clients are.
+
+    Its streams are few, and what callers say goes through it. Bound to an address of the network it serves
+    other machines, which is what its operator chose; web pages of other sites are refused there, too.
+    """
+    engine = request.app[ENGINE]
+    await asyncio.sleep(0)  # requests that are sent in one go let everybody else have a turn between them
+    seen = guard.Seen(request.headers.items(), request.remote, request.raw_path, request.version)
+    why = guard.refusal(seen, here_only=engine.here_only)
+    if why is None:
+        return await handler(request)
+    if engine.notices.may(why.kind, asyncio.get_running_loop().time()):
+        log.warning("refused %s %s: %s", request.method[:20], one_line(request.path[:100]), why.reason)
+    return refuse(why.status, "FORBIDDEN", why.reason, new_request_id())
 
 
 async def _models(app: web.Application) -> AsyncIterator[None]:

@@ -17,6 +17,7 @@ from telephony.engine.voice import Voices
 from telephony.engine.voice_list import find_voices
 from telephony.engine.worker_ears import WorkerEars
 from telephony.errors import BadInput, MissingModel
+from telephony.values import host_is_loopback
 
 log = logging.getLogger(__name__)
 fetching = logging.getLogger(f"{__name__}.fetching")
@@ -51,7 +52,7 @@ async def serve(options: EngineOptions, stop: asyncio.Event, announce: Callable[
     ears, mouth = WorkerEars(), Mouth(Voices())
     limit = default_limit() if options.listen_limit is None else options.listen_limit
     runner = web.AppRunner(
-        make_app(Engine(ears, mouth, listen_limit=limit)),
+        make_app(Engine(ears, mouth, listen_limit=limit, here_only=host_is_loopback(options.host))),
         access_log=None,
         keepalive_timeout=HANDSHAKE_S,
         shutdown_timeout=STOP_S,
