@@ -35,6 +35,7 @@ config           the settings table; values and secret are its kinds of values
 errors, refusals what can go wrong, and what to do when a service refuses
 metrics, pulse   what is counted and measured, for Prometheus; how late the event loop is
 logs, fast_json  lines without secrets; JSON on the hot path; value: the classes of what happens;
+                 wire_numbers: the numbers of a peer's messages, in bounds;
                  children: processes that are ended in order
 """
 

@@ -25,6 +25,11 @@ class ConfigureQueue:
         """Something asked for is not known to be in force."""
         return self._pending is not None or self._waiting is not None
 
+    @property
+    def on_its_way(self) -> bool:
+        """A change was sent, or is about to be, and not answered."""
+        return self._pending is not None
+
     def put(self, change: Configure) -> None:
         """Ask for a change; of what waits already, what it names is replaced."""
         self._waiting = change if self._waiting is None else change.over(self._waiting)

@@ -36,6 +36,7 @@ STEADY_S = 3.0  # a connection that lived so long starts the backoff anew
 KEPT_S = 10.0
 QUIET_S = 1.2
 """Kept of audio in which nothing was heard: StartOfTurn comes 0.6 s after the onset, in the captures."""
+AHEAD_S = 1.0  # of the audio that was sent, by rounding to the service's own blocks
 SILENT_S = 2.0  # Updates come every 0.25 s of audio, in silence too
 SEND_S = 1.0
 CLOSE_S = 1.0
@@ -58,6 +59,8 @@ class ListenCounts:
     """Connections that ended while the call went on."""
     unknown: int = 0
     """Messages that could not be used."""
+    defects: int = 0
+    """Messages that could be read, and then were more than we can take."""
 
 
 class Begun:
@@ -206,7 +209,7 @@ class FluxConnection:
         if self._sending_since is not None and now - self._sending_since > SEND_S:
             self._socket.abort(f"it takes nothing: a send is stuck for {SEND_S:g} s")
         elif now - self._heard_at > SILENT_S and unheard >= SILENT_S * self._rate:
-            self._socket.abort(f"no message for {SILENT_S:g} s of audio")
+            self._socket.abort(f"no message for {SILENT_S:g} s of audio that says it was heard")
         elif self._configure.overdue(now):
             self._settle_configure(flux.ConfigureFailure("NO_ANSWER", f"no answer in {ACK_S:g} s"))
 
@@ -259,9 +262,7 @@ class FluxConnection:
         try:
             # The SDK hands bytes through as they are: our codec parses them, at a sixth of its models' cost.
             async for text in connection:
-                self._heard_at = loop.time()
-                message = flux.decode_server(text)
-                retry = self._receive(message) and retry
+                retry = self._take(text) and retry
         finally:
             sender.cancel()
             (ended,) = await asyncio.gather(sender, return_exceptions=True)
@@ -318,6 +319,18 @@ class FluxConnection:
             case flux.CloseStream():
                 await connection.send_close_stream()
 
+    def _take(self, text: str | bytes) -> bool:
+        """Receive a message. Whatever one holds, it costs no more than itself: the call goes on."""
+        try:
+            return self._receive(flux.decode_server(text))
+        except Exception as error:  # the edge between what a peer sends and a call
+            self.counts.defects += 1
+            if self.counts.defects == 1:
+                log.exception("a message of Flux could not be taken; the call goes on")
+            else:
+                log.error("again a message of Flux could not be taken: %s", type(error).__name__)
+            return True
+
     def _receive(self, message: flux.ServerMessage) -> bool:
         """Act on a message and hand it on. False: no further connection would fare better."""
         if not self._up:
@@ -329,8 +342,13 @@ class FluxConnection:
         retry = True
         match message:
             case flux.TurnInfo():
-                self._settle(message)
+                if not self._settle(message):
+                    self.counts.unknown += 1
+                    log.debug("Flux has heard more than it was sent")
+                    return True
             case flux.ConfigureSuccess() | flux.ConfigureFailure():
+                if self._configure.on_its_way:
+                    self._heard_at = asyncio.get_running_loop().time()
                 self._settle_configure(message)
                 return True
             case flux.FatalError(code):
@@ -344,13 +362,23 @@ class FluxConnection:
         self._on_event(message)
         return retry
 
-    def _settle(self, info: flux.TurnInfo) -> None:
-        heard = self._heard_position = self._base + int(info.audio_window_end * self._rate)
+    def _settle(self, info: flux.TurnInfo) -> bool:
+        """Take note of how far it has heard. False: further than there is audio, so it cannot be believed.
+
+        Only what moves this is a sign of life: a service that repeats itself, or sends what cannot be read,
+        is as dead as one that sends nothing.
+        """
+        heard = self._base + int(info.audio_window_end * self._rate)
+        if heard > self._audio.next + int(AHEAD_S * self._rate):
+            return False
+        if heard > self._heard_position:
+            self._heard_position, self._heard_at = heard, asyncio.get_running_loop().time()
         if info.event == flux.END_OF_TURN:
             self._audio.settle(heard)
         elif not info.transcript:
             # Nothing was heard since the last turn's end; what may be the start of a word is kept.
             self._audio.settle(heard - int(QUIET_S * self._rate))
+        return True
 
     def _survives(self, code: str) -> bool:
         now = asyncio.get_running_loop().time()

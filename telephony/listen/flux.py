@@ -7,7 +7,7 @@ and the checker of the service's guarantees are here by name too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from telephony import fast_json
@@ -37,6 +37,7 @@ from telephony.listen.flux_messages import (
 )
 from telephony.listen.flux_options import BadFluxOptions, FluxOptions, Problem
 from telephony.listen.flux_rules import Checker
+from telephony.wire_numbers import LARGEST, LONGEST_S, count, seconds, share
 
 __all__ = [
     "BadFluxOptions",
@@ -88,7 +89,7 @@ def decode_server(text: str | bytes) -> ServerMessage:
         return Unknown(str(kind))
     try:
         message: ServerMessage = decode(fields)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         return Unknown(str(kind), f"malformed: {type(error).__name__} {error}")
     return message
 
@@ -98,23 +99,61 @@ def _turn_info(m: Mapping[str, Any]) -> TurnInfo:
     languages, hinted = m.get("languages"), m.get("languages_hinted")
     return TurnInfo(
         str(m["event"]),
-        int(m["turn_index"]),
-        m["transcript"] or "",
-        tuple(
-            [
-                Word(w["word"], w.get("confidence", 0.0), w.get("start"), w.get("end"))
-                for w in m["words"] or ()
-            ]
-        ),
-        float(m["end_of_turn_confidence"]),
-        float(m["audio_window_start"]),
-        float(m["audio_window_end"]),
+        count(m["turn_index"]),
+        _transcript(m["transcript"]),
+        _words(m["words"] or ()),
+        share(m["end_of_turn_confidence"]),
+        seconds(m["audio_window_start"]),
+        seconds(m["audio_window_end"]),
         None if trigger is None else str(trigger),
-        int(m.get("sequence_id", 0)),
+        count(m.get("sequence_id", 0)),
         str(m.get("request_id", "")),
-        None if languages is None else tuple(languages),
-        None if hinted is None else tuple(hinted),
+        None if languages is None else tuple(map(str, languages)),
+        None if hinted is None else tuple(map(str, hinted)),
     )
+
+
+def _transcript(text: object) -> str:
+    if text is None or isinstance(text, str):
+        return text or ""
+    raise TypeError("the transcript is no text")
+
+
+def _words(said: Iterable[Any]) -> tuple[Word, ...]:
+    words = [Word(w["word"], w.get("confidence", 0.0), w.get("start"), w.get("end")) for w in said]
+    return tuple(words if _in_bounds(words) else map(_put_right, words))
+
+
+def _in_bounds(words: list[Word]) -> bool:
+    """Asked of some hundred words a second, and true of all of them but for a defect of the service."""
+    try:
+        for text, confidence, start, end in words:
+            if text.__class__ is not str or not 0.0 <= confidence <= 1.0:
+                return False
+            if start is None or end is None:
+                if start is not end:
+                    return False
+            elif not 0.0 <= start <= end <= LONGEST_S:
+                return False
+    except TypeError:
+        return False
+    return True
+
+
+def _put_right(word: Word) -> Word:
+    """A word with times that make no sense is a word without times: what was said is not lost with them."""
+    text, confidence, start, end = word
+    if not isinstance(text, str):
+        raise TypeError("a word is no text")
+    try:
+        sure = share(confidence)
+    except ValueError:
+        sure = 0.0
+    try:
+        times = (seconds(start), seconds(end))
+    except ValueError:
+        return Word(text, sure)
+    return Word(text, sure, *times) if times[0] <= times[1] else Word(text, sure)
 
 
 def _configure_success(m: Mapping[str, Any]) -> ConfigureSuccess:
@@ -128,7 +167,7 @@ def _configure_success(m: Mapping[str, Any]) -> ConfigureSuccess:
         None if hints is None else tuple(hints),
         bool(m.get("numerals", False)),
         bool(m.get("profanity_filter", False)),
-        int(m.get("sequence_id", 0)),
+        count(m.get("sequence_id", 0)),
         str(m.get("request_id", "")),
     )
 
@@ -139,13 +178,13 @@ def _notice(m: Mapping[str, Any]) -> tuple[str, str, int, str]:
     return (
         str(code),
         str(m.get("description") or ""),
-        int(m.get("sequence_id", 0)),
+        count(m.get("sequence_id", 0)),
         str(m.get("request_id", "")),
     )
 
 
 _SERVER: Mapping[str, Any] = {
-    "Connected": lambda m: Connected(str(m.get("request_id", "")), int(m.get("sequence_id", 0))),
+    "Connected": lambda m: Connected(str(m.get("request_id", "")), count(m.get("sequence_id", 0))),
     "TurnInfo": _turn_info,
     "ConfigureSuccess": _configure_success,
     "ConfigureFailure": lambda m: ConfigureFailure(*_notice(m)),
@@ -317,6 +356,8 @@ def _number(fields: Mapping[str, Any], name: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise FluxProtocolError(f"{name} must be a number")
+    if not -LONGEST_S <= value <= LONGEST_S:
+        raise FluxProtocolError(f"{name} must be a number that makes sense")
     return float(value)
 
 
@@ -326,6 +367,8 @@ def _whole(fields: Mapping[str, Any], name: str) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
         raise FluxProtocolError(f"{name} must be a whole number")
+    if not -LARGEST <= value <= LARGEST:
+        raise FluxProtocolError(f"{name} must be a number that makes sense")
     return value
 
 

@@ -106,6 +106,7 @@ TRANSITIONS: Mapping[tuple[TurnState, str], tuple[tuple[TurnKind, ...], TurnStat
 """What each of Flux's events means in each state. Events that are not Flux's today are ignored."""
 
 LOST = "lost"
+FAR_MESSAGES, FAR_TURNS = 1000, 100  # both are counted one by one on a connection
 
 
 class CallerTurns:
@@ -146,8 +147,14 @@ class CallerTurns:
         return [self._event(TurnKind.RESUMED, self._latest)] if was is TurnState.MAYBE_END else []
 
     def receive(self, info: TurnInfo) -> list[TurnEvent]:
-        """What this message means for the turns; nothing for a duplicate, or for an event of a later Flux."""
+        """What this message means for the turns.
+
+        Nothing for a duplicate, for an event of a later Flux, and for a number that is far from all before:
+        were it believed, everything that follows would be taken for a duplicate.
+        """
         if 0 < info.sequence_id <= self._sequence or info.turn_index < self._index:
+            return []
+        if info.sequence_id - self._sequence > FAR_MESSAGES or info.turn_index - self._index > FAR_TURNS:
             return []
         self._sequence = info.sequence_id
         events = self.abandon() if self._skipped(info) else []

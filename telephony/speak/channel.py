@@ -174,14 +174,24 @@ class Channel:
         try:
             with suppress(SocketLost):
                 while True:
-                    data = await socket.recv()
-                    if isinstance(data, str):
-                        self._message(data)
-                    else:
-                        self._sound(data)
+                    self._take(await socket.recv())
         finally:
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
+
+    def _take(self, data: str | bytes) -> None:
+        """Receive a message. Whatever one holds, it costs no more than itself: the call goes on."""
+        try:
+            if isinstance(data, str):
+                self._message(data)
+            elif data:  # an empty one is no progress
+                self._sound(data)
+        except Exception as error:  # the edge between what a peer sends and a call
+            self.counts.defects += 1
+            if self.counts.defects == 1:
+                log.exception("a message of the voice could not be taken; the call goes on")
+            else:
+                log.error("again a message of the voice could not be taken: %s", type(error).__name__)
 
     async def _send_all(self, socket: SpeechSocket) -> None:
         try:

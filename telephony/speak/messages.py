@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from telephony import fast_json
 from telephony.value import value
+from telephony.wire_numbers import seconds
 
 
 class Dialect(Enum):
@@ -145,26 +146,24 @@ def _words(value: object) -> tuple[TimedWord, ...]:
     """The word times that our own engine adds when asked; whatever else stands there is ignored."""
     if not isinstance(value, list):
         return ()
-    words = [
-        TimedWord(
-            _text(one, "word"),
-            _number(one.get("start")),
-            _number(one.get("end")),
-            one.get("estimated") is True,
-        )
-        for one in value
-        if isinstance(one, dict)
-    ]
-    return tuple(word for word in words if word.text and 0 <= word.start_s <= word.end_s)
+    words = [_word(one) for one in value if isinstance(one, dict)]
+    return tuple(word for word in words if word is not None)
+
+
+def _word(fields: dict[str, Any]) -> TimedWord | None:
+    try:
+        start, end = seconds(fields.get("start")), seconds(fields.get("end"))
+    except ValueError:
+        return None
+    text = _text(fields, "word")
+    if not text or end < start:
+        return None
+    return TimedWord(text, start, end, fields.get("estimated") is True)
 
 
 def _text(fields: dict[str, Any], name: str) -> str:
     value = fields.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def speak(text: str) -> str:

@@ -58,6 +58,8 @@ class VoiceCounts:
     """Audio of phrases that were given up."""
     unknown: int = 0
     """Messages that we do not know."""
+    defects: int = 0
+    """Messages that could be read, and then were more than we can take."""
 
 
 def in_samples(words: tuple[TimedWord, ...], samples: int) -> tuple[WordTime, ...]:

@@ -36,6 +36,12 @@ class Faults:
     """A Configure gets no answer."""
     babbles: bool = False
     """Between its messages it sends unknown types, broken JSON and binary ones."""
+    rubbish_after_s: float | None = None
+    """From then on each of its messages is one of `rubbish`, in turn."""
+    rubbish: tuple[str, ...] = ("not JSON at all",)
+    odd: tuple[str, ...] = ()
+    """Sent once, between its messages; SPEECH_ID stands for that of the speech under way."""
+    odd_after_s: float = 0.0
     first_byte_delay_s: float = 0.0
     """Seconds by the clock from a Flush to the first audio."""
     garbage: bytes = b""

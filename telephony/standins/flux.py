@@ -41,6 +41,8 @@ class FluxSession:
         """What came, if the stand-in keeps it."""
         self.audio_s = 0.0
         self.request_id = str(uuid.uuid4())
+        self.odd_sent = False
+        self.rubbish_sent = 0
         self.over = asyncio.Event()
         width = 1 if options.encoding == "mulaw" else 2
         self._rate = (options.sample_rate or 16000) * width
@@ -156,7 +158,15 @@ class FluxStandIn(StandIn):
         faults = session.faults
         if faults.silent_after_s is not None and session.audio_s >= faults.silent_after_s:
             return
+        if faults.odd and not session.odd_sent and session.audio_s >= faults.odd_after_s:
+            session.odd_sent = True
+            for text in faults.odd:
+                await ws.send_str(text)
         for info in session.script.due(session.audio_s):
+            if faults.rubbish_after_s is not None and session.audio_s >= faults.rubbish_after_s:
+                await ws.send_str(faults.rubbish[session.rubbish_sent % len(faults.rubbish)])
+                session.rubbish_sent += 1
+                continue
             await ws.send_str(session.number(info))
             if self._on_sent is not None:
                 self._on_sent(session, info, asyncio.get_running_loop().time())

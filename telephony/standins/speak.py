@@ -239,6 +239,9 @@ class _Speaker:
         sound = faults.garbage or self.audio(self.length_s(text), session.rate, session.encoding)
         if not await self.send_sound(sound):
             return
+        if faults.odd and session.total_s >= faults.odd_after_s:
+            for text in faults.odd:
+                await self.ws.send_str(text.replace("SPEECH_ID", session.speech_id))
         await self.say("Flushed", speech_id=session.speech_id)
         metadata = session.metadata()
         if session.query.get("word_times") == "true":

@@ -16,7 +16,7 @@ from telephony.listen.deepgram import FluxClient, FluxConnection, ListenEvent
 from telephony.listen.turns import CallerTurns, TurnEvent, TurnKind
 from telephony.standins.faults import Faults, Refusal
 from telephony.standins.flux import FluxStandIn
-from telephony.standins.scripts import Cycle, Recorded
+from telephony.standins.scripts import FIRST, Cycle, Recorded
 from tests.listen.recordings import CAPTURE, texts
 
 OPTIONS = flux.FluxOptions(encoding="linear16", sample_rate=16000, eager_eot_threshold=0.5)
@@ -232,6 +232,63 @@ async def test_a_silent_service_is_noticed_and_left() -> None:
         await line.until(lambda: line.ended())
         assert 2.0 <= loop.time() - began < 3.5
         assert "no message for 2 s" in line.of(ListenDown)[0].reason
+
+
+STALE = '{"type":"TurnInfo","event":"Update","turn_index":0,"transcript":"","words":[],"sequence_id":0,'
+STALE += '"end_of_turn_confidence":0.1,"audio_window_start":0.0,"audio_window_end":0.25}'
+AHEAD = STALE.replace('"audio_window_end":0.25', '"audio_window_end":900.0')
+NO_NUMBER = STALE.replace("0.25", '"NaN"')
+WARNING = '{"type":"Warning","code":"X","description":"y"}'
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        ("not JSON at all",), ("", "[]", '{"type":"TurnInfo"}'), ('{"type":"Weather"}',), (STALE,),
+        (AHEAD,), (WARNING,), ('{"type":"ConfigureFailure"}',), ('{"type":"Connected"}', NO_NUMBER),
+    ],
+    ids=["no JSON", "no message", "unknown type", "stale clock", "clock ahead", "warnings", "answers", "NaN"],
+)  # fmt: skip
+async def test_a_service_that_sends_rubbish_is_as_dead_as_a_silent_one(rubbish: tuple[str, ...]) -> None:
+    """Also where its messages look like life: the audio's clock stands still. The next one hears the turn."""
+    async with (
+        FluxStandIn(faults=[Faults(rubbish_after_s=0.7, rubbish=rubbish), Faults()]) as server,
+        listening(server) as line,
+    ):
+        line.speak(0.8)
+        await line.until(lambda: line.of(flux.TurnInfo))
+        sending = asyncio.create_task(_go_on(line))
+        await line.until(lambda: line.of(ListenDown))
+        sending.cancel()
+        assert "no message for 2 s" in line.of(ListenDown)[0].reason
+        assert server.sessions[0].audio_s < 4.0 and server.sessions[0].rubbish_sent >= 4
+        await line.until(lambda: line.ended())
+        assert line.ended()[0] == FIRST
+
+
+async def _go_on(line: Line) -> None:
+    """Audio as it comes, as from a caller."""
+    while True:
+        line.connection.send_audio(bytes(CHUNK))
+        await asyncio.sleep(0.08)
+
+
+async def test_a_defect_in_taking_a_message_costs_that_message_only(caplog: pytest.LogCaptureFixture) -> None:
+    """It is counted, told once with its stack, and listening goes on."""
+    async with FluxStandIn() as server, listening(server) as line:
+        take, failed = line.receive, list[flux.TurnInfo]()
+
+        def receive(event: ListenEvent) -> None:
+            if isinstance(event, flux.TurnInfo) and len(failed) < 3:
+                failed.append(event)
+                raise ZeroDivisionError
+            take(event)
+
+        line.receive = receive  # type: ignore[method-assign]
+        line.speak(1.6)
+        await line.until(lambda: line.ended())
+        assert line.connection.counts.defects == 3 and not line.of(ListenDown)
+        assert caplog.text.count("Traceback") == 1
 
 
 async def test_silence_from_both_sides_is_no_fault() -> None:
