@@ -21,7 +21,7 @@ shared, seats    what processes share: tokens, seats, resumes, caps, and a time 
                  (machine), in shared_file; shared_memory goes on without it; processes: which of them live
 warm             speech that is connected early
 readiness        would a call go well now?  upgraded: a websocket gets frames only
-dialling         outbound calls, under dial_policy
+dialling         outbound calls, under dial_policy; phone_numbers as people write them and as Twilio says them
 twiml_files      what Twilio is told, from twiml/
 
 engine/          the local speech engine, a process of its own: recognizer, turn detector, voice

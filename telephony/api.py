@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import fields
+import hashlib
+import re
+from dataclasses import fields, replace
 from typing import Any
 
 from aiohttp import web
@@ -16,15 +18,19 @@ from telephony.dialling import (
     Dialler,
     DialRefused,
     DialRequest,
+    KeyReused,
     dial_record,
     dialled_lately,
     forget_dialled,
+    route_named,
 )
-from telephony.entrance import DID, json_error
+from telephony.entrance import DID, given_key, json_error
 from telephony.errors import BadInput
 from telephony.line import LINE, CallRecords
 
 RECORDS: web.AppKey[CallRecords] = web.AppKey("records", CallRecords)
+CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # ours, a CallSid, or a dialled call's
+OURS = frozenset({"asker"})  # the fields of a DialRequest that no body may have
 LISTED, MOST_LISTED = 50, 500  # calls in one answer of GET /api/calls: by default, and at most
 
 
@@ -32,9 +38,13 @@ async def dial(request: web.Request) -> web.Response:
     """POST /api/calls: place a call. 201 with its record; 200 with the first one's for a repeated key."""
     asked = _dial_request(await _json(request), request.headers.get("Idempotency-Key", ""))
     try:
-        record, new = await _dialler(request).dial(asked)
+        dialler, line = _dialler(request), request.app[LINE]
+        agent = route_named(asked.agent, line.routes, line.settings)
+        record, new = await dialler.dial(replace(asked, agent=agent, asker=_asker(request)))
     except DialRefused as error:
         return _no(429, error)
+    except KeyReused as error:
+        return _no(409, error)
     except Forbidden as error:
         return _no(403, error)
     except BadInput as error:
@@ -82,7 +92,7 @@ async def _json(request: web.Request) -> dict[str, Any]:
 def _dial_request(body: dict[str, Any], key: str) -> DialRequest:
     names = {"from": "from_number"}
     given = {names.get(name, name): value for name, value in body.items()}
-    unknown = given.keys() - {field.name for field in fields(DialRequest)}
+    unknown = given.keys() - {field.name for field in fields(DialRequest)} | given.keys() & OURS
     wrong = [
         name for name, value in given.items() if not isinstance(value, int if name == "max_seconds" else str)
     ]
@@ -91,6 +101,19 @@ def _dial_request(body: dict[str, Any], key: str) -> DialRequest:
         problem = ", ".join(sorted({*unknown, *wrong})) or "to"
         raise json_error(web.HTTPBadRequest, f"unknown, missing or of the wrong type: {problem}")
     return DialRequest(**{"idempotency_key": key, **given})
+
+
+def _asker(request: web.Request) -> str:
+    """Stands for the API key of a request: what is kept under it is found by the same key only."""
+    return hashlib.sha256(given_key(request).encode()).hexdigest()[:16]
+
+
+def _call_id(request: web.Request) -> str:
+    """The id in a request's path. Raises HTTPNotFound for what is none."""
+    call_id = request.match_info["id"]
+    if CALL_ID.fullmatch(call_id) is None:
+        raise json_error(web.HTTPNotFound, "no such call")
+    return call_id
 
 
 def _dialler(request: web.Request) -> Dialler:
@@ -108,7 +131,7 @@ def _no(status: int, error: Exception) -> web.Response:
 
 async def delete(request: web.Request) -> web.Response:
     """DELETE /api/calls/{id}: a finished call, its recording, tape and record, everywhere. 204."""
-    records, line, call_id = request.app[RECORDS], request.app[LINE], request.match_info["id"]
+    records, line, call_id = request.app[RECORDS], request.app[LINE], _call_id(request)
     if not line.settings.api_keys:
         raise json_error(web.HTTPForbidden, "set API_KEYS to let programs delete calls")
     if records.snapshot(call_id) is not None:
@@ -129,7 +152,7 @@ async def delete(request: web.Request) -> web.Response:
 
 async def tape(request: web.Request) -> web.StreamResponse:
     """GET /api/calls/{id}/tape: every event and decision of a call, one JSON object a line."""
-    path = await request.app[RECORDS].tape_path(request.match_info["id"])
+    path = await request.app[RECORDS].tape_path(_call_id(request))
     if path is None:
         raise json_error(web.HTTPNotFound, "no such tape")
     return web.FileResponse(path, headers={"Content-Type": "application/x-ndjson"})
@@ -159,7 +182,7 @@ async def recent(request: web.Request) -> web.Response:
 async def one(request: web.Request) -> web.Response:
     """GET /api/calls/{id}: a call's turns, live or finished; {id} is ours or the CallSid."""
     records = request.app[RECORDS]
-    call_id = request.match_info["id"]
+    call_id = _call_id(request)
     found: dict[str, Any] | None = records.snapshot(call_id) or await records.load(call_id)
     if found is None:
         found = await dial_record(request.app[LINE].shared, call_id)  # dialled, not answered yet or never

@@ -347,7 +347,9 @@ class Call:
             self._after = Next(Then.SAY, text=self._services.policy.apology)
 
     def _transfer(self, command: ev.TransferCall) -> None:
-        self._after = Next(Then.TRANSFER, to=command.to)
+        told = self.started.parameters
+        ours = told.get("from" if told.get("direction", "").startswith("outbound") else "to", "")
+        self._after = self._services.line.transfer(self.started.call_sid, command.to, ours)
 
     # ---- listening
 

@@ -7,19 +7,29 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from telephony.carrier.rest import TwilioRest
 from telephony.config import Settings
-from telephony.dial_policy import mask
-from telephony.dialling import LONGEST_CALL_S, MACHINE, Dialler, DialRequest
+from telephony.dial_policy import mask, parse_number
+from telephony.dialling import LONGEST_CALL_S, MACHINE, Dialler, DialRequest, route_named
 from telephony.errors import BadInput
+from telephony.phone_numbers import country_of, international
+from telephony.routes import Routes
+from telephony.routes_file import read_routes
 from telephony.shared import SqliteShared
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `telephony dial`."""
     parser.add_argument("number", nargs="?", metavar="NUMBER", help="whom to call, as +14155550111")
-    parser.add_argument("--from", dest="from_number", default="", metavar="NUMBER", help="default: DIAL_FROM")
+    parser.add_argument(
+        "--from",
+        dest="from_number",
+        default="",
+        metavar="NUMBER",
+        help="where DIAL_FROM is not set: in its place",
+    )
     parser.add_argument(
         "--agent", default="", metavar="ROUTE", help="name of a route in ROUTES (default: AGENT)"
     )
@@ -45,6 +55,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise BadInput("telephony dial NUMBER, or --stop, or --allow")
     if args.machine == "message" and not args.message:
         raise BadInput("--machine message needs --message TEXT")
+    if args.from_number and not settings.dial_from:  # whoever types this could have set it
+        own = international(args.from_number)
+        parse_number(own)
+        settings = replace(settings, dial_from=own)
+    if args.agent:
+        routes = read_routes(settings.routes, country_of(settings.dial_from)) if settings.routes else Routes()
+        args.agent = route_named(args.agent, routes, settings)
     work = _stop if args.stop else _allow if args.allow else lambda dialler: _dial(dialler, args)
     return asyncio.run(_with_dialler(settings, work))
 

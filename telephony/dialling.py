@@ -7,7 +7,10 @@ request is. Status callbacks drive it, forwards only, however often and in whate
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import logging
+import re
 import time
 import uuid
 from dataclasses import asdict, dataclass
@@ -15,8 +18,10 @@ from typing import Any, Literal
 
 from telephony.carrier.rest import TwilioRefused, TwilioRest
 from telephony.config import Settings
-from telephony.dial_policy import allowed_number, mask
+from telephony.dial_policy import Forbidden, allowed_number, mask
 from telephony.errors import BadInput
+from telephony.phone_numbers import country_of, international
+from telephony.routes import Routes
 from telephony.seats import NAME as SEATS
 from telephony.shared import Shared
 from telephony.twiml_files import render
@@ -37,6 +42,10 @@ EVENTS = ("initiated", "ringing", "answered", "completed")
 ORDER = ("queued", "initiated", "ringing", "in-progress")
 DIALLED = "dialling/"
 """Before the id: a key for each dialled call, to list them by."""
+UNDECIDED, MOST_UNDECIDED = "undecided/", 1000
+"""Before the id of a call that Twilio was asked for, and has not said yes or no to."""
+SERVER_ERROR = 500
+DIAL_ID = re.compile("[0-9a-f]{16}")
 OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 LONGEST_TEXT = 1000
 LONGEST_CALL_S = 900  # unless asked otherwise, up to MAX_CALL_SECONDS
@@ -46,15 +55,19 @@ class DialRefused(BadInput):
     """A call that may not be dialled now: the switch is off, or a cap is reached."""
 
 
+class KeyReused(BadInput):
+    """An idempotency key that was given with another request."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialRequest:
     """A call that somebody wants placed."""
 
     to: str
     from_number: str = ""
-    """One of the account's numbers; DIAL_FROM when empty."""
+    """DIAL_FROM, or empty, which means the same: whoever asks does not choose the country."""
     agent: str = ""
-    """The name of a route (ROUTES) whose agent speaks; empty: AGENT."""
+    """The name of a route (ROUTES) whose agent speaks; empty: AGENT. See `route_named`."""
     say: str = ""
     """The first words, in place of the agent's greeting."""
     machine: Machine | None = None
@@ -65,7 +78,9 @@ class DialRequest:
     """What is left after a machine's beep."""
     max_seconds: int = LONGEST_CALL_S
     idempotency_key: str = ""
-    """A second request with the same key within a day gets the first one's call."""
+    """A second request with the same key within a day gets the first one's call, if it asks for the same."""
+    asker: str = ""
+    """Whose idempotency key it is: keys of different askers have nothing to do with each other."""
 
 
 class Dialler:
@@ -82,14 +97,14 @@ class Dialler:
 
         Raises BadInput (of it Forbidden and DialRefused), TwilioRefused and SharedFailure.
         """
-        own = request.from_number or self._settings.dial_from
-        if not own:
-            raise BadInput("no number to dial from: set DIAL_FROM, or name one")
+        own = self._own_number(request)
         self._check(request)
-        to = allowed_number(request.to, own, self._settings.dial_prefixes)
+        to = allowed_number(international(request.to, country_of(own)), own, self._settings.dial_prefixes)
         dial_id = uuid.uuid4().hex[:16]
-        key = request.idempotency_key and f"idempotency:{request.idempotency_key}"
-        if key and (earlier := await self._earlier(key, dial_id)) is not None:
+        asked = {**asdict(request), "id": dial_id, "to": to, "from_number": own}
+        key = request.idempotency_key and f"idempotency:{request.asker}:{request.idempotency_key}"
+        asked_for = _fingerprint(asked)
+        if key and (earlier := await self._earlier(key, dial_id, asked_for)) is not None:
             return earlier, False
         try:
             await self._within_caps(dial_id)
@@ -97,11 +112,10 @@ class Dialler:
             if key:  # nothing was dialled: the same key may try again
                 await self._shared.take(key)
             raise
-        asked = {**asdict(request), "id": dial_id, "to": to, "from_number": own}
         await self._shared.put(f"dial:{dial_id}", asked, self._kept_s)
         await self._shared.put(f"{DIALLED}{dial_id}", {"id": dial_id}, self._kept_s)
         if key:
-            await self._shared.put(key, {"dial": dial_id, "decided": True}, IDEMPOTENT_S)
+            await self._shared.put(key, {"dial": dial_id, "for": asked_for, "decided": True}, IDEMPOTENT_S)
         try:
             await self._place(dial_id, to, own, request)
         except (TwilioRefused, DialRefused) as error:
@@ -110,15 +124,18 @@ class Dialler:
             raise
         return await self.record(dial_id) or asked, True
 
-    async def _earlier(self, key: str, dial_id: str) -> dict[str, Any] | None:
+    async def _earlier(self, key: str, dial_id: str, asked_for: str) -> dict[str, Any] | None:
         """The record of the call that has the key; None: it is this one's now.
 
-        A request that has taken the key and is not decided yet may be refused: that is waited for.
+        A request that has taken the key and is not decided yet may be refused: that is waited for. Raises
+        KeyReused when the key was given with another request.
         """
         while True:
-            first = await self._shared.keep(key, {"dial": dial_id}, DECIDING_S)
+            first = await self._shared.keep(key, {"dial": dial_id, "for": asked_for}, DECIDING_S)
             if first["dial"] == dial_id:
                 return None
+            if first.get("for", asked_for) != asked_for:
+                raise KeyReused("this idempotency key was given with another request; take a new one")
             if "decided" in first:
                 return await self.record(first["dial"]) or {"id": first["dial"], "status": "deleted"}
             await asyncio.sleep(LOOK_EVERY_S)
@@ -130,16 +147,25 @@ class Dialler:
     async def stop(self) -> int:
         """The kill switch: nothing is dialled any more, and what waits in Twilio's queue is withdrawn.
 
+        So is a call that Twilio may have made though its answer never came: those are known by their two
+        numbers only, since Twilio's list does not show a call's URL. What is picked up all the same is hung
+        up on by the voice webhook (`withdrawn`).
+
         Returns how many calls were withdrawn. Raises TwilioRefused; the switch is thrown all the same.
         """
         await self._shared.put("dialling", {"stopped": True}, 10 * 365 * DAY_S)
         log.warning("dialling is stopped")
-        withdrawn = 0
-        for call_sid in await self._rest.queued():
-            if await self._shared.get(f"dialled:{call_sid}") is not None:
-                await self._rest.cancel(call_sid)
-                withdrawn += 1
-        return withdrawn
+        unknown = [
+            await self._shared.get(key) for key in await self._shared.newest(UNDECIDED, MOST_UNDECIDED)
+        ]
+        pairs = {(one["from"], one["to"]) for one in unknown if one is not None}
+        count = 0
+        for call in await self._rest.queued_calls():
+            known = await self._shared.get(f"dialled:{call.sid}") is not None
+            if known or (call.from_number, call.to) in pairs:
+                await self._rest.cancel(call.sid)
+                count += 1
+        return count
 
     async def allow(self) -> None:
         """Take the kill switch back."""
@@ -148,7 +174,7 @@ class Dialler:
 
     async def carry_out(self, dial_id: str, call_sid: str, answered_by: str) -> Machine | None:
         """Do what was asked for this kind of answer; returns it. Raises TwilioRefused."""
-        asked = await self._shared.get(f"dial:{dial_id}")
+        asked = await asked_of(self._shared, dial_id)
         if asked is None:
             return None
         await self._shared.put(f"dial:{dial_id}:amd", {"answered_by": answered_by}, self._kept_s)
@@ -159,6 +185,15 @@ class Dialler:
         elif action != "go_on":
             await self._rest.hang_up(call_sid)
         return action
+
+    def _own_number(self, request: DialRequest) -> str:
+        own = self._settings.dial_from
+        if not own:
+            raise BadInput("no number to dial from: set DIAL_FROM")
+        given = request.from_number
+        if given and international(given, country_of(own)) != own:
+            raise Forbidden(f"{mask(given)} is not DIAL_FROM, {mask(own)}: calls are dialled from there only")
+        return own
 
     def _check(self, request: DialRequest) -> None:
         if not 1 <= request.max_seconds <= self._settings.max_call_seconds:
@@ -191,16 +226,17 @@ class Dialler:
 
     async def _place(self, dial_id: str, to: str, own: str, request: DialRequest) -> None:
         await self._not_stopped()  # it may have been thrown since
-        base, options = self._settings.public_url, {"timeout": RING_S, "time_limit": request.max_seconds}
-        if base:
-            options |= self._callbacks(base, dial_id, request)
-            call_sid = await self._rest.create_call(to, own, f"{base}/twilio/voice?dial={dial_id}", **options)
-        else:
-            words = f"{self._settings.record_notice} {request.say}".strip()
-            twiml = render("goodbye", text=words, language="en-US")
-            call_sid = await self._rest.say_call(to, own, twiml, **options)
+        # Until Twilio has said yes or no, the call may be there: the kill switch is to find it.
+        await self._shared.put(f"{UNDECIDED}{dial_id}", {"from": own, "to": to}, DAY_S)
+        try:
+            call_sid = await self._create(dial_id, to, own, request)
+        except TwilioRefused as error:
+            if error.status is not None and error.status < SERVER_ERROR:
+                await self._shared.take(f"{UNDECIDED}{dial_id}")
+            raise
         await self._shared.put(f"dialled:{call_sid}", {"dial": dial_id}, self._kept_s)
         await self._shared.put(f"dial:{dial_id}:sid", {"call_sid": call_sid}, self._kept_s)
+        await self._shared.take(f"{UNDECIDED}{dial_id}")
         log.info("dialled %s: call %s", mask(to), call_sid)
         try:
             # Thrown while Twilio was asked, the switch did not find this call in Twilio's queue.
@@ -209,6 +245,15 @@ class Dialler:
             log.warning("call %s is withdrawn: dialling was stopped meanwhile", call_sid)
             await self._rest.hang_up(call_sid)  # which withdraws one that is queued, too
             raise
+
+    async def _create(self, dial_id: str, to: str, own: str, request: DialRequest) -> str:
+        base, options = self._settings.public_url, {"timeout": RING_S, "time_limit": request.max_seconds}
+        if base:
+            options |= self._callbacks(base, dial_id, request)
+            return await self._rest.create_call(to, own, f"{base}/twilio/voice?dial={dial_id}", **options)
+        words = f"{self._settings.record_notice} {request.say}".strip()
+        twiml = render("goodbye", text=words, language="en-US")
+        return await self._rest.say_call(to, own, twiml, **options)
 
     def _callbacks(self, base: str, dial_id: str, request: DialRequest) -> dict[str, Any]:
         callbacks: dict[str, Any] = {
@@ -234,6 +279,30 @@ def machine_action(answered_by: str, machine: Machine | None, unknown: Machine) 
     return machine if answered_by.startswith("machine") else unknown
 
 
+def route_named(agent: str, routes: Routes, settings: Settings) -> str:
+    """The route that `DialRequest.agent` means: by its name, or by its agent as ROUTES or AGENT write it.
+
+    Raises BadInput, naming what there is.
+    """
+    usual = routes.default.agent or settings.agent
+    if agent in ("", usual):
+        return ""
+    for route in routes.routes:
+        if route.name == agent:
+            return agent
+    for route in routes.routes:
+        if agent == (route.agent or settings.agent):
+            return route.name
+    known = ", ".join([route.name for route in routes.routes] + [usual])
+    raise BadInput(f"agent {agent[:60]!r} is unknown; there are: {known}")
+
+
+def _fingerprint(asked: dict[str, Any]) -> str:
+    """The same for requests that ask for the same call."""
+    told = {name: value for name, value in asked.items() if name not in ("id", "idempotency_key", "asker")}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
 def kept_s(settings: Settings) -> float:
     """For how long a dialled call is remembered: as long as any call (RETENTION_DAYS)."""
     return settings.retention_days * DAY_S or FOR_EVER_S
@@ -253,9 +322,24 @@ async def note_state(
         await shared.put(f"dial:{dial_id}:now", {"status": state}, kept_s)
 
 
+async def asked_of(shared: Shared, dial_id: str) -> dict[str, Any] | None:
+    """What was asked of a dialled call; None for what is no id of one, or is unknown."""
+    return await shared.get(f"dial:{dial_id}") if DIAL_ID.fullmatch(dial_id) else None
+
+
+async def withdrawn(shared: Shared, dial_id: str) -> str:
+    """Why a dialled call that has been picked up must not be answered; empty when it may be."""
+    if await asked_of(shared, dial_id) is None:
+        return "nobody dialled it, or its record was deleted"
+    end = await shared.get(f"dial:{dial_id}:end")
+    if end is not None:
+        return f"it is over for us: {end.get('reason') or end['status']}"
+    return "dialling is stopped" if await shared.get("dialling") is not None else ""
+
+
 async def dial_record(shared: Shared, dial_id: str) -> dict[str, Any] | None:
     """What is known of a dialled call, put together; None for an unknown one."""
-    asked = await shared.get(f"dial:{dial_id}")
+    asked = await asked_of(shared, dial_id)
     if asked is None:
         return None
     record = {"id": dial_id, "to": asked["to"], "from": asked["from_number"], "status": ORDER[0]}

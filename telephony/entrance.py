@@ -168,14 +168,19 @@ def admit(door: Door, request: web.Request) -> None:
 
 def _check_api_key(door: Door, request: web.Request) -> None:
     keys = door.line.settings.api_keys
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    given = bearer.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
+    given = given_key(request)
     right = [key.matches(given) for key in keys]  # always all of them
     if True in right:
         request[SENDER] = f"API key {right.index(True) + 1}"
         return
     refusal = json_error(web.HTTPUnauthorized, "an API key is needed", {"WWW-Authenticate": "Bearer"})
     raise door.wrong_key(request, "api_key", refusal) if given else refusal
+
+
+def given_key(request: web.Request) -> str:
+    """The API key that a request shows; empty where it shows none."""
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    return bearer.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
 
 
 def _check_metrics_token(door: Door, request: web.Request) -> None:

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
@@ -20,8 +20,10 @@ from telephony.carrier.frame_socket import FrameSocket
 from telephony.carrier.rest import TwilioRefused, TwilioRest
 from telephony.carrier.waiting import WaitingRoom
 from telephony.config import Settings
+from telephony.dial_policy import Forbidden, TransferPolicy, named_targets
 from telephony.dialling import Dialler, forget_dialled
 from telephony.metrics import Metrics
+from telephony.phone_numbers import country_of
 from telephony.readiness import Readiness, disk_check, store_check
 from telephony.routes import Route, Routes
 from telephony.seats import Seats
@@ -109,6 +111,8 @@ class Line:
     """The same as calls see it, which go on when the store fails."""
     readiness: Readiness = field(init=False)
     """Why calls would not go well now."""
+    transfers: TransferPolicy = field(init=False)
+    """Where callers may be sent."""
     metrics: Metrics = field(init=False)
     """What this process measures."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -120,6 +124,9 @@ class Line:
         checks = [disk_check(self.settings.data_dir), store_check(self.store)]
         self.readiness = Readiness(checks, time.monotonic)
         self.metrics = Metrics(self)
+        settings = self.settings
+        self.transfers = TransferPolicy(settings.dial_from, settings.dial_prefixes)
+        self.allow_transfers((settings.human_number,))
 
     def base_url(self, request: web.BaseRequest) -> str:
         """Our address as Twilio sees it: PUBLIC_URL, else the local address this request came in on.
@@ -175,6 +182,25 @@ class Line:
                 log.warning("call %s: no transfer by REST, closing the socket does it: %s", call_sid, error)
                 return
             await self.shared.take(f"next:{call_sid}")
+
+    def allow_transfers(self, named: Iterable[str]) -> None:
+        """Callers may be sent to these, too: the operator wrote them down."""
+        targets = named_targets(named, country_of(self.transfers.own))
+        self.transfers = replace(self.transfers, named=self.transfers.named | targets)
+
+    def transfer(self, call_sid: str, to: str, called: str) -> Next:
+        """What becomes of an agent's Transfer in a call to our number `called`.
+
+        Where it may not go, the conversation goes on, and the caller is told that nobody could be reached.
+        """
+        if Next.transfer(to).then is not Then.TRANSFER:  # keys, or music
+            return Next(Then.TRANSFER, to=to)
+        try:
+            return Next(Then.TRANSFER, to=self.transfers.target(to, called))
+        except Forbidden as error:
+            log.warning("call %s: no transfer: %s", call_sid, error)
+            self.refused("transfer")
+            return Next(Then.RESUME, text="transfer refused")
 
     def one_by_one(self, call_sid: str) -> asyncio.Lock:
         """To be held by what answers a webhook of this call: the next one sees what it did."""

@@ -24,6 +24,7 @@ from telephony.record.keeping import SWEEP_S, Keeping
 from telephony.record.recorder import Recorder, TappedStream
 from telephony.record.recording import Recording
 from telephony.reply.agent import Manners, load_agent, manners_of
+from telephony.reply.scripted import ScriptedAgent
 from telephony.routes import Route
 from telephony.routes_file import read_routes
 from telephony.services import Services, open_services, prepared
@@ -152,6 +153,8 @@ async def _way(services: Services, route: Route, stack: AsyncExitStack) -> Servi
     Raises BadAgent or BadScript when its agent cannot be loaded.
     """
     agent = load_agent(route.agent, services.settings) if route.agent else services.agent
+    if isinstance(agent, ScriptedAgent):
+        services.line.allow_transfers(agent.script.transfers)
     manners = manners_of(agent)
     if route.greeting:
         manners = _greeting(manners, route.greeting)

@@ -35,7 +35,7 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 NAME = re.compile(r"[A-Za-z0-9_. -]{1,40}")
 
 
-def read_routes(path: Path) -> Routes:
+def read_routes(path: Path, country: str = "") -> Routes:
     """The routes of a file. Raises BadScript, whose message begins with file:line."""
     fields = read_yaml(path).fields(("routes", "default", "blocked"))
     routes = tuple(

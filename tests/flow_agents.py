@@ -26,16 +26,41 @@ class Desk:
     """First turn: notes a wish and transfers. Afterwards it says what it knows, and goodbye."""
 
     manners = QUIET
+    person = PERSON
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         if "wish" not in notes:
             yield Note(wish="latte")
             yield "One moment."
-            yield Transfer(PERSON)
+            yield Transfer(self.person)
         else:
             said = [line.text for line in turn.history if line.who == "agent"]
             yield f"You wanted a {notes['wish']}. I said: {said[0]} {said[1]} Goodbye."
             yield HangUp()
+
+
+class Premium(Desk):
+    person = "+19005551234"
+
+
+class Abroad(Desk):
+    person = "+442071838750"
+
+
+class Address(Desk):
+    person = "sip:desk@example.com"
+
+
+class Browser(Desk):
+    person = "client:Desk"
+
+
+class Nonsense(Desk):
+    person = "the front desk"
+
+
+class National(Desk):
+    person = "(415) 555-0199"
 
 
 class Menu:

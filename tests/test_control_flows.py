@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from telephony.refusals import remedy
 from telephony.serve import drain
 from telephony.standins.faults import Faults, Refusal
 from telephony.standins.twilio_rest import Call
+from tests import flow_agents
 from tests.flow_agents import PERSON, QUIET
 from tests.real_line import HERE, Running, running, said, verbs
 from tests.rest_account import Account, rest_account
@@ -38,6 +40,51 @@ async def test_a_failed_transfer_comes_back_to_the_same_conversation(tmp_path: P
         result = await server.call(dial_status=outcome)
     assert verbs(result) == ["Connect", "Dial", "Connect", "Hangup"] and not result.flags
     assert "You wanted a latte. I said: Hi. One moment." in said(result)
+
+
+@pytest.mark.parametrize("agent", ["Premium", "Abroad", "Address", "Browser", "Nonsense"])
+@pytest.mark.parametrize("with_rest", [False, True], ids=["without", "with"])
+async def test_a_transfer_that_is_not_allowed_goes_nowhere(
+    tmp_path: Path, agent: str, with_rest: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The caller hears that nobody is there, and the same conversation goes on; the log says why, once."""
+    async with AsyncExitStack() as stack:
+        account = await stack.enter_async_context(rest_account()) if with_rest else None
+        environ = {**account.environ(), "TWILIO_AUTH_TOKEN": AUTH_TOKEN} if account else {}
+        server = await stack.enter_async_context(
+            running(tmp_path, AGENT=f"tests.flow_agents:{agent}", **environ)
+        )
+        result = await (by_rest(server, account) if account else server.call())
+    assert verbs(result) == ["Connect", "Connect", "Hangup"] and not result.flags
+    assert "nobody could take your call" in said(result) and "You wanted a latte." in said(result)
+    [line] = [record.getMessage() for record in caplog.records if "no transfer" in record.getMessage()]
+    person = getattr(flow_agents, agent).person
+    assert person not in line or not person.startswith("+")
+
+
+NAMED = """
+greeting: Hi.
+intents:
+  anything: {match: [hello], say: One moment., do: {transfer: "%s"}}
+"""
+
+
+@pytest.mark.parametrize("to", ["+442071838750", "sip:Desk@example.com", "client:Desk", "${HUMAN_NUMBER}"])
+async def test_a_transfer_that_the_operator_wrote_down_goes_there(tmp_path: Path, to: str) -> None:
+    """In a script or in HUMAN_NUMBER: any country, and addresses, which no agent may make up."""
+    script = tmp_path / "script.yaml"
+    script.write_text(NAMED % to)
+    human = "sip:front@example.com"
+    async with running(tmp_path, AGENT=f"scripted:{script}", HUMAN_NUMBER=human) as server:
+        result = await server.call()
+    assert verbs(result) == ["Connect", "Dial", "Hangup"]
+    assert result.verbs[1]["target"] == (human if "$" in to else to.removeprefix("client:"))
+
+
+async def test_a_national_number_is_transferred_to_as_the_country_means_it(tmp_path: Path) -> None:
+    async with running(tmp_path, AGENT="tests.flow_agents:National") as server:
+        result = await server.call()
+    assert verbs(result) == ["Connect", "Dial", "Hangup"] and result.verbs[1]["target"] == PERSON
 
 
 async def by_rest(server: Running, account: Account, **options: Any) -> CallResult:

@@ -20,6 +20,7 @@ OVER = frozenset(
 )  # CallStatus of a call that is over
 MUSIC_S = 10  # of /twilio/hold.wav
 MOST_MUSIC = 180  # times: half an hour
+NOUNS = {"sip": "transfer_sip", "sips": "transfer_sip", "client": "transfer_client"}
 TRANSFER_RING_S = 25  # for how long the person called may let it ring
 
 
@@ -40,7 +41,7 @@ class Next:
 
     then: Then
     text: str = ""
-    """SAY: the last sentence, HOLD: what is said before the music."""
+    """SAY: the last sentence, HOLD: what is said before the music, RESUME: why, where nobody asked for it."""
     to: str = ""
     """TRANSFER: a number, a `sip:` address or `client:NAME`. DIGITS: the keys to press, `w` being half a
     second's pause."""
@@ -100,11 +101,9 @@ def answer_after(word: Next | None, form: Mapping[str, str]) -> Answer:
     if word.then is Then.SAY:
         return Answer("goodbye", {"text": word.text}, ends=True)
     if word.then is Then.TRANSFER:
-        kind, _, name = word.to.partition(":")
-        template = {"sip": "transfer_sip", "sips": "transfer_sip", "client": "transfer_client"}.get(
-            kind.lower(), "transfer"
-        )
-        to = name if template == "transfer_client" else word.to
+        scheme, _, identity = word.to.partition(":")
+        template = NOUNS.get(scheme.lower(), "transfer")
+        to = identity if template == "transfer_client" else word.to  # <Client> holds the bare identity
         values = {"to": to, "caller_id": word.caller_id or None, "timeout_s": TRANSFER_RING_S}
         return Answer(template, values)
     if word.then is Then.DIGITS:
@@ -112,7 +111,7 @@ def answer_after(word: Next | None, form: Mapping[str, str]) -> Answer:
     if word.then is Then.HOLD:
         values = {"text": word.text or None, "loops": word.loops}
         return Answer("hold", values | ({"music_url": word.music_url} if word.music_url else {}))
-    return _resume("asked")
+    return _resume(word.text or "asked")
 
 
 def _unplanned(form: Mapping[str, str]) -> Answer:

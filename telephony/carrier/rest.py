@@ -49,6 +49,15 @@ class Number:
     """What makes Twilio ignore voice_url: an application or trunk SID; empty when nothing does."""
 
 
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A call that waits to be placed."""
+
+    sid: str
+    from_number: str
+    to: str
+
+
 WEBHOOK_FIELDS = (
     "voice_url",
     "voice_method",
@@ -118,8 +127,13 @@ class TwilioRest:
 
     async def queued(self, limit: int = 1000) -> list[str]:
         """CallSids of the calls that wait to be placed. Raises TwilioRefused."""
+        return [call.sid for call in await self.queued_calls(limit)]
+
+    async def queued_calls(self, limit: int = 1000) -> list[Queued]:
+        """The calls that wait to be placed. Raises TwilioRefused."""
         calls = await _within(DEADLINE_S, self._client.calls.list_async(status="queued", limit=limit))
-        return [str(call.sid) for call in calls]
+        # twilio's instance keeps the number in `_from` (9.13): `from` is a keyword.
+        return [Queued(str(call.sid), str(call._from), str(call.to)) for call in calls]
 
     async def find_number(self, phone_number: str) -> Number:
         """A number of this account. Raises BadInput when it is none, and TwilioRefused."""

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from telephony.carrier.after import (
     ENDED,
+    HUNG_UP,
     MUSIC_S,
     OVER,
     RESUME_WINDOW_S,
@@ -29,7 +30,7 @@ from telephony.carrier.hold_music import music
 from telephony.carrier.incoming import verified_form
 from telephony.carrier.rest import TwilioRefused
 from telephony.carrier.twilio_errors import explain
-from telephony.dialling import kept_s, note_state
+from telephony.dialling import asked_of, kept_s, note_state, withdrawn
 from telephony.line import ENDED_TTL_S, LINE, NEXT_TTL_S, Form, Line
 from telephony.routes import Route
 from telephony.seats import NAME as SEATS
@@ -64,6 +65,8 @@ async def voice(request: web.Request) -> web.Response:
     ended, kept = await asyncio.gather(line.is_ended(call_sid), line.shared.get(f"answer:{call_sid}"))
     if ended or form.get("CallStatus") in OVER:
         return _twiml(request, call_sid, ENDED)
+    if kept is None and (gone := await _withdrawn(request, call_sid)) is not None:
+        return gone
     if kept is None and line.draining:
         return _turned_away(request, call_sid)
     route: Route | None = Route()
@@ -146,10 +149,14 @@ async def status(request: web.Request) -> web.Response:
     call_sid = _call_sid(form)
     state = form.get("CallStatus", "")
     log.info("call %s: %s, %s s", call_sid, state, form.get("CallDuration", "?"))
-    if (dial_id := request.query.get("dial")) is not None:
-        more = {"duration_s": int(form.get("CallDuration") or 0)} if state in OVER else {}
+    dialled = await _dialled(request)
+    if dialled is not None:
+        seconds = form.get("CallDuration") or "0"
+        more = {"duration_s": int(seconds[:9]) if seconds.isascii() and seconds.isdigit() else 0}
         line = request.app[LINE]
-        await note_state(line.shared, dial_id, state, more, kept_s(line.settings))
+        await note_state(
+            line.shared, dialled["id"], state, more if state in OVER else {}, kept_s(line.settings)
+        )
     if state in OVER:
         await request.app[LINE].call_ended(call_sid)
         request.app[LINE].later(request.app[LINE].end_streams(call_sid, OVERDUE_S))
@@ -208,8 +215,19 @@ def sorry(request: web.Request) -> web.Response:
 
 async def _dialled(request: web.Request) -> dict[str, Any] | None:
     """What was asked of the call that we dialled, if this is one."""
-    dial_id = request.query.get("dial", "")
-    return await request.app[LINE].shared.get(f"dial:{dial_id}") if dial_id else None
+    return await asked_of(request.app[LINE].shared, request.query.get("dial", ""))
+
+
+async def _withdrawn(request: web.Request, call_sid: str) -> web.Response | None:
+    """The answer to a call that we dialled and that nobody may answer any more: it is hung up on."""
+    dial_id, line = request.query.get("dial"), request.app[LINE]
+    if dial_id is None or not (why := await withdrawn(line.shared, dial_id)):
+        return None
+    log.warning("call %s: hung up on when it was picked up: %s", call_sid, why)
+    line.refused("withdrawn")
+    await line.shared.leave(SEATS, f"dial:{dial_id}")
+    await line.call_ended(call_sid)
+    return _twiml(request, call_sid, HUNG_UP)
 
 
 async def _full(line: Line, call_sid: str, returning: bool) -> str:

@@ -76,8 +76,12 @@ class Transfer:
     """Hand the caller to somebody else, once everything said so far has been heard."""
 
     to: str
-    """A telephone number in E.164 form (+14155550132), a SIP address (`sip:...`) or `client:NAME`; see also
-    press_keys and hold."""
+    """A telephone number in E.164 form (+14155550132); see also press_keys and hold.
+
+    It is under the policy of outbound calls (DIAL_FROM, DIAL_PREFIXES). What HUMAN_NUMBER or a script names
+    may be in any country, or a `sip:` or `client:` address. Where it may not go, the caller is told that
+    nobody could be reached, and the conversation goes on.
+    """
 
 
 def press_keys(digits: str) -> Transfer:

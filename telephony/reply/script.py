@@ -141,6 +141,12 @@ class Script:
     fallback: tuple[str, ...]
     summary: Summary = Summary()
 
+    @property
+    def transfers(self) -> tuple[str, ...]:
+        """Everybody whom a caller may be transferred to."""
+        steps = (step for one in self.intents.values() for step in (one.step, one.on_yes, one.on_no))
+        return tuple(step.to for step in steps if step is not None and step.to)
+
     def by_action(self, do: Do) -> Intent | None:
         """The first intent that does this."""
         return next((intent for intent in self.intents.values() if intent.step.do is do), None)

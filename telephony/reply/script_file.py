@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
+from ..dial_policy import Forbidden, check_named, named_target
 from ..errors import BadScript
+from ..phone_numbers import country_of
 from .agent import EXPECT_KINDS, Expect, ExpectKind, Manners, Say, SilenceStep
 from .heard import plain
 from .script import (
@@ -206,7 +208,17 @@ class _Reader:
                 value.wrong('write {transfer: "+14155550132"} or {transfer: "${HUMAN_NUMBER}"}')
             return Do(value.one_of(plain_actions)), ""
         target = value.fields((Do.TRANSFER.value,), needed=(Do.TRANSFER.value,))[Do.TRANSFER.value]
-        return Do.TRANSFER, self._with_settings(target)
+        return Do.TRANSFER, self._target(target)
+
+    def _target(self, value: Value) -> str:
+        """Whom a transfer reaches, as the carrier needs it; empty where the setting is."""
+        to = named_target(self._with_settings(value), country_of(variable(self.settings, "DIAL_FROM") or ""))
+        try:
+            if to:
+                check_named(to, getattr(self.settings, "dial_prefixes", ()))
+        except Forbidden as error:
+            value.wrong(str(error))
+        return to
 
     def _with_settings(self, value: Value) -> str:
         def setting(found: re.Match[str]) -> str:

@@ -126,6 +126,7 @@ NEXTS = [
     (Next(Then.SAY, text="No voice & all <that>."), ["Say", "Hangup"]),
     (Next(Then.TRANSFER, to="+14155550199"), ["Dial"]),
     (Next(Then.TRANSFER, to="sip:desk@example.com"), ["Dial"]),
+    (Next(Then.TRANSFER, to="client:desk"), ["Dial"]),
     (Next(Then.DIGITS, to="ww12#"), ["Play", "Connect", "Redirect"]),
     (Next(Then.HOLD, text="One moment.", music_url="https://h/m.wav"), ["Say", "Play", "Redirect"]),
     (Next(Then.RESUME), ["Connect", "Redirect"]),
