@@ -79,7 +79,7 @@ def decade(number: int) -> str:
 def money(amount: str, unit: str, cent: str) -> str:
     """money("4.50", "dollar", "cent") -> "four dollars and fifty cents"."""
     whole, _, part = amount.replace(",", "").partition(".")
-    if part and len(part) != 2:
+    if part and (len(part) != 2 or not cent):
         return f"{decimal(amount)} {plural(unit)}"
     units, cents = int(whole or 0), int(part or 0)
     spoken_cents = f"{cardinal(cents)} {cent if cents == 1 else plural(cent)}"
@@ -89,19 +89,30 @@ def money(amount: str, unit: str, cent: str) -> str:
     return f"{spoken_units} and {spoken_cents}" if cents else spoken_units
 
 
+_PLURALS = {
+    **{"foot": "feet", "inch": "inches", "penny": "pence", "leu": "lei", "real": "reais", "paisa": "paise"},
+    **{"krona": "kronor", "krone": "kroner", "century": "centuries"},
+}
+_SAME_IN_PLURAL = frozenset(
+    "yen yuan won baht rand sen dong ringgit bitcoin ether horsepower mercury".split()
+)
+
+
 def plural(unit: str) -> str:
-    """The plural of a unit of measure or money: "foot" -> "feet", "yen" -> "yen"."""
-    irregular = {"foot": "feet", "inch": "inches", "yen": "yen", "hertz": "hertz", "penny": "pence"}
-    head, _, tail = unit.partition(" ")  # "mile per hour": the first word takes the s
-    if head in ("degree", "mile", "kilometer", "meter", "square", "cubic") and tail:
-        return f"{head}s {tail}" if head not in ("square", "cubic") else f"{head} {plural(tail)}"
-    if unit.startswith(("kilo", "mega", "giga")) and unit.endswith("hertz"):
+    """The plural of a unit of measure or money: "foot" -> "feet", "mile per hour" -> "miles per hour"."""
+    counted, per, rest = unit.partition(" per ")
+    if counted.startswith("degree "):
+        return f"degrees {counted[7:]}{per}{rest}"
+    before, space, last = counted.rpartition(" ")
+    if last in _SAME_IN_PLURAL or last.endswith("hertz"):
         return unit
-    return irregular.get(unit, f"{unit}s")
+    return f"{before}{space}{_PLURALS.get(last, f'{last}s')}{per}{rest}"
 
 
 def clock(hour: int, minute: int, *, half_named: bool) -> str:
     """10, 5 -> "ten oh five". On the hour "ten", or "ten o'clock" where no a.m. or p.m. follows."""
+    if hour in (0, 24) and not half_named:
+        return f"twelve {clock(1, minute, half_named=True)[4:]} ay em" if minute else "midnight"
     if minute == 0:
         if half_named:
             return cardinal(hour)

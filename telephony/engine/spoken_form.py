@@ -13,18 +13,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from telephony.engine import spoken_numbers
-from telephony.engine.number_words import cardinal, digits
-from telephony.engine.spoken_words import (
-    ABBREVIATIONS,
-    ADDRESS_SIGNS,
-    ADDRESS_WORDS,
-    LETTERS,
-    SAID_AS_WORDS,
-    SENTENCE_ENDERS,
-    SPELLED,
-    SPELLED_DOMAINS,
-)
+from telephony.engine import spoken_letters
+from telephony.engine.spoken_codes import joins, say_run
+from telephony.engine.spoken_letters import INITIALS, NAME_ABBREVIATIONS
+from telephony.engine.spoken_times import RANGE_DASH, spans
+from telephony.engine.spoken_units import CURRENCIES, TWO_WORD_UNITS, unit_of
+from telephony.engine.spoken_words import ABBREVIATIONS, SENTENCE_ENDERS, TITLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,52 +41,82 @@ _WORD = re.compile(r"\S+")
 _OPENING = "\"'([{<*_`“‘«#~|•>"  # quotes, brackets and markup: they are seen, not heard
 _CLOSING = "\"')]}>*_`”’»,;:.?!…~|"
 _PAUSES = {"…": ",", "—": ",", "–": ",", "--": ","}
-_EMAIL = re.compile(r"^[\w.+~-]+@[\w-]+(\.[\w-]+)+$")
-_URL = re.compile(r"^(https?://)?([\w-]+\.)+[a-z]{2,}(/\S*)?$", re.IGNORECASE)
-_TOP_LEVEL = re.compile(
-    r"\.(com|org|net|edu|gov|io|ai|co|us|uk|eu|de|fr|info|biz|tv|app|dev|me|example|ca|au)(/|$)",
-    re.IGNORECASE,
-)
-_INITIALS = re.compile(r"^([A-Za-z]\.){2,}$")
-_SPELLED_NAME = re.compile(r"^[A-Za-z0-9](-[A-Za-z0-9]){2,}$")
-_CAPITALS = re.compile(r"^([A-Z]{2,})('?s)?$")
-_MIXED = re.compile(r"^(?=.*[A-Za-z])(?=.*\d)[A-Za-z0-9]+$")
-_SINGLE_CAPITAL = re.compile(r"^[B-HJ-Z]$")
 _DASHES = re.compile(r"(?<=\w)(?:—|–|--)(?=\w)")
-_UNSAID = re.compile(r"[^\w\s'.,?!-]", re.UNICODE)
+_RANGE = "–-"
+_STOPPED = {*ABBREVIATIONS, *TITLES, *NAME_ABBREVIATIONS, "dr.", "st.", "no.", "ft.", "min.", "rs.", "in."}
+"""What keeps its full stop."""
+
+_SAME = str.maketrans(
+    {
+        **{"’": "'", "‘": "'", "′": "'", "″": '"'},
+        **{"−": "-", "‐": "-", "‑": "-"},
+        **{"\u00a0": " ", "\u202f": " ", "\u2009": " "},
+    }
+)
+"""Other signs for what is read alike, each as long as what it stands for."""
 
 
 def spoken_form(text: str) -> tuple[SpokenToken, ...]:
     """Every word of `text` with what is said for it, in order. Characters of no word are white space."""
-    plain = text.replace("’", "'").replace("‘", "'").replace("\u00a0", " ").replace("−", "-")
-    matches = list(_pieces(plain))
-    words = [_bare(plain[start:end]) for start, end in matches]
+    plain = text.translate(_SAME)
+    pieces = list(_pieces(plain))
+    words = [_bare(plain[start:end]) for start, end in pieces]
+    said_here = _said_across(plain, pieces, words)
     shouted = _is_shouted(words)
     tokens: list[SpokenToken] = []
-    for index, (start, end) in enumerate(matches):
-        spoken = _say(words, index, shouted)
-        pause = _pause_after(plain[start:end], words[index], index + 1 == len(words))
+    for index, (start, end) in enumerate(pieces):
+        raw, last = plain[start:end], index + 1 == len(words)
+        to = raw in _RANGE and spans(words, index)
+        spoken = to or said_here.get(index) or spoken_letters.say(words, index, shouted)
+        pause = "" if to or _is_unit_within(raw, words, index) else _pause_after(raw, words[index], last)
         if not spoken and pause and tokens and not tokens[-1].pause:  # "yes — no": the dash is a pause
             tokens[-1] = replace(tokens[-1], pause=pause)
         tokens.append(SpokenToken(text[start:end], start, end, " ".join(spoken.split()), pause))
     return tuple(tokens)
 
 
+def _said_across(plain: str, pieces: Sequence[tuple[int, int]], words: list[str]) -> dict[int, str]:
+    """What is said for the words of numbers that have blanks in them; such an amount becomes one word."""
+    said: dict[int, list[str]] = {}
+    for start, digits in say_run(plain):
+        index = next(n for n, piece in enumerate(pieces) if piece[0] <= start < piece[1])
+        said.setdefault(index, []).append(digits)
+    for start, end, amount in joins(plain):
+        inside = [n for n, piece in enumerate(pieces) if start <= piece[0] < end]
+        if not said.keys() & set(inside):
+            sign_before = inside[0] and words[inside[0] - 1] in CURRENCIES
+            spot = inside[0] if sign_before else inside[-1]
+            for index in inside:
+                words[index] = amount if index == spot else ""
+    return {
+        index: ", ".join(groups) + ("," if index + 1 in said and not groups[0].startswith("plus") else "")
+        for index, groups in said.items()
+    }
+
+
 def _pieces(plain: str) -> Iterator[tuple[int, int]]:
-    """Words by white space; a dash between two words separates them too."""
+    """Words by white space; a dash between two words separates them too; one that means "to" stands alone."""
     for match in _WORD.finditer(plain):
         start = match.start()
-        for dash in _DASHES.finditer(plain, match.start(), match.end()):
-            if not re.match(r"\d", plain[dash.end()]):  # 10–12 is a range
-                yield start, dash.end()
-                start = dash.end()
+        for dash in re.finditer(f"(?P<to>{RANGE_DASH})|{_DASHES.pattern}", match[0], re.IGNORECASE):
+            from_, after = match.start() + dash.start(), match.start() + dash.end()
+            if dash["to"]:
+                yield start, from_
+                yield from_, after
+                start = after
+            elif not re.match(r"\d", plain[after:]):  # 10–12 is a range
+                yield start, after
+                start = after
         yield start, match.end()
 
 
 def _bare(word: str) -> str:
     """The word without the punctuation around it; the full stop of an abbreviation stays."""
-    word = re.sub(r"(—|–|--)$", "", word)
-    if re.fullmatch(r"#\d[\w-]*[,.;:?!]*", word):  # "#5" is a number, "# Heading" is not
+    if word in ABBREVIATIONS or word.rstrip(",.;:?!") in ("#", "*", "<", ">"):
+        return word if word in ABBREVIATIONS else word.rstrip(",.;:?!")
+    word = re.sub(r"(—|–|--)$|^-$", "", word)
+    signed = re.fullmatch(r"(#\d[\w-]*|[~<>≈±]\d\S*|\*\d+#?)", word.rstrip(_CLOSING))
+    if signed and not word.endswith("*"):  # "#5" is a number, "# Heading" is not
         return word.rstrip(_CLOSING)
     left = word.lstrip(_OPENING)
     if word.startswith("'") and re.match(r"\d0s", left):  # '90s
@@ -100,10 +124,12 @@ def _bare(word: str) -> str:
     bare = left.rstrip(_CLOSING)
     if word.startswith("(") and re.fullmatch(r"\(\d{3}\)[\d-]*", word.rstrip(",.;:?!")):
         return re.sub(r"[()]", "", word).rstrip(_CLOSING)  # an area code
+    if "(" in bare and (bare + ")").lower() in ABBREVIATIONS:  # 401(k)
+        return bare + ")"
     stopped = left[: len(bare) + 1]
-    if stopped.endswith(".") and (stopped.lower() in ABBREVIATIONS or _INITIALS.match(stopped)):
-        return stopped
-    if stopped.lower() in ("dr.", "st.", "no.", "mar.", "jun.", "jul.", "sat.", "sun.", "fig."):
+    if stopped.endswith(".") and (
+        stopped.lower() in _STOPPED or stopped in CURRENCIES or INITIALS.match(stopped)
+    ):
         return stopped
     if re.fullmatch(r"(\d+')?\d+['\"]", stopped):  # 6' 2"
         return stopped
@@ -117,122 +143,22 @@ def _pause_after(raw: str, bare: str, last: bool) -> str:
             return mark
         if mark in _PAUSES:
             return ","
-    if tail.startswith("--"):
+    if tail.startswith("--") or raw == "-":
         return ","
     # The full stop of "etc." may be the sentence's too.
     return "." if last and bare.lower() in SENTENCE_ENDERS else ""
 
 
+def _is_unit_within(raw: str, words: Sequence[str], index: int) -> bool:
+    """Whether a full stop ends a unit and no sentence: "800 sq. ft. of floor", "5 lbs. and more"."""
+    unit = raw.removesuffix(".").lower()
+    behind = words[index + 1][:1] if index + 1 < len(words) else ""
+    is_unit = raw.endswith(".") and (unit in TWO_WORD_UNITS or unit_of(unit))
+    return bool(
+        is_unit and index and words[index - 1][-1:].isalnum() and (behind.islower() or behind.isdigit())
+    )
+
+
 def _is_shouted(words: Sequence[str]) -> bool:
     letters = [word for word in words if len(word) > 1 and word.isalpha()]
     return len(letters) > 2 and sum(word.isupper() for word in letters) >= 0.8 * len(letters)
-
-
-def _say(words: Sequence[str], index: int, shouted: bool) -> str:
-    """What is said for one word, given its neighbours."""
-    word = words[index]
-    if not word:
-        return ""
-    lower = word.lower()
-    if lower in ABBREVIATIONS and not (word.isupper() and lower + "." in ABBREVIATIONS):
-        return ABBREVIATIONS[lower]
-    number = spoken_numbers.say(words, index)
-    if number is not None:
-        return number
-    before = words[index - 1] if index else ""
-    after = words[index + 1] if index + 1 < len(words) else ""
-    by_place = _by_place(lower, before, after)
-    if by_place:
-        return by_place
-    if _EMAIL.match(word):
-        return _address(lower)
-    if _URL.match(word) and (_TOP_LEVEL.search(word) or "://" in word or lower.startswith("www.")):
-        return _address(re.sub(r"^https?://", "", lower).rstrip("/"))
-    return _letters(word, before, shouted)
-
-
-def _by_place(lower: str, before: str, after: str) -> str:
-    """Abbreviations that mean one thing before a name and another behind one."""
-    named = after[:1].isupper()
-    if lower == "dr.":
-        return "doctor" if named or not before[:1].isupper() else "drive"
-    if lower == "st.":
-        return "saint" if named and not before[:1].isupper() else "street"
-    if lower == "no.":
-        return "number" if after[:1].isdigit() else "no"
-    if lower in ("mar.", "jun.", "jul.", "sat.", "sun.", "fig."):
-        names = {"mar.": "March", "jun.": "June", "jul.": "July", "sat.": "Saturday", "sun.": "Sunday"}
-        dated = after[:1].isdigit() or lower in ("sat.", "sun.") and named
-        return names.get(lower, "figure") if dated else lower[:-1]
-    return ""
-
-
-def _letters(word: str, before: str, shouted: bool) -> str:
-    """Initials, spelled names, capitals, codes, and ordinary words."""
-    if _INITIALS.match(word):
-        return spell(word.replace(".", ""))
-    if _SPELLED_NAME.match(word):
-        return ", ".join(_letter(letter) for letter in word if letter != "-")
-    capitals = _CAPITALS.match(word)
-    if capitals and not shouted and _is_spelled(capitals[1].lower()):
-        return spell(capitals[1]) + ("s" if capitals[2] else "")
-    if capitals:
-        return word.capitalize() if shouted else capitals[1].lower() + (capitals[2] or "")
-    if _SINGLE_CAPITAL.match(word) and not (word == "O" and before == ""):
-        return LETTERS[word.lower()]
-    if _MIXED.match(word):
-        return _code(word)
-    parts = re.split(r"[-/]", word)
-    if len(parts) > 1 and any(_CAPITALS.match(part) or part.isdigit() for part in parts):
-        return " ".join(_say([part], 0, shouted) for part in parts if part)
-    signs = word.replace("&", " and ").replace("@", " at ").replace("_", " ")
-    return re.sub(r"\d+", lambda found: f" {_digits(found[0])} ", _UNSAID.sub(" ", signs))
-
-
-def _is_spelled(lower: str) -> bool:
-    if lower in SPELLED:
-        return True
-    if lower in SAID_AS_WORDS:
-        return False
-    return len(lower) <= 3 or not re.search(r"[aeiouy]", lower)
-
-
-def spell(letters: str) -> str:
-    """The names of the letters and digits, one by one."""
-    return " ".join(_letter(letter) for letter in letters)
-
-
-def _letter(letter: str) -> str:
-    return LETTERS.get(letter.lower()) or (digits(letter) if letter in "0123456789" else letter)
-
-
-def _digits(text: str) -> str:
-    return cardinal(int(text)) if len(text) < 3 and text[0] != "0" else digits(text)
-
-
-def _code(word: str) -> str:
-    """Letters and digits in one: "B12" -> "bee twelve", "X7Q2" -> "ex seven cue two", "iPhone15"."""
-    parts = re.findall(r"[A-Za-z]+|\d+", word)
-    said = []
-    for part in parts:
-        if part.isdigit():
-            said.append(_digits(part))
-        elif len(part) <= 2 or part.isupper() and _is_spelled(part.lower()):
-            said.append(spell(part))
-        else:
-            said.append(part.lower())
-    return " ".join(said)
-
-
-def _address(address: str) -> str:
-    """An e-mail or web address: signs by name, digits one by one, ".io" spelled."""
-    said = []
-    for part in re.findall(r"[a-z]+|\d|[^a-z\d]", address):
-        if part.isdigit():
-            said.append(digits(part))
-        elif part.isalpha() and part.isascii():
-            spelled = len(part) == 1 or part in SPELLED_DOMAINS or not re.search(r"[aeiouy]", part)
-            said.append(ADDRESS_WORDS.get(part) or (spell(part) if spelled and part != "com" else part))
-        else:
-            said.append(ADDRESS_SIGNS.get(part, ""))
-    return " ".join(said)

@@ -34,7 +34,6 @@ ABBREVIATIONS = {
     "apt.": "apartment",
     "ste.": "suite",
     "mt.": "mount",
-    "ft.": "fort",
     "dept.": "department",
     "est.": "established",
     "ext.": "extension",
@@ -52,10 +51,7 @@ ABBREVIATIONS = {
     "corp.": "corporation",
     "co.": "company",
     "bros.": "brothers",
-    "min.": "minutes",
     "max.": "maximum",
-    "hr.": "hour",
-    "hrs.": "hours",
     "jan.": "January",
     "feb.": "February",
     "apr.": "April",
@@ -80,62 +76,83 @@ ABBREVIATIONS = {
     "@": "at",
     "%": "percent",
     "24/7": "twenty-four seven",
+    "50/50": "fifty fifty",
+    "9/11": "nine eleven",
+    "20/20": "twenty twenty",
+    "401k": "four oh one kay",
+    "401(k)": "four oh one kay",
+    "1080p": "ten eighty pee",
+    "2160p": "twenty-one sixty pee",
+    "4x4": "four by four",
+    "24x7": "twenty-four seven",
+    "=>": "",
+    "->": "to",
+    "→": "to",
+    "×": "times",
+    "÷": "divided by",
+    "±": "plus or minus",
+    "≈": "about",
+    "≤": "at most",
+    "≥": "at least",
+    "<": "less than",
+    ">": "more than",
+    "asst.": "assistant",
+    "assn.": "association",
+    "attn.": "attention",
+    "bldg.": "building",
+    "ca.": "circa",
+    "cf.": "compare",
+    "dept": "department",
+    "esp.": "especially",
+    "esq.": "esquire",
+    "govt.": "government",
+    "gov't": "government",
+    "incl.": "including",
+    "excl.": "excluding",
+    "intl.": "international",
+    "int'l": "international",
+    "nat'l": "national",
+    "hon.": "honorable",
+    "col.": "colonel",
+    "cpl.": "corporal",
+    "cmdr.": "commander",
+    "maj.": "major",
+    "pvt.": "private",
+    "sen.": "senator",
+    "gov.": "governor",
+    "pres.": "president",
+    "misc.": "miscellaneous",
+    "mgr.": "manager",
+    "mfg.": "manufacturing",
+    "orig.": "originally",
+    "qty.": "quantity",
+    "qty": "quantity",
+    "univ.": "university",
+    "temp.": "temperature",
+    "vol.": "volume",
+    "pg.": "page",
+    "pp.": "pages",
+    "al.": "al",
+    "n/a": "not applicable",
+    "b/c": "because",
+    "c/o": "care of",
+    "a/c": "air conditioning",
+    "p.s.": "pee ess",
+    "p.o.": "pee oh",
+    "u.s.": "you ess",
+    "hwy": "highway",
+    "blvd": "boulevard",
+    "pkwy": "parkway",
+    "appt": "appointment",
+    "approx": "approximately",
+    "mr": "mister",
+    "mrs": "missus",
+    "№": "number",
     "ok": "okay",
     "ph.d.": "pee aitch dee",
 }
 SENTENCE_ENDERS = {"etc.", "inc.", "ltd.", "corp.", "co.", "jr.", "sr.", "ave.", "blvd.", "rd.", "ln."}
 """Abbreviations that may also be a sentence's last word."""
-
-UNITS = {
-    "kg": "kilogram",
-    "g": "gram",
-    "mg": "milligram",
-    "lb": "pound",
-    "lbs": "pound",
-    "oz": "ounce",
-    "km": "kilometer",
-    "m": "meter",
-    "cm": "centimeter",
-    "mm": "millimeter",
-    "mi": "mile",
-    "ft": "foot",
-    "yd": "yard",
-    "mph": "mile per hour",
-    "km/h": "kilometer per hour",
-    "l": "liter",
-    "ml": "milliliter",
-    "gal": "gallon",
-    "hr": "hour",
-    "hrs": "hour",
-    "h": "hour",
-    "min": "minute",
-    "mins": "minute",
-    "sec": "second",
-    "secs": "second",
-    "ms": "millisecond",
-    "hz": "hertz",
-    "khz": "kilohertz",
-    "mhz": "megahertz",
-    "ghz": "gigahertz",
-    "kb": "kilobyte",
-    "mb": "megabyte",
-    "gb": "gigabyte",
-    "tb": "terabyte",
-    "w": "watt",
-    "kw": "kilowatt",
-    "kwh": "kilowatt hour",
-    "v": "volt",
-    "sqft": "square foot",
-    "°": "degree",
-    "°f": "degree Fahrenheit",
-    "°c": "degree Celsius",
-}
-GLUED_UNITS = {**UNITS, "in": "inch", '"': "inch", "'": "foot", "k": "thousand", "s": "second"}
-"""Units that mean something only right behind a number: "5in", but not "5 in the morning"."""
-
-CURRENCIES = {"$": ("dollar", "cent"), "€": ("euro", "cent"), "£": ("pound", "penny"), "¥": ("yen", "sen")}
-
-SCALES = ("thousand", "million", "billion", "trillion")
 
 SAID_AS_WORDS = frozenset(
     "pin zip sim ram nasa nato covid aids fifa fema osha ikea asap gif laser radar scuba unicef opec hipaa "
@@ -145,7 +162,9 @@ SAID_AS_WORDS = frozenset(
 )
 """Words of up to five letters that stay words in capitals; other short ones are spelled."""
 
-SPELLED = frozenset("usa usps aaa aarp atm ceo iou diy faq eta iban asus url api ipo".split())
+SPELLED = frozenset(
+    "cest aest aedt eest usa usps aaa aarp atm ceo iou diy faq eta iban asus url api ipo".split()
+)
 
 ADDRESS_WORDS = {"gmail": "gee mail", "co": "co", "www": "double-you double-you double-you"}
 """Parts of addresses with a way of saying of their own."""
@@ -153,6 +172,12 @@ ADDRESS_WORDS = {"gmail": "gee mail", "co": "co", "www": "double-you double-you 
 SPELLED_DOMAINS = frozenset("io uk us eu tv ai edu de fr nl html php pdf".split())
 
 ADDRESS_SIGNS = {
+    "?": "question mark",
+    "=": "equals",
+    "&": "and",
+    "#": "hash",
+    "%": "percent",
+    ":": "colon",
     ".": "dot",
     "@": "at",
     "_": "underscore",
@@ -162,8 +187,49 @@ ADDRESS_SIGNS = {
     "~": "tilde",
 }
 
-NUMBER_IS_A_CODE = frozenset(
-    "pin code zip zipcode account confirmation reference tracking extension ext. ext passcode password "
-    "order ticket card ending id".split()
+CODE_WORDS = frozenset(
+    "pin code codes zip zipcode account confirmation reference ref tracking extension ext. ext passcode "
+    "password order ticket card ending id dial serial invoice booking reservation case claim policy "
+    "member membership license plate vin sku otp".split()
 )
 """After these a number is read digit by digit, with "number", "is", "#" or "in" between at most."""
+
+PLACE_WORDS = frozenset(
+    "room flight gate suite apartment apt ste unit box locker bus route highway press enter text call "
+    "ring phone channel terminal platform model station flat door rm".split()
+)
+"""After these a number of three digits and more is."""
+
+RULERS = frozenset(
+    "louis henry edward george richard charles william james john paul pius benedict francis gregory leo "
+    "clement urban innocent elizabeth mary catherine frederick philip peter nicholas alexander napoleon "
+    "ferdinand carl gustav christian harald haakon albert leopold ramses ptolemy darius xerxes otto "
+    "wilhelm ivan boniface".split()
+)
+"""Behind these a Roman numeral is "the eighth"."""
+
+COUNTED_BY_ROMANS = frozenset(
+    "chapter part war volume vol. act scene section phase type class level grade title article figure "
+    "table book bowl mark stage tier unit appendix episode group category division factor schedule annex "
+    "module lesson".split()
+)
+"""Behind these a Roman numeral is "eight"."""
+
+LETTERED = frozenset(
+    "plan option gate section vitamin grade terminal type exhibit zone hall team group room".split()
+)
+"""Behind these the letter A is no article."""
+
+STREETS = {
+    "st": "street", "ave": "avenue", "rd": "road", "ln": "lane", "ct": "court", "pl": "place", "sq": "square",
+    "dr": "drive", "ter": "terrace", "cir": "circle",
+}  # fmt: skip
+"""Without a full stop, behind a name that follows a house's number."""
+
+TITLES = {
+    "apt": "apartment", "ste": "suite", "rm": "room", "fl": "floor", "ext": "extension", "tel": "telephone",
+    "vol": "volume", "ch": "chapter", "p.": "page", "ch.": "chapter", "sec.": "section", "para.": "paragraph",
+    "art.": "article", "no": "number", "nos.": "numbers", "ed.": "edition", "ref": "reference",
+    "ref.": "reference", "c.": "circa", "rm.": "room", "fl.": "floor", "min.": "minimum",
+}  # fmt: skip
+"""Before a number only."""
