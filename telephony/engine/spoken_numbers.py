@@ -43,15 +43,17 @@ _UNIT = "|".join(
 _SIGNS = {"-": "minus ", "+": "plus ", "~": "about ", "≈": "about ", "±": "plus or minus "} | {
     **{"<": "less than ", ">": "more than ", "≤": "at most ", "≥": "at least ", "": ""},
 }
-_NOT_COUNTED = frozenset(
-    "was has this always plus across unless less thus plus its yes perhaps besides".split()
-)
+_MOST_DIGITS = 40  # more are no amount that anybody can follow, and too many for int()
+_SCREENS = frozenset("tv video screen monitor display resolution camera".split())
+_NOT_COUNTED = frozenset("was has this always plus across unless less thus its yes perhaps".split())
 _COUNTED = frozenset("people men women children percent feet steps percentage units more other".split())
 
 
 def say(words: Words, index: int) -> str | None:
     """What is said for a word that has to do with numbers; None for any other word."""
     word, before = words[index], at(words, index - 1)
+    if sum(map(str.isdigit, word)) > _MOST_DIGITS:
+        return code(word, spelled=True) or digits(word)
     meridiem = MERIDIEM.match(word)
     if meridiem and ("." in word or re.search(r"\d$", before)):
         return half(meridiem[1] + "m").strip()
@@ -88,7 +90,7 @@ def _unit_behind(words: Words, index: int) -> str | None:
     if unit is None or (len(bare) == 1 and bare.isupper() and bare not in "LVW"):
         return None
     if re.fullmatch(rf"(?:[-+]|{NUMBER}[-–])?{NUMBER}", before):
-        return unit if before == "1" else plural(unit)
+        return unit if before.lstrip("+-") == "1" else plural(unit)
     if re.fullmatch(r"\d/\d{1,2}", before) and len(bare) > 1:
         return unit  # three quarters ounce
     if before in _VULGAR or re.fullmatch(r"\d+[½¼¾⅓⅔]", before):
@@ -187,13 +189,7 @@ def _measure(match: re.Match[str], words: Words, index: int) -> str | None:
     sign, number, text = match[1], american(match[2]), match[3]
     if text in NO_UNITS:
         return None
-    if text.lower() == "k" and at(words, index + 1).lower() in (
-        "tv",
-        "video",
-        "screen",
-        "monitor",
-        "display",
-    ):
+    if text.lower() == "k" and at(words, index + 1).lower() in _SCREENS:
         return f"{decimal(number)} kay"
     name = CAPITAL_UNITS.get(text) or GLUED_UNITS.get(text.lower().replace("º", "°").replace("μ", "µ"))
     if name is None:

@@ -173,3 +173,17 @@ def test_any_amount_of_anything(number: int, form: str) -> None:
 )
 def test_what_is_noted_down_is_read_digit_by_digit(number: str, name: str) -> None:
     assert digits_in(aloud(f"Your {name} is {number}.")) == number
+
+
+@pytest.mark.parametrize(
+    "form", ("{}", "{}%", "${}", "{}th", "{}kg", "{}.5", "{}-{}", "v{}", "{} kg", "1/{}", "+{}")
+)
+def test_a_number_without_end_is_read_digit_by_digit(form: str) -> None:
+    """No length of digits stops the voice."""
+    number = "9" * 5000
+    assert (
+        digits_in("".join(token.spoken + " " for token in spoken_form(form.format(number, number)))).count(
+            "9"
+        )
+        >= 5000
+    )
