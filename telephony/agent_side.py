@@ -7,9 +7,9 @@ from typing import Any
 
 from telephony import events as ev
 from telephony.drafts import Drafts
-from telephony.floor import Kind, Reply, Stage
+from telephony.floor import Kind, Reply, Stage, Unanswered
 from telephony.policy import GOODBYE_S, VOICE_FAILURES
-from telephony.record.turns import TurnRecord
+from telephony.record.turns import CallerPart, TurnRecord
 from telephony.reply.agent import Expect, HangUp, Line, Transfer, Turn, Wait
 from telephony.scene import Scene
 from telephony.speak.position import LOST_MARK_S
@@ -23,12 +23,7 @@ class AgentSide:
 
     def __init__(self, scene: Scene) -> None:
         self.turn_count = 0
-        self.unanswered: list[str] = []
-        """What the caller said that will be answered together with what comes next."""
-        self.unanswered_digits = ""
-        """What the caller keyed in, likewise."""
-        self.unanswered_withheld = False
-        """Some of it is not to be written down."""
+        self.unanswered = Unanswered()
         self.kept: list[tuple[str, TurnRecord]] = []
         """What the caller said while we could not be interrupted: answered after it."""
         self._scene = scene
@@ -48,14 +43,17 @@ class AgentSide:
     def answer(self, text: str, record: TurnRecord, digits: str | None = None) -> None:
         """The floor is ours: answer these words, together with those that were never answered aloud."""
         scene = self._scene
-        scene.expect(None)
-        scene.question = None
         self._waiting = False
-        merged = " ".join([*self.unanswered, text]).strip()
-        digits = self.unanswered_digits + (digits or "") or None
-        withheld = self.unanswered_withheld or (record.caller is not None and record.caller.withheld)
-        self.unanswered.clear()
-        self.unanswered_digits, self.unanswered_withheld = "", False
+        before, self.unanswered = self.unanswered, Unanswered()
+        merged = " ".join([*before.texts, text]).strip()
+        caller = record.caller or CallerPart("")
+        hidden_keys = before.hidden_keys or (bool(digits) and not caller.asked_keys)
+        digits = before.digits + (digits or "") or None
+        withheld = before.withheld or caller.withheld
+        answered, scene.question = scene.question, scene.question_left(merged, digits)
+        scene.expect(scene.question)
+        if withheld or hidden_keys:
+            scene.withhold(merged if withheld else "", digits or "")
         reply = None
         if digits is None:
             reply = self._drafts.take(merged, record)
@@ -64,7 +62,8 @@ class AgentSide:
             reply = self._start(merged, scene.account.history, scene.notes, digits=digits)
         self.turn_count += 1
         reply.record = record
-        reply.digits, reply.withheld = digits or "", withheld
+        reply.digits, reply.withheld, reply.hidden_keys = digits or "", withheld, hidden_keys
+        reply.answers = answered if answered is not None and answered.sensitive else None
         record.wasted = self._drafts.wasted()
         if merged:
             line = reply.line_text
@@ -78,13 +77,15 @@ class AgentSide:
         self.drop_draft("the words changed")
         scene = self._scene
         history, notes = scene.account.history, scene.notes
-        texts = list(self.unanswered)
+        texts = list(self.unanswered.texts)
         for reply in scene.floor.queue:
             if reply.kind is Kind.ANSWER and self._unheard(reply):
                 texts.append(reply.turn_text)
                 history = [line for line in history if line.text != reply.line_text]
                 notes = notes if reply.notes_before is None else reply.notes_before
-        self._drafts.begin(self._start(" ".join([*texts, text]), history, notes, draft=True))
+        draft = self._start(" ".join([*texts, text]), history, notes, draft=True)
+        draft.withheld = scene.withholds(text) or self.unanswered.withheld
+        self._drafts.begin(draft)
 
     def _start(
         self,
@@ -97,8 +98,9 @@ class AgentSide:
     ) -> Reply:
         stage = Stage.DRAFT if draft else Stage.WAITING
         reply = self._scene.floor.new(
-            Kind.ANSWER, turn_text=text, stage=stage, drafted=draft, began_at=self._scene.now
-        )
+            Kind.ANSWER, turn_text=text, stage=stage, drafted=draft, began_at=self._scene.now,
+            guarded=self._scene.guarding,
+        )  # fmt: skip
         turn = Turn(text, self.turn_count, tuple(history), digits, self._scene.info)
         self._scene.commands.append(ev.StartReply(reply.number, turn, dict(notes), draft))
         return reply
@@ -193,16 +195,17 @@ class AgentSide:
     def cut(self, reason: str) -> None:
         """Give up what is queued, and write down what was heard of it."""
         scene = self._scene
+        asked = scene.asking
+        if asked is not None and asked.sensitive:  # cut or not, it is answered with what is said now
+            scene.question = asked
         cut = scene.floor.cut(scene.now, reason)
         if cut:
             scene.decide("cut", reason)
         for reply in cut:
             if reply.kind is Kind.ANSWER and self._unheard(reply):
                 # Its question will be answered together with the caller's next words.
-                self.unanswered_digits += reply.digits
-                self.unanswered_withheld |= reply.withheld
+                self.unanswered.take_back(reply)
                 if reply.turn_text:
-                    self.unanswered.append(reply.turn_text)
                     scene.account.take_back(reply.line_text)
                 if reply.notes_before is not None:
                     scene.notes = reply.notes_before
@@ -231,7 +234,7 @@ class AgentSide:
         reply = self._scene.floor.known(event.reply)
         if reply is not None:
             reply.notes.update(event.note.values)
-            if reply.withheld or self._scene.sensitive:
+            if (reply.withheld or self._scene.sensitive) and not event.note.clean:
                 self._scene.withheld_notes.update(event.note.values)
             if reply.stage is not Stage.DRAFT:
                 self._scene.notes.update(event.note.values)
@@ -386,12 +389,14 @@ class AgentSide:
         """Nobody speaks: answer what was kept, or wait for the caller."""
         scene = self._scene
         if scene.speaking is not None:
-            self.unanswered += [text for text, _ in self.kept]
+            for kept in self.kept:
+                self.unanswered.add(*kept)
             self.kept.clear()
         elif self.kept:
             *before, (text, record) = self.kept
             self.kept.clear()
-            self.unanswered += [said for said, _ in before]
+            for kept in before:
+                self.unanswered.add(*kept)
             self.answer(text, record)
             scene.floor.advance(scene.now)
         elif "silence" not in scene.timers and "digits" not in scene.timers:

@@ -49,6 +49,7 @@ class CallerSide:
 
     def on_turn(self, event: ev.TurnHeard) -> None:
         self._listened = True
+        self._scene.turn_withheld = self._scene.withholds(event.info.transcript)
         self._scene.timers.clear("unheard")
         self._take(self._turns.receive(event.info))
 
@@ -161,8 +162,7 @@ class CallerSide:
         scene.prompts.silence_step = 0
         record = scene.account.caller_turn(caller)
         if self._keys.collecting:
-            self._agent.unanswered.append(turn.text)
-            self._agent.unanswered_withheld |= caller.withheld
+            self._agent.unanswered.add(turn.text, record)
             self._agent.drop_draft("answered with the keys")
             scene.decide("kept", "answered with the keys that are being pressed")
         elif not self._agent.may_interrupt():
@@ -174,9 +174,10 @@ class CallerSide:
             self._agent.answer(turn.text, record, self._keys.take())
 
     def _part(self, turn: TurnEvent, speaking: CallerSpeaking | None) -> CallerPart:
-        withheld = self._scene.sensitive
+        withheld = self._scene.withholds(turn.text)
         return CallerPart(
             WITHHELD if withheld else turn.text,
+            asked_keys=self._keys.asked,
             withheld=withheld,
             start_audio=turn.audio_start if turn.speech_start is None else turn.speech_start,
             end_audio=turn.audio_end if turn.speech_end is None else turn.speech_end,

@@ -41,6 +41,7 @@ class Conversation:
         agent = self._agent = AgentSide(scene)
         keys = Keys(scene, agent)
         caller = CallerSide(scene, agent, keys)
+        self._keys = keys
         self._begun = False
         self._left: dict[str, Any] | None = None
         scene.before_close = self._leave
@@ -138,8 +139,16 @@ class Conversation:
 
     def withholder(self) -> Withholder:
         """What takes sensitive answers out of what is written; ask before the first event."""
-        scene = self._scene
-        return Withholder(lambda: [word.text for word in scene.own_words()], scene.withheld_notes)
+        return Withholder(self._scene, lambda: self._keys.asked)
+
+    @property
+    def withholding(self) -> bool:
+        """Whether something was withheld in this call, which the agent may know."""
+        return self._scene.guarding or bool(self._scene.secrets)
+
+    def written_notes(self) -> dict[str, Any]:
+        """What the agent has noted so far, as it may be written down."""
+        return self._scene.written_notes()
 
     @property
     def ended_by(self) -> str:

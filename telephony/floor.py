@@ -59,6 +59,12 @@ class Reply:
     """And the keys."""
     withheld: bool = False
     """Those are not to be written down."""
+    hidden_keys: bool = False
+    """The keys are not to be written down: nobody asked for them, or they are sensitive."""
+    guarded: bool = False
+    """The agent may know a secret: numbers in its words are not written down as they are."""
+    answers: Expect | None = None
+    """The sensitive question that the caller's words answer, if they do."""
     began_at: float = 0.0
     """When it was asked for."""
     drafted: bool = False
@@ -107,6 +113,32 @@ class Reply:
     def leaves(self) -> bool:
         """After it the caller is somewhere else: with nobody, or with somebody else."""
         return any(isinstance(a, HangUp | Transfer) for a in self.actions)
+
+
+@dataclass(slots=True)
+class Unanswered:
+    """What the caller said that will be answered together with what comes next."""
+
+    texts: list[str] = field(default_factory=list)
+    digits: str = ""
+    """And keyed in."""
+    withheld: bool = False
+    """Some of it is not to be written down."""
+    hidden_keys: bool = False
+    """Nor are the keys."""
+
+    def add(self, text: str, record: TurnRecord) -> None:
+        """More words, and how they are written down."""
+        self.texts.append(text)
+        self.withheld |= record.caller is not None and record.caller.withheld
+
+    def take_back(self, reply: Reply) -> None:
+        """What a reply was to answer, of which nothing was heard."""
+        self.digits += reply.digits
+        self.withheld |= reply.withheld
+        self.hidden_keys |= reply.hidden_keys
+        if reply.turn_text:
+            self.texts.append(reply.turn_text)
 
 
 class Floor:

@@ -31,6 +31,8 @@ class Keys:
         self._complete: str | None = None
         """An entry that is answered together with the turn that is open, when that has ended."""
         self._pressed: deque[float] = deque(maxlen=LONGEST_ENTRY)
+        self.asked = False
+        """Whether all keys of this entry were asked for as something harmless."""
 
     @property
     def collecting(self) -> bool:
@@ -41,6 +43,7 @@ class Keys:
         scene = self._scene
         scene.timers.clear("silence")
         self._pressed.append(scene.now)
+        self.asked = scene.keys_asked and (self.asked or not self._digits)
         if scene.floor.queue and self._agent.may_interrupt():
             # Who presses keys over a question answers it.
             scene.question = scene.asking
@@ -73,7 +76,7 @@ class Keys:
         scene = self._scene
         clock, pressed, self._entry = scene.account.clock, self._entry or [scene.now], []
         part = CallerPart("", clock.at(pressed[0]), clock.at(pressed[-1]), clock.at(scene.now), scene.now)
-        part.digits, part.withheld = True, scene.sensitive
+        part.digits, part.asked_keys, part.withheld = True, self.asked, scene.sensitive
         scene.prompts.silence_step = 0
         self._agent.answer("", scene.account.caller_turn(part), digits)
 

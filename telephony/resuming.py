@@ -1,6 +1,7 @@
 """What a conversation leaves behind when its stream ends, and how the call's next stream takes it up. PURE.
 
 Restored are the history, the notes, the words that were not heard, what was asked, and what was not answered.
+What was withheld is restored in the same process only: `parted` takes it out of what is saved.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ from typing import Any
 
 from telephony.agent_side import AgentSide
 from telephony.floor import Kind
+from telephony.record.numbers import without_numbers
 from telephony.record.turns import WITHHELD, CallerPart
 from telephony.reply.agent import Expect, HangUp, Line, Transfer
 from telephony.scene import Scene
 
 
 def leave(scene: Scene, agent: AgentSide) -> dict[str, Any]:
-    """What is to be taken up, as JSON can hold it."""
-    unanswered, digits = [*agent.unanswered, *(text for text, _ in agent.kept)], agent.unanswered_digits
-    secret = agent.unanswered_withheld or scene.sensitive
+    """What is to be taken up, as JSON can hold it. Under `sealed`: what may be saved in the place of what."""
+    before = agent.unanswered
+    unanswered, digits = [*before.texts, *(text for text, _ in agent.kept)], before.digits
+    secret = before.withheld or scene.sensitive or any(r.caller and r.caller.withheld for _, r in agent.kept)
+    hidden_keys = before.hidden_keys
     unspoken: list[str] = []
     notes, question, actions = dict(scene.notes), scene.question, []
     history = scene.account.history.copy()
@@ -29,6 +33,8 @@ def leave(scene: Scene, agent: AgentSide) -> dict[str, Any]:
             unanswered.append(reply.turn_text)
             digits += reply.digits
             secret |= reply.withheld
+            hidden_keys |= reply.hidden_keys
+            question = reply.answers or question
             notes = notes if reply.notes_before is None else dict(reply.notes_before)
             history = [line for line in history if line.text != reply.line_text]
         elif reply.kind is not Kind.FILLER:
@@ -39,7 +45,8 @@ def leave(scene: Scene, agent: AgentSide) -> dict[str, Any]:
                 history.append(Line("agent", reply.text.strip(), heard, True))
     if scene.speaking is not None:
         unanswered.append(scene.speaking.latest.text)
-    return {
+        secret |= scene.withholds(scene.speaking.latest.text)
+    state = {
         "history": [[x.who, x.text, x.heard, x.interrupted] for x in history],
         "notes": notes,
         "unspoken": " ".join(unspoken),
@@ -49,9 +56,39 @@ def leave(scene: Scene, agent: AgentSide) -> dict[str, Any]:
         "unanswered": [text for text in unanswered if text],
         "digits": digits,
         "secret": secret,
+        "hidden_keys": hidden_keys,
+        "guarded": scene.guarding,
+        "secrets": scene.secrets.known(),
         "withheld": sorted(scene.withheld_notes),
         "turns": agent.turn_count,
     }
+    return {**state, "sealed": _sealed(scene, state)}
+
+
+def _sealed(scene: Scene, state: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a state that hold something withheld, as they may be saved: without it."""
+    hide, withheld = scene.secrets.hide, scene.withheld_notes
+    safe: dict[str, Any] = {}
+    if scene.guarding or scene.secrets:
+        notes = {name: hide(value) for name, value in state["notes"].items() if name not in withheld}
+        # A note of which a part is hidden would mislead the agent: it is left out.
+        safe["notes"] = {name: value for name, value in notes.items() if WITHHELD not in str(value)}
+        safe["history"] = hide(state["history"])
+        safe["unspoken"] = "" if hide(state["unspoken"]) != state["unspoken"] else state["unspoken"]
+        safe["transfer"] = "" if hide(state["transfer"]) != state["transfer"] else state["transfer"]
+        safe["secrets"] = []
+    if state["secret"] and state["unanswered"]:
+        safe["unanswered"], safe["ask_again"] = [], True
+    if state["digits"] and (state["secret"] or state["hidden_keys"]):
+        safe["digits"], safe["ask_again"] = "", True
+    return safe
+
+
+def parted(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What may be saved of a state, and what belongs over it and may not: that is kept in memory, or lost."""
+    sealed = state.get("sealed", {})
+    whole = {name: value for name, value in state.items() if name != "sealed"}
+    return {**whole, **sealed}, {name: whole.get(name) for name in sealed}
 
 
 def take_up(scene: Scene, agent: AgentSide, state: Mapping[str, Any], why: str) -> None:
@@ -59,27 +96,41 @@ def take_up(scene: Scene, agent: AgentSide, state: Mapping[str, Any], why: str) 
     scene.account.history = [Line(*line) for line in state.get("history", ())]
     scene.notes = dict(state.get("notes", {}))
     scene.withheld_notes.update(state.get("withheld", ()))
+    _take_up_secrets(scene, state)
     agent.turn_count = int(state.get("turns", 0))
     known = state.get("question")
     question = Expect(known[0], tuple(known[1]), known[2]) if known else None
     unanswered = [str(text) for text in state.get("unanswered", ())]
     digits = str(state.get("digits", ""))
+    secret, hidden_keys = bool(state.get("secret")), bool(state.get("hidden_keys"))
     if state.get("unspoken"):
         actions: list[HangUp | Transfer | Expect] = [question] if question else []
         if state.get("transfer"):
             actions.append(Transfer(str(state["transfer"])))
         if state.get("hang_up"):
             actions.append(HangUp())
-        agent.unanswered = unanswered
+        agent.unanswered.texts, agent.unanswered.digits = unanswered, digits
+        agent.unanswered.withheld, agent.unanswered.hidden_keys = secret, hidden_keys
         scene.expect(question)
         agent.say(Kind.NOTICE, str(state["unspoken"]), actions)
         return
     scene.question = question
     scene.expect(question)
-    if unanswered or digits:
-        secret = bool(state.get("secret"))
-        part = CallerPart(WITHHELD if secret else " ".join(unanswered), eot_at=scene.now, withheld=secret)
+    if state.get("ask_again"):  # what the caller said was not saved
+        agent.say(Kind.REASK, scene.prompts.reask(), [question] if question else [])
+    elif unanswered or digits:
+        written = WITHHELD if secret else " ".join(unanswered)
+        part = CallerPart(written, eot_at=scene.now, withheld=secret, asked_keys=not hidden_keys)
         record = scene.account.caller_turn(part)
         agent.answer(" ".join(unanswered), record, digits or None)
     elif why.startswith("transfer"):
         agent.say(Kind.NOTICE, scene.policy.transfer_failed)
+
+
+def _take_up_secrets(scene: Scene, state: Mapping[str, Any]) -> None:
+    """What was withheld on the earlier stream is on this one."""
+    scene.guarding = bool(state.get("guarded"))
+    scene.secrets.learn(state.get("secrets", ()))
+    said = (line.text for line in scene.account.history if line.who == "agent")
+    if scene.guarding:
+        scene.account.guarded.update(text for text in said if without_numbers(text) != text)

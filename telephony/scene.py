@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,15 +12,25 @@ from typing import Any
 from telephony import events as ev
 from telephony.floor import Floor, Reply
 from telephony.listen.echo import TimedWord, timed
+from telephony.listen.murmur import is_murmur
 from telephony.listen.thresholds import Thresholds
 from telephony.listen.turns import TurnEvent
 from telephony.policy import Policy
 from telephony.record.account import Account
+from telephony.record.numbers import Secrets, answers_with_a_number, is_long
+from telephony.record.turns import WITHHELD
 from telephony.reply.agent import CallInfo, Expect, Manners
 from telephony.reply.prompts import Prompts
 from telephony.speak.ledger import Ledger
 from telephony.timers import Timers
 
+LONG_NUMBER, CORRECTION = 6, 3
+"""Digits that are withheld once something sensitive was asked: of any number, or while nothing else is asked,
+when they may correct what was said."""
+OPEN_TURNS = 3
+"""Turns of the caller that a sensitive question stays open for when none of them answers it."""
+WAIT = re.compile(r"\b(?:hold on|hang on|wait|let me|again|just a|one (?:second|sec|moment|minute)|pardon|repeat)\b")
+"""Whoever says this is about to answer a question, or wants to hear it again."""
 AIRED_WORDS = 60
 """Our words that an echo is looked for in: those of 20 s."""
 
@@ -54,9 +65,15 @@ class Scene:
         self.notes: dict[str, Any] = {}
         self.withheld_notes: set[str] = set()
         """Names of the notes that an agent made of sensitive answers."""
+        self.guarding = False
+        """Something sensitive was asked in this call, or keyed in without being asked for."""
+        self.turn_withheld = False
+        """Whether the caller's newest words, as they came, were such as are not written down."""
+        self.secrets = Secrets()
+        self._unanswered_turns = 0
         self.commands: list[ev.Command] = []
         self.ledger = Ledger()
-        self.account = Account(self.ledger)
+        self.account = Account(self.ledger, self.secrets)
         self.floor = Floor(self.ledger, self.commands)
         self.prompts = Prompts(manners)
         self.thresholds = Thresholds(policy)
@@ -77,6 +94,39 @@ class Scene:
                 return True
         asked = self.asking
         return asked is not None and asked.sensitive
+
+    @property
+    def keys_asked(self) -> bool:
+        """Whether keys that are pressed now were asked for as something harmless."""
+        asked = self.asking
+        return asked is not None and asked.kind == "digits" and not self.sensitive
+
+    def withholds(self, text: str) -> bool:
+        """Whether these words of the caller are not to be written down."""
+        if self.sensitive:
+            return True
+        if not self.guarding or self.keys_asked:
+            return False
+        return is_long(text, LONG_NUMBER if self.asking is not None else CORRECTION)
+
+    def withhold(self, text: str, digits: str) -> None:
+        """Remember what is not to be written down, wherever it turns up."""
+        self.secrets.add(text, digits)
+        self.guarding = self.guarding or bool(text) or len(digits) >= LONG_NUMBER
+
+    def written_notes(self) -> dict[str, Any]:
+        """The notes without what is withheld, in types that JSON has."""
+        notes, withheld = self.notes, self.withheld_notes
+        return {k: WITHHELD if k in withheld else self.secrets.hide(value) for k, value in notes.items()}
+
+    def question_left(self, text: str, digits: str | None) -> Expect | None:
+        """The question that is still open after the caller said this: a sensitive one without an answer."""
+        asked = self.question
+        if asked is None or not asked.sensitive or digits or _answers(asked, text):
+            self._unanswered_turns = 0
+            return None
+        self._unanswered_turns = (self._unanswered_turns + 1) % OPEN_TURNS
+        return asked if self._unanswered_turns else None
 
     @property
     def asking(self) -> Expect | None:
@@ -109,6 +159,7 @@ class Scene:
 
     def expect(self, question: Expect | None) -> None:
         """Have Flux listen for the answer to this question."""
+        self.guarding = self.guarding or (question is not None and question.sensitive)
         command = self.thresholds.for_question(question)
         if command is not None:
             self.commands.append(command)
@@ -131,3 +182,11 @@ class Scene:
         """Hang up."""
         self.commands.append(ev.EndCall(reason))
         self.close("agent")
+
+
+def _answers(question: Expect, text: str) -> bool:
+    """Whether words may be the answer to a question: a number where one was asked for, else no mere murmur."""
+    if question.kind == "digits":
+        return answers_with_a_number(text)
+    waits = text.rstrip().endswith("?") or WAIT.search(text.lower()) is not None
+    return not waits and (question.kind in ("yes_no", "choice") or not is_murmur(text))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from telephony.floor import Kind, Reply, Stage
+from telephony.record.numbers import Secrets, without_numbers
 from telephony.record.turns import AgentPart, CallerPart, StreamClock, TurnRecord, turn_json
 from telephony.reply.agent import Line
 from telephony.speak.ledger import Ledger, WordState
@@ -33,11 +34,14 @@ class _Cut:
 class Account:
     """The call's own memory."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, secrets: Secrets) -> None:
+        self.guarded: set[str] = set()
+        """What we said after something sensitive was asked, with a number in it: see `without_numbers`."""
         self.records: list[TurnRecord] = []
         self.history: list[Line] = []
         self.clock = StreamClock()
         self._ledger = ledger
+        self._secrets = secrets
         self._cut: _Cut | None = None
 
     def add_line(self, line: Line) -> None:
@@ -93,14 +97,18 @@ class Account:
         line = Line("agent", text, heard, interrupted)
         if reply.kind is not Kind.FILLER and heard:
             self.add_line(line)
+            if reply.guarded and without_numbers(text) != text:
+                self.guarded.add(text)
         part = self.agent_part(reply)
         if part is not None:
-            part.text, part.heard = text, heard
+            part.text, part.heard = self._secrets.hide(text), self._secrets.hide(heard)
             sounded = self._ledger.first_sent_at(reply.number) is not None
             part.interrupted = interrupted and sounded and heard.split() != text.split()
             if part.interrupted:
                 words = self._ledger.words(reply.number, now)
-                part.uncertain = tuple([w.text for w in words if w.state is WordState.UNCERTAIN])
+                uncertain = [w.text for w in words if w.state is WordState.UNCERTAIN]
+                hidden = self._secrets.hide(" ".join(uncertain))
+                part.uncertain = tuple(uncertain if hidden == " ".join(uncertain) else hidden.split())
                 part.bound_ms = round(self._ledger.heard(reply.number, now).bound_ms, 1)
             if part.first_sent_at is not None:
                 part.last_audio_at = min(now, self._ledger.play_end)
@@ -116,7 +124,7 @@ class Account:
             return
         before = [text for number, text in cut.phrases.items() if number < phrase]
         heard = " ".join([*before, text_spoken.strip()])
-        cut.part.heard = heard
+        cut.part.heard = self._secrets.hide(heard)
         for at in range(len(self.history) - 1, -1, -1):
             if self.history[at] is cut.line:
                 self.history[at] = replace(cut.line, heard=heard)

@@ -48,6 +48,8 @@ class CallerPart:
     trigger: str | None = None
     digits: bool = False
     """Keys were pressed: their values are not kept."""
+    asked_keys: bool = False
+    """Those were asked for, and are not sensitive."""
     withheld: bool = False
     """It answers a sensitive question: what was said or keyed in is not written down."""
 

@@ -4,61 +4,88 @@ The agent must have it; the tape, the record and the logs must not. It is replac
 a way that the tape, run again, gives the same commands: keys become `*`, words that mean anything become
 place-holders, which are equal where the words were equal. Words that decide something by themselves stay:
 murmurs, and our own words, which may be an echo. So do the words that are said later.
+
+Keys that nobody asked for become `*` too. Once something sensitive was asked, so do long numbers that the
+caller says, and the numbers in the agent's own words: it may read back what it was told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from telephony import events as ev
-from telephony.keys import TERMINATOR
 from telephony.listen.flux_messages import TurnInfo
 from telephony.listen.murmur import MURMUR_WORDS, spoken_words
+from telephony.record.numbers import NUMBER_WORDS, without_numbers
 from telephony.record.turns import WITHHELD
+from telephony.reply.agent import Line, Note, Transfer, Turn
 
-KEY = "*"
-_NUMBERS = frozenset(
-    "oh zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred "
-    "thousand double triple".split()
-)
+if TYPE_CHECKING:
+    from telephony.scene import Scene
+
+KEY, TERMINATOR = "*", "#"
 
 
 class Withholder:
-    """One call's. `own_words`: ours that were heard lately; `notes`: names of notes with such answers."""
+    """One call's. It looks at the scene after each event; `keys_asked`: whether the newest key was asked for."""
 
-    def __init__(self, own_words: Callable[[], Iterable[str]], notes: Set[str]) -> None:
-        self._own_words = own_words
-        self._notes = notes
+    def __init__(self, scene: Scene, keys_asked: Callable[[], bool]) -> None:
+        self._scene = scene
+        self._keys_asked = keys_asked
         self._turn = -1
         self._versions: dict[int, list[str]] = {}
         """For each place in the turn, the words that were heard there."""
-        self._secrets: dict[str, str] = {}
+        self._said: dict[str, str] = {}
         """What was said, and what is written in its place."""
+        self._guarded: set[int] = set()
+        """Replies in whose words numbers are hidden."""
+        self._in: dict[type, Callable[[Any, bool], ev.Event]] = {
+            ev.CallStarted: self._call_started,
+            ev.DtmfPressed: self._key,
+            ev.TurnHeard: self._turn_heard,
+            ev.ReplyText: self._reply_text,
+            ev.ReplyNote: self._note,
+            ev.ReplyAction: self._action,
+            ev.PhraseSpoken: self._phrase_spoken,
+            ev.PhraseCut: self._phrase_cut,
+        }
+        self._out: dict[type, Callable[[Any, bool], ev.Command]] = {
+            ev.StartReply: self._start_reply,
+            ev.Speak: self._speak,
+            ev.TransferCall: lambda command, _: replace(command, to=self._target(command.to)),
+        }
 
     def __call__(
         self, event: ev.Event, commands: list[ev.Command], sensitive: bool
     ) -> tuple[ev.Event, list[ev.Command]]:
         """What is to be written. `sensitive`: the step is, or was just before this event."""
-        if isinstance(event, ev.CallStarted) and event.resumed and "withheld" in event.resumed:
-            sensitive = bool(event.resumed.get("secret"))
-            event = replace(event, resumed=self._resumed(event.resumed))
-        elif sensitive:
-            event = self._hidden(event)
-        if isinstance(event, ev.ReplyNote) and not self._notes.isdisjoint(event.note.values):
-            event = replace(event, note=type(event.note)(**self._without(event.note.values)))
-        if sensitive or self._secrets or self._notes:
-            commands = [self._command(c, sensitive) if isinstance(c, ev.StartReply) else c for c in commands]
+        change = self._in.get(type(event))
+        if change is not None:
+            event = change(event, sensitive)
+        if commands and self._out_changes(commands):
+            commands = [self._out[type(c)](c, sensitive) if type(c) in self._out else c for c in commands]
         return event, commands
+
+    def _out_changes(self, commands: list[ev.Command]) -> bool:
+        return any(type(command) in self._out for command in commands)
 
     # what came in
 
-    def _hidden(self, event: ev.Event) -> ev.Event:
-        if isinstance(event, ev.DtmfPressed):
-            return ev.DtmfPressed(_keys(event.digit))
-        if isinstance(event, ev.TurnHeard):
+    def _call_started(self, event: ev.CallStarted, sensitive: bool) -> ev.CallStarted:
+        resumed = event.resumed
+        if not resumed or "withheld" not in resumed:
+            return event
+        if resumed.get("guarded") and resumed.get("unspoken"):
+            self._guarded.add(1)  # it is said first
+        return replace(event, resumed=self._resumed(resumed))
+
+    def _key(self, event: ev.DtmfPressed, sensitive: bool) -> ev.DtmfPressed:
+        return event if self._keys_asked() and not sensitive else ev.DtmfPressed(_keys(event.digit))
+
+    def _turn_heard(self, event: ev.TurnHeard, sensitive: bool) -> ev.TurnHeard:
+        if sensitive or self._scene.turn_withheld:
             return ev.TurnHeard(self._turn_info(event.info))
         return event
 
@@ -66,11 +93,11 @@ class Withholder:
         if info.turn_index != self._turn:
             self._turn = info.turn_index
             self._versions = {}
-        own = {word for text in self._own_words() for word in spoken_words(text)}
+        own = {word for text in self._scene.own_words() for word in spoken_words(text.text)}
         written = [self._word(at, token, own) for at, token in enumerate(info.transcript.split())]
         transcript = " ".join(written)
         if transcript != info.transcript:
-            self._secrets[info.transcript] = transcript
+            self._said[info.transcript] = transcript
         words = tuple([w._replace(word=self._word(at, w.word, own)) for at, w in enumerate(info.words)])
         return replace(info, transcript=transcript, words=words)
 
@@ -84,29 +111,89 @@ class Withholder:
             heard.append(key)
         return f"x{at}" if heard[0] == key else f"x{at}-{heard.index(key)}"
 
+    def _reply_text(self, event: ev.ReplyText, sensitive: bool) -> ev.ReplyText:
+        return replace(event, text=self._ours(event.reply, event.text))
+
+    def _note(self, event: ev.ReplyNote, sensitive: bool) -> ev.ReplyNote:
+        hidden = self._without(event.note.values)
+        return event if hidden == dict(event.note.values) else ev.ReplyNote(event.reply, Note(**hidden))
+
+    def _action(self, event: ev.ReplyAction, sensitive: bool) -> ev.ReplyAction:
+        if isinstance(event.action, Transfer):
+            return ev.ReplyAction(event.reply, Transfer(self._target(event.action.to)))
+        return event
+
+    def _phrase_spoken(self, event: ev.PhraseSpoken, sensitive: bool) -> ev.PhraseSpoken:
+        if event.reply not in self._guarded:
+            return event
+        words = tuple([replace(word, text=without_numbers(word.text)) for word in event.words])
+        return replace(event, words=words)
+
+    def _phrase_cut(self, event: ev.PhraseCut, sensitive: bool) -> ev.PhraseCut:
+        return replace(event, text_spoken=self._ours(event.reply, event.text_spoken))
+
     # what came out
 
-    def _command(self, command: ev.StartReply, sensitive: bool) -> ev.StartReply:
-        turn = command.turn
-        digits = _keys(turn.digits) if sensitive and turn.digits is not None else turn.digits
-        text = turn.text
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(secret, self._secrets[secret])
-        turn = replace(turn, text=text, digits=digits)
-        return replace(command, turn=turn, notes=self._without(command.notes))
+    def _start_reply(self, command: ev.StartReply, sensitive: bool) -> ev.StartReply:
+        turn, reply = command.turn, self._scene.floor.known(command.reply)
+        if reply is None or reply.guarded:
+            self._guarded.add(command.reply)
+        digits = turn.digits
+        if digits is not None and (sensitive or reply is None or reply.hidden_keys):
+            digits = _keys(digits)
+        hidden = replace(turn, text=self._spoken(turn.text), digits=digits, history=self._history(turn))
+        return replace(command, turn=hidden, notes=self._without(command.notes))
+
+    def _spoken(self, text: str) -> str:
+        for said in sorted(self._said, key=len, reverse=True):
+            text = text.replace(said, self._said[said])
+        return text
+
+    def _history(self, turn: Turn) -> tuple[Line, ...]:
+        guarded = self._scene.account.guarded
+        if not guarded:
+            return turn.history
+        return tuple([_guarded(line) if line.text in guarded else line for line in turn.history])
+
+    def _speak(self, command: ev.Speak, sensitive: bool) -> ev.Speak:
+        return replace(command, text=self._ours(command.reply, command.text))
+
+    def _ours(self, reply: int, text: str) -> str:
+        return without_numbers(text) if reply in self._guarded else text
+
+    def _target(self, to: str) -> str:
+        """A number to call is no secret; keys to be pressed may be."""
+        return str(self._scene.secrets.hide(to)) if to.startswith("digits:") else to
 
     def _without(self, notes: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: WITHHELD if name in self._notes else value for name, value in notes.items()}
+        withheld, secrets = self._scene.withheld_notes, self._scene.secrets
+        if not withheld and not secrets:
+            return dict(notes)
+        return {k: WITHHELD if k in withheld else secrets.hide(value) for k, value in notes.items()}
 
     def _resumed(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        names = set(state["withheld"])
-        notes = {name: WITHHELD if name in names else value for name, value in state["notes"].items()}
-        hidden = dict(state) | {"notes": notes}
+        names, hide = set(state["withheld"]), self._scene.secrets.hide
+        notes = {k: WITHHELD if k in names else hide(value) for k, value in state["notes"].items()}
+        kept = {name: value for name, value in state.items() if name not in ("sealed", "secrets")}
+        hidden = kept | {"notes": notes}
         if state.get("secret"):
-            self._secrets.update(dict.fromkeys(state["unanswered"], WITHHELD))
+            self._said.update(dict.fromkeys(state["unanswered"], WITHHELD))
             hidden["unanswered"] = [WITHHELD for _ in state["unanswered"]]
+        if state.get("secret") or state.get("hidden_keys"):
             hidden["digits"] = _keys(state["digits"])
+        if state.get("guarded"):
+            hidden["unspoken"] = without_numbers(state["unspoken"])
+            hidden["history"] = [[x[0], *_ours_of(x), *x[3:]] for x in state["history"]]
         return hidden
+
+
+def _guarded(line: Line) -> Line:
+    return replace(line, text=without_numbers(line.text), heard=without_numbers(line.heard))
+
+
+def _ours_of(line: list[Any]) -> list[str]:
+    who, text, heard = line[:3]
+    return [text, heard] if who == "caller" else [without_numbers(text), without_numbers(heard)]
 
 
 def _keys(digits: str) -> str:
@@ -114,4 +201,4 @@ def _keys(digits: str) -> str:
 
 
 def _number(word: str) -> bool:
-    return word in _NUMBERS or any(c.isdigit() for c in word)
+    return word in NUMBER_WORDS or any(c.isdigit() for c in word)

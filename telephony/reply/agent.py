@@ -55,12 +55,26 @@ class Note:
     """Something to remember: `Note(order="latte")`. Adopted only when the reply is released to be spoken.
 
     Values are what JSON can hold: text, numbers, True, False, None, and lists and dicts of them.
+    What is noted in answer to a sensitive question is withheld from all that is saved, until the call is over.
     """
 
     values: Mapping[str, object]
+    clean: bool
+    """Nothing of a sensitive answer is in it: see `Note.without_secrets`."""
 
     def __init__(self, **values: object) -> None:
         object.__setattr__(self, "values", MappingProxyType(values))
+        object.__setattr__(self, "clean", False)
+
+    @classmethod
+    def without_secrets(cls, **values: object) -> Note:
+        """A note that may be saved also when it is made of a sensitive answer: "given", not what was given.
+
+        Without it such a note is lost when the call goes on in another process.
+        """
+        note = cls(**values)
+        object.__setattr__(note, "clean", True)
+        return note
 
     def __repr__(self) -> str:
         return f"Note({', '.join(f'{name}={value!r}' for name, value in self.values.items())})"
@@ -109,14 +123,19 @@ class Expect:
     """What the question just asked waits for. It lasts until the caller's next turn has ended.
 
     Listening adapts to it: more patience while digits, letters or an address are dictated; the keypad may
-    answer `digits`; a "yeah" is an answer and not a murmur of assent.
+    answer `digits`; a "yeah" is an answer and not a murmur of assent. Keys are masked in all that is saved,
+    unless `digits` were asked for that are not sensitive.
     """
 
     kind: ExpectKind
     options: tuple[str, ...] = ()
     """For `choice`: the answers offered. They are never mistaken for an echo of the agent's own voice."""
     sensitive: bool = False
-    """True: the answer is kept out of the record, the tape and the logs."""
+    """True: the answer is kept out of all that is saved and logged.
+
+    Such a question lasts until it is answered ("one second" is no card number), until the agent expects
+    something else, or for three turns.
+    """
 
 
 Said: TypeAlias = str | Say | Note | HangUp | Transfer | Wait | Expect

@@ -38,8 +38,11 @@ class State:
         )
 
     def note(self) -> Note:
-        """The same as a note: plain lists and dicts, so that it can be stored as JSON."""
-        return Note(
+        """The same as a note: plain lists and dicts, so that it can be stored as JSON.
+
+        A sensitive answer is none of it: only that it was given.
+        """
+        return Note.without_secrets(
             items=[dict(item) for item in self.items],
             asked=self.asked,
             partial=dict(self.partial),

@@ -110,7 +110,7 @@ def _note(said: Note) -> Note:
     _must(isinstance(said.values, Mapping), "Note.values", said.values, "Note(name=value)")
     room = [MOST_NOTED]
     values = {_name(name, "Note", room): _plain(value, name, 1, room) for name, value in said.values.items()}
-    return Note(**values)
+    return Note.without_secrets(**values) if said.clean else Note(**values)
 
 
 def _plain(value: object, place: str, depth: int, room: list[int]) -> object:
