@@ -18,7 +18,8 @@ serve, app       the server's life, and its routes; line, opening and services p
 entrance         who may come in: guard decides what is local, brake slows down who guesses keys
 api, routes      the API for programs; who answers which number (routes_file reads it)
 shared, seats    what processes share: tokens, seats, resumes, caps, and a time that no clock change moves
-                 (machine), in shared_file; shared_memory goes on without it; processes: which of them live
+                 (machine), in shared_file; shared_memory goes on without it; processes: which of them live;
+                 withheld: what they do not share
 warm             speech that is connected early
 readiness        would a call go well now?  upgraded: a websocket gets frames only
 dialling         outbound calls, under dial_policy; phone_numbers as people write them and as Twilio says them

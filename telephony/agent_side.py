@@ -50,7 +50,7 @@ class AgentSide:
         hidden_keys = before.hidden_keys or (bool(digits) and not caller.asked_keys)
         digits = before.digits + (digits or "") or None
         withheld = before.withheld or caller.withheld
-        answered, scene.question = scene.question, scene.question_left(merged, digits)
+        answered, scene.question = scene.question, scene.question_left([*before.texts, text], digits)
         scene.expect(scene.question)
         if withheld or hidden_keys:
             scene.withhold(merged if withheld else "", digits or "")

@@ -388,7 +388,9 @@ class Call:
     def _start_reply(self, command: ev.StartReply) -> None:
         number = command.reply
         agent, emit = self._services.agent, partial(self._said, number)
-        task = self._loop.create_task(run_reply(agent, number, command.turn, command.notes, emit))
+        conversation = self._conversation
+        reply = run_reply(agent, number, command.turn, command.notes, emit, lambda: conversation.withholding)
+        task = self._loop.create_task(reply)
         self._replies[number] = task
         task.add_done_callback(lambda _: self._replies.pop(number, None))
 

@@ -49,7 +49,7 @@ class CallerSide:
 
     def on_turn(self, event: ev.TurnHeard) -> None:
         self._listened = True
-        self._scene.turn_withheld = self._scene.withholds(event.info.transcript)
+        self._scene.words_came(event.info.transcript)
         self._scene.timers.clear("unheard")
         self._take(self._turns.receive(event.info))
 

@@ -30,6 +30,7 @@ from telephony.seats import Seats
 from telephony.shared import Shared
 from telephony.shared_memory import FailOpen
 from telephony.twiml_files import render
+from telephony.withheld import Withheld
 
 if TYPE_CHECKING:
     from telephony.carrier.media_stream import ServerStream, Started
@@ -113,6 +114,8 @@ class Line:
     """Why calls would not go well now."""
     transfers: TransferPolicy = field(init=False)
     """Where callers may be sent."""
+    withheld: Withheld = field(init=False)
+    """What callers said that is not to be saved."""
     metrics: Metrics = field(init=False)
     """What this process measures."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -123,6 +126,7 @@ class Line:
         self.shared = FailOpen(self.store)
         checks = [disk_check(self.settings.data_dir), store_check(self.store)]
         self.readiness = Readiness(checks, time.monotonic)
+        self.withheld = Withheld(CONVERSATION_TTL_S, secrets.token_hex(8))
         self.metrics = Metrics(self)
         settings = self.settings
         self.transfers = TransferPolicy(settings.dial_from, settings.dial_prefixes)
@@ -224,26 +228,42 @@ class Line:
         return self.routes.named(str(kept["name"])) if kept else self.routes.default
 
     async def save_conversation(self, call_sid: str, state: Mapping[str, Any]) -> None:
-        """Keep what a new stream of this call would need to go on where this one stopped."""
-        await self.shared.put(f"conversation:{call_sid}", state, CONVERSATION_TTL_S)
+        """Keep what a new stream of this call would need to go on where this one stopped.
+
+        What is withheld stays in this process: see `Withheld`.
+        """
+        saved = self.withheld.keep(call_sid, state, time.monotonic())
+        key = f"conversation:{call_sid}"
+        put = self.shared.put(key, saved, CONVERSATION_TTL_S)
+        _, ended = await asyncio.gather(put, self.is_ended(call_sid))
+        if ended:  # the carrier said so first: nothing can resume it
+            self.withheld.forget(call_sid)
+            await self.shared.take(key)
 
     async def saved_conversation(self, call_sid: str) -> dict[str, Any] | None:
-        """What save_conversation kept last."""
-        return await self.shared.get(f"conversation:{call_sid}")
+        """What save_conversation kept last; what was withheld only where this process did."""
+        saved = await self.shared.get(f"conversation:{call_sid}")
+        return None if saved is None else self.withheld.whole(call_sid, saved)
 
     async def forget_call(self, call_sid: str) -> None:
         """Delete what the shared store knows of a call. Raises SharedFailure when it stays there."""
+        self.withheld.forget(call_sid)
         dialled = await self.store.get(f"dialled:{call_sid}")
         keys = [f"{kind}:{call_sid}" for kind in ("answer", "after", "next", "route", "conversation")]
         for key in keys:
             self.shared.forget(key)
             await self.store.take(key)
+        await self.store.scrub()
         if dialled is not None:
             await forget_dialled(self.store, dialled["dial"])
 
     async def call_ended(self, call_sid: str) -> None:
         """The call is over: nothing can resume it."""
-        await self.shared.put(f"ended:{call_sid}", {}, ENDED_TTL_S)
+        self.withheld.forget(call_sid)
+        await asyncio.gather(
+            self.shared.put(f"ended:{call_sid}", {}, ENDED_TTL_S),
+            self.shared.take(f"conversation:{call_sid}"),
+        )
 
     async def end_streams(self, call_sid: str, within_s: float, *, but: object = None) -> None:
         """Have the call's streams in this process end by themselves, and close those that do not in time."""

@@ -14,7 +14,7 @@ from telephony.floor import Kind
 from telephony.record.numbers import without_numbers
 from telephony.record.turns import WITHHELD, CallerPart
 from telephony.reply.agent import Expect, HangUp, Line, Transfer
-from telephony.scene import Scene
+from telephony.scene import Scene, answered_by
 
 
 def leave(scene: Scene, agent: AgentSide) -> dict[str, Any]:
@@ -55,6 +55,8 @@ def leave(scene: Scene, agent: AgentSide) -> dict[str, Any]:
         "transfer": next((action.to for action in actions if isinstance(action, Transfer)), ""),
         "unanswered": [text for text in unanswered if text],
         "digits": digits,
+        "answers": [text for text in unanswered if answered_by(question, text)],
+        "ask_again": False,
         "secret": secret,
         "hidden_keys": hidden_keys,
         "guarded": scene.guarding,
@@ -78,7 +80,7 @@ def _sealed(scene: Scene, state: Mapping[str, Any]) -> dict[str, Any]:
         safe["transfer"] = "" if hide(state["transfer"]) != state["transfer"] else state["transfer"]
         safe["secrets"] = []
     if state["secret"] and state["unanswered"]:
-        safe["unanswered"], safe["ask_again"] = [], True
+        safe["unanswered"], safe["answers"], safe["ask_again"] = [], [], True
     if state["digits"] and (state["secret"] or state["hidden_keys"]):
         safe["digits"], safe["ask_again"] = "", True
     return safe
@@ -88,7 +90,7 @@ def parted(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What may be saved of a state, and what belongs over it and may not: that is kept in memory, or lost."""
     sealed = state.get("sealed", {})
     whole = {name: value for name, value in state.items() if name != "sealed"}
-    return {**whole, **sealed}, {name: whole.get(name) for name in sealed}
+    return {**whole, **sealed}, {name: whole[name] for name in sealed}
 
 
 def take_up(scene: Scene, agent: AgentSide, state: Mapping[str, Any], why: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from telephony.listen.thresholds import Thresholds
 from telephony.listen.turns import TurnEvent
 from telephony.policy import Policy
 from telephony.record.account import Account
-from telephony.record.numbers import Secrets, answers_with_a_number, is_long
+from telephony.record.numbers import Secrets, answers_with_a_number, is_long, written_answer
 from telephony.record.turns import WITHHELD
 from telephony.reply.agent import CallInfo, Expect, Manners
 from telephony.reply.prompts import Prompts
@@ -29,7 +29,9 @@ LONG_NUMBER, CORRECTION = 6, 3
 when they may correct what was said."""
 OPEN_TURNS = 3
 """Turns of the caller that a sensitive question stays open for when none of them answers it."""
-WAIT = re.compile(r"\b(?:hold on|hang on|wait|let me|again|just a|one (?:second|sec|moment|minute)|pardon|repeat)\b")
+WAIT = re.compile(
+    r"\b(?:hold on|hang on|wait|let me|again|just a|one (?:second|sec|moment|minute)|pardon|repeat)\b"
+)
 """Whoever says this is about to answer a question, or wants to hear it again."""
 AIRED_WORDS = 60
 """Our words that an echo is looked for in: those of 20 s."""
@@ -69,6 +71,8 @@ class Scene:
         """Something sensitive was asked in this call, or keyed in without being asked for."""
         self.turn_withheld = False
         """Whether the caller's newest words, as they came, were such as are not written down."""
+        self.turn_answers = False
+        """Whether they answered a sensitive question."""
         self.secrets = Secrets()
         self._unanswered_turns = 0
         self.commands: list[ev.Command] = []
@@ -119,10 +123,16 @@ class Scene:
         notes, withheld = self.notes, self.withheld_notes
         return {k: WITHHELD if k in withheld else self.secrets.hide(value) for k, value in notes.items()}
 
-    def question_left(self, text: str, digits: str | None) -> Expect | None:
+    def words_came(self, text: str) -> None:
+        """See what the caller's newest words are to be written down as."""
+        asked = self.asking
+        self.turn_withheld = self.withholds(text)
+        self.turn_answers = asked is not None and asked.sensitive and answered_by(asked, text)
+
+    def question_left(self, texts: Sequence[str], digits: str | None) -> Expect | None:
         """The question that is still open after the caller said this: a sensitive one without an answer."""
         asked = self.question
-        if asked is None or not asked.sensitive or digits or _answers(asked, text):
+        if asked is None or not asked.sensitive or digits or any(answered_by(asked, text) for text in texts):
             self._unanswered_turns = 0
             return None
         self._unanswered_turns = (self._unanswered_turns + 1) % OPEN_TURNS
@@ -184,8 +194,11 @@ class Scene:
         self.close("agent")
 
 
-def _answers(question: Expect, text: str) -> bool:
-    """Whether words may be the answer to a question: a number where one was asked for, else no mere murmur."""
+def answered_by(question: Expect | None, text: str) -> bool:
+    """Whether words may be the answer to a question: a number where one was asked for."""
+    written = written_answer(text)
+    if question is None or written is not None:
+        return bool(written)
     if question.kind == "digits":
         return answers_with_a_number(text)
     waits = text.rstrip().endswith("?") or WAIT.search(text.lower()) is not None

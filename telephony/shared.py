@@ -64,6 +64,9 @@ class Shared(Protocol):
     async def count(self, name: str, limit: int, window_s: float) -> bool:
         """Count one more event, unless there were `limit` of them within the last `window_s` already."""
 
+    async def scrub(self) -> None:
+        """See to it that what was deleted before is not on the disk any more, as far as that can be had."""
+
     async def close(self) -> None:
         """Let the store go."""
 
@@ -172,6 +175,9 @@ class SqliteShared:
             return True
 
         return await self._file.run(work)
+
+    async def scrub(self) -> None:
+        await self._file.scrub()
 
     async def close(self) -> None:
         await self._file.close()

@@ -28,6 +28,7 @@ BUSY_S = 1.0
 within 3 s, waits so long at most twice."""
 LOCKED_S = 1.0  # after a wait in vain: for so long nobody waits for the lock again
 ANSWER_S = 2.0  # a disk that does not answer at all
+SCRUB_AGAIN_S = 0.02
 SWEEP_S = 30.0  # how often what has expired is deleted
 
 SCHEMA = """
@@ -74,6 +75,8 @@ class SharedFile:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="shared")
         self._connection: sqlite3.Connection | None = None
         self._next_sweep = 0.0
+        self._to_scrub = False
+        """What was deleted may still lie in the write-ahead log."""
         self._locked_until = 0.0
         self._asked: list[Ask] = []
         self._working = False
@@ -100,6 +103,17 @@ class SharedFile:
             loop.call_soon(self._work_off, loop)
         result: T = await ask.result
         return result
+
+    async def scrub(self) -> None:
+        """Have what was deleted vanish from the disk; logged when another process is in the way."""
+        end = time.monotonic() + BUSY_S
+        self._to_scrub = True
+        while self._to_scrub:
+            await self.run(lambda db, now: None)  # answered when it was tried
+            if self._to_scrub and time.monotonic() > end:
+                log.warning("%s: deleted bytes are still in its log, which another process reads", self.path)
+                return
+            await asyncio.sleep(SCRUB_AGAIN_S if self._to_scrub else 0)
 
     async def close(self) -> None:
         """Do what was asked, then let the file go."""
@@ -188,6 +202,9 @@ class SharedFile:
         if began + uptime >= self._next_sweep:
             self._next_sweep = began + uptime + SWEEP_S
             self._sweep(db, began + uptime)
+            self._to_scrub = True
+        if self._to_scrub:
+            self._scrub(db)
         return results
 
     def _begin(self, db: sqlite3.Connection, writes: bool) -> None:
@@ -221,6 +238,15 @@ class SharedFile:
             if db.in_transaction:
                 db.execute("ROLLBACK")
 
+    def _scrub(self, db: sqlite3.Connection) -> None:
+        """With secure_delete nothing is left in the file itself, but its log has the older pages."""
+        try:
+            db.execute("PRAGMA busy_timeout = 0")
+            busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._to_scrub = bool(busy)
+        except sqlite3.Error as error:  # tried again with what is asked next
+            log.warning("%s: deleted bytes are still in its log: %s", self.path, error)
+
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=True)
@@ -245,6 +271,7 @@ def _set_up(db: sqlite3.Connection, patience_s: float) -> None:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA secure_delete = ON")
             db.executescript(SCHEMA)
             return
         except sqlite3.OperationalError:

@@ -171,6 +171,9 @@ class FailOpen:
             self._failed(error)
             return self._memory.count(name, limit, window_s)
 
+    async def scrub(self) -> None:
+        await self._store.scrub()
+
     def forget(self, key: str) -> None:
         """Delete what this process remembers of the key by itself."""
         self._memory.forget(key)

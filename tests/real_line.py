@@ -15,7 +15,7 @@ from telephony.carrier.call_report import CallResult
 from telephony.carrier.caller import RecordingCaller
 from telephony.carrier.simulator import CallOptions, place_call
 from telephony.config import Settings
-from telephony.line import Line
+from telephony.line import CallRecords, Line
 from telephony.opening import open_line
 from telephony.standins.faults import NONE, Faults
 from telephony.standins.flux import FluxStandIn
@@ -34,6 +34,7 @@ class Running:
 
     line: Line
     url: str
+    records: CallRecords
     flux: FluxStandIn
     voice: SpeakStandIn
 
@@ -60,7 +61,7 @@ async def running(folder: Path, faults: Faults = NONE, /, **environ: str) -> Asy
         stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        yield Running(line, f"http://127.0.0.1:{runner.addresses[0][1]}", flux, voice)
+        yield Running(line, f"http://127.0.0.1:{runner.addresses[0][1]}", records, flux, voice)
 
 
 def verbs(result: CallResult) -> list[str]:

@@ -32,8 +32,10 @@ NUMBER_WORDS = frozenset({*_DIGITS, *_TIMES, "hundred", "thousand"})
 _TOKEN = re.compile(r"[^\W\d_]+|\d+")
 _BETWEEN = re.compile(r"(?:[\s.,;:/()#*_+-]|\b(?:and|um+|uh+|er+|then)\b)*", re.IGNORECASE)
 """What may stand between the parts of one number."""
-_STANDS_FOR_A_WORD = re.compile(r"x\d+(?:-\d+)?")
-"""How a withheld word is written on a tape."""
+ANSWER, NO_ANSWER = "n", "x"
+"""How a withheld word is written on a tape, before its place in the turn: as part of an answer to a sensitive
+question, or of something else. Run again, the tape must tell the same."""
+_STANDS_FOR_A_WORD = re.compile(rf"\b([{ANSWER}{NO_ANSWER}])\d+(?:-\d+)?\b")
 _WORDS = re.compile(
     rf"(?<![^\W\d_])(?:{'|'.join(sorted(NUMBER_WORDS, key=len, reverse=True))})(?![^\W\d_])", re.IGNORECASE
 )
@@ -100,7 +102,13 @@ def answers_with_a_number(text: str) -> bool:
         rest = text[number.end :].lower()
         if number.digits != "1" and set(_TOKEN.findall(rest)) <= _PLEASE:
             return True
-    return _STANDS_FOR_A_WORD.search(text) is not None
+    return False
+
+
+def written_answer(text: str) -> bool | None:
+    """Whether words that were withheld are part of an answer; None where no word is."""
+    kinds = set(_STANDS_FOR_A_WORD.findall(text))
+    return ANSWER in kinds if kinds else None
 
 
 def without_numbers(text: str) -> str:

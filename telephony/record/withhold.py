@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from telephony import events as ev
 from telephony.listen.flux_messages import TurnInfo
 from telephony.listen.murmur import MURMUR_WORDS, spoken_words
-from telephony.record.numbers import NUMBER_WORDS, without_numbers
+from telephony.record.numbers import ANSWER, NO_ANSWER, NUMBER_WORDS, without_numbers
 from telephony.record.turns import WITHHELD
 from telephony.reply.agent import Line, Note, Transfer, Turn
 
@@ -29,9 +29,10 @@ KEY, TERMINATOR = "*", "#"
 
 
 class Withholder:
-    """One call's. It looks at the scene after each event; `keys_asked`: whether the newest key was asked for."""
+    """One call's, which looks at its scene after each event."""
 
     def __init__(self, scene: Scene, keys_asked: Callable[[], bool]) -> None:
+        """`keys_asked`: whether the newest key was asked for, as something harmless."""
         self._scene = scene
         self._keys_asked = keys_asked
         self._turn = -1
@@ -109,7 +110,8 @@ class Withholder:
         key = " ".join(spoken)
         if key not in heard:
             heard.append(key)
-        return f"x{at}" if heard[0] == key else f"x{at}-{heard.index(key)}"
+        place = f"{ANSWER if self._scene.turn_answers else NO_ANSWER}{at}"
+        return place if heard[0] == key else f"{place}-{heard.index(key)}"
 
     def _reply_text(self, event: ev.ReplyText, sensitive: bool) -> ev.ReplyText:
         return replace(event, text=self._ours(event.reply, event.text))
@@ -176,9 +178,11 @@ class Withholder:
         notes = {k: WITHHELD if k in names else hide(value) for k, value in state["notes"].items()}
         kept = {name: value for name, value in state.items() if name not in ("sealed", "secrets")}
         hidden = kept | {"notes": notes}
+        said = state["unanswered"]
         if state.get("secret"):
-            self._said.update(dict.fromkeys(state["unanswered"], WITHHELD))
-            hidden["unanswered"] = [WITHHELD for _ in state["unanswered"]]
+            written = [f"{WITHHELD} {ANSWER if text in state['answers'] else NO_ANSWER}0" for text in said]
+            self._said.update(zip(said, written, strict=True))
+            hidden["unanswered"], hidden["answers"] = written, []
         if state.get("secret") or state.get("hidden_keys"):
             hidden["digits"] = _keys(state["digits"])
         if state.get("guarded"):

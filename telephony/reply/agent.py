@@ -55,7 +55,7 @@ class Note:
     """Something to remember: `Note(order="latte")`. Adopted only when the reply is released to be spoken.
 
     Values are what JSON can hold: text, numbers, True, False, None, and lists and dicts of them.
-    What is noted in answer to a sensitive question is withheld from all that is saved, until the call is over.
+    What is noted in answer to a sensitive question is withheld from all that is saved.
     """
 
     values: Mapping[str, object]

@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from pathlib import Path
+from traceback import walk_tb
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ MAX_CHARS = 20_000  # 20 minutes of speech: no reply is meant to be so long
 MAX_NOTES = 262_144  # characters of all that is noted in a call, as JSON: it is written down at each turn
 LAST_S = 5.0  # what comes after a transfer or a hang-up is waited for so long: the caller must not be left
 MAX_LEFT_OUT = 20  # of what an agent yields in one reply; then it is ended
+MAX_LINES = 8  # of a traceback whose text is withheld
 
 Emit = Callable[[Said | None | Exception], None]
 _T = TypeVar("_T")
@@ -37,12 +39,21 @@ _abandoned: set[asyncio.Task[None]] = set()
 """Replies that would not end; held so that they are not collected while they run."""
 
 
-async def run_reply(agent: Agent, reply: int, turn: Turn, notes: Notes, emit: Emit) -> None:
+async def run_reply(
+    agent: Agent,
+    reply: int,
+    turn: Turn,
+    notes: Notes,
+    emit: Emit,
+    withholding: Callable[[], bool] = lambda: False,
+) -> None:
     """Run the agent's reply to its end. Cancel this task to cancel the reply.
 
     A step of the agent's code that keeps the event loop for more than 100 ms is logged with the agent's name.
+    An exception is logged with its text and traceback; by its type and lines only where `withholding` says
+    that the agent may know something that is not to be written down.
     """
-    out = _Outlet(emit)
+    out = _Outlet(emit, withholding)
     inner = asyncio.create_task(_drive(agent, reply, turn, notes, out), name=f"reply {reply}")
     try:
         await asyncio.wait((inner,))
@@ -55,8 +66,9 @@ async def run_reply(agent: Agent, reply: int, turn: Turn, notes: Notes, emit: Em
 class _Outlet:
     """`emit` until the reply was cancelled."""
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(self, emit: Emit, withholding: Callable[[], bool]) -> None:
         self._emit: Emit | None = emit
+        self._withholding = withholding
 
     def __call__(self, said: Said | None | Exception) -> None:
         if self._emit is not None:
@@ -68,6 +80,23 @@ class _Outlet:
     @property
     def closed(self) -> bool:
         return self._emit is None
+
+    def failed(self, name: str, reply: int, error: BaseException) -> None:
+        """Log an exception of the agent's."""
+        if self.closed:
+            return
+        if self._withholding():  # its text may be what the caller said
+            log.error("agent %s: reply %d failed: %s at %s (its text is withheld)", name, reply,
+                      type(error).__name__, _lines_of(error))  # fmt: skip
+        else:
+            log.error("agent %s: reply %d failed", name, reply, exc_info=error)
+
+
+def _lines_of(error: BaseException) -> str:
+    """Where an exception was raised: files and lines, without the code in them."""
+    frames = [(Path(frame.f_code.co_filename), line) for frame, line in walk_tb(error.__traceback__)]
+    shown = [f"{file.name}:{line}" for file, line in frames if file != Path(__file__)]
+    return ", ".join(shown[-MAX_LINES:]) or "the runner"
 
 
 async def _end(inner: asyncio.Task[None], agent: Agent) -> None:
@@ -100,8 +129,7 @@ async def _drive(agent: Agent, reply: int, turn: Turn, notes: Notes, out: _Outle
         raise
     except (Exception, SystemExit) as error:
         # An agent's code may raise anything; the caller is asked again. SystemExit would end every call.
-        if not out.closed:
-            log.exception("agent %s: reply %d failed", name, reply)
+        out.failed(name, reply, error)
         out(error if isinstance(error, Exception) else RuntimeError(f"sys.exit({error.code!r}) in a reply"))
 
 

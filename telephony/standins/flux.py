@@ -102,6 +102,10 @@ class FluxStandIn(StandIn):
         self._on_sent = on_sent
         self._on_audio = on_audio
 
+    def plays(self, script: Callable[[flux.FluxOptions], Script]) -> None:
+        """Have the connections from now on hear something else."""
+        self._script = script
+
     def release(self) -> None:
         """Let every handler end that waits on purpose."""
         for session in self.sessions:

@@ -1,0 +1,220 @@
+"""A card's number, keyed in or said in all that can happen to a call, is afterwards in no file and no log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from telephony.carrier.call_report import CallResult
+from telephony.carrier.caller import RecordingCaller
+from telephony.carrier.simulator import CallOptions, place_call
+from telephony.listen import flux
+from telephony.listen.flux_messages import Word
+from telephony.serve import drain
+from tests.real_line import SILENCE, Running, running
+from tests.secretive_agents import HEARD
+from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL, until
+
+WORDS = "zero one two three four five six seven eight nine".split()
+GIVES_IT_AWAY = 8
+"""So many digits in a row of the number, however they are written, must be nowhere."""
+STEP_S = 0.25
+ASKED_S, GIVEN_S, LATER_S = 1.0, 3.5, 7.0
+"""When, in the caller's first stream, they say hello, give the number, and say more."""
+
+
+def aloud(number: str) -> str:
+    return " ".join(WORDS[int(digit)] for digit in number)
+
+
+class Lines:
+    """A caller's turns at their times, each of 0.75 s; a message each 0.25 s, as Flux sends them."""
+
+    def __init__(self, said: Sequence[tuple[float, str]]) -> None:
+        self._steps: dict[int, tuple[str, str]] = {}
+        for at, text in said:
+            first = round(at / STEP_S)
+            self._steps[first] = ("StartOfTurn", " ".join(text.split()[:2]))
+            self._steps[first + 1] = ("Update", text)
+            self._steps[first + 2] = ("EagerEndOfTurn", text)
+            self._steps[first + 3] = ("EndOfTurn", text)
+        self._next = 1
+        self._turn = 0
+        self._window_start = 0.0
+
+    def due(self, audio_s: float) -> Iterable[flux.TurnInfo]:
+        while self._next * STEP_S <= audio_s:
+            yield self._message(*self._steps.get(self._next, ("Update", "")))
+            self._next += 1
+
+    def _message(self, event: str, text: str) -> flux.TurnInfo:
+        at, ended = self._next * STEP_S, event == "EndOfTurn"
+        words = tuple([Word(word, 0.9, at - 0.3, at - 0.1) for word in text.split()])
+        trigger = "model" if ended else None
+        info = flux.TurnInfo(event, self._turn, text, words, 0.9, self._window_start, at, trigger, 0)
+        if ended:
+            self._turn, self._window_start = self._turn + 1, at
+        return info
+
+    def force(self, audio_s: float) -> flux.TurnInfo | None:
+        return None
+
+
+class KeyingCaller(RecordingCaller):
+    """Presses keys at their times, and listens."""
+
+    def __init__(self, seconds: float, pressed: Sequence[tuple[float, str]]) -> None:
+        super().__init__(SILENCE * int(seconds * 8000), hang_up_after_s=0.1)
+        self._pressed = [
+            (at + 0.05 * number, key) for at, entry in pressed for number, key in enumerate(entry + "#")
+        ]
+
+    def keys(self, now: float) -> str:
+        due = [key for at, key in self._pressed if at <= now]
+        self._pressed = self._pressed[len(due) :]
+        return "".join(due)
+
+
+@dataclass
+class Situation:
+    """What happens to a call in which the number is given."""
+
+    agent: str
+    seconds: float = 9.0
+    before: tuple[tuple[float, str], ...] = ()
+    """What is said before the number is given."""
+    again_s: float = 0.0
+    """When it is given once more, and differently."""
+    eager: str = "off"
+    dial_status: str = "completed"
+    meanwhile: Callable[[Running], Awaitable[None]] | None = None
+
+
+async def lose_the_stream(server: Running) -> None:
+    await until_heard(server, 3)
+    [socket] = server.line.sockets
+    await socket.close()
+
+
+async def stop(server: Running) -> None:
+    await until_heard(server, 3)
+    await drain(server.line, 5.5)
+
+
+async def until_heard(server: Running, turns: int) -> None:
+    """The number has been given: the agent answers it."""
+    await until(lambda: bool(server.line.sockets))
+    call_sid = next(iter(server.line.sockets.values()))
+    for _ in range(1500):
+        record = server.records.snapshot(call_sid)
+        if record is not None and len(record["turns"]) >= turns:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the number was not heard")
+
+
+SITUATIONS = {
+    "hang up": Situation("Till", GIVEN_S + 0.9),
+    "crash": Situation("Crashing"),
+    "exception": Situation("Stumbling"),
+    "filler": Situation("Patient", before=((2.0, "okay one second"),)),
+    "repeat": Situation("Patient", before=((2.0, "say that again"),)),
+    "resume": Situation("Till", 14.0, meanwhile=lose_the_stream),
+    "transfer": Situation("HandingOver", 16.0, dial_status="busy"),
+    "drain": Situation("Till", 12.0, meanwhile=stop),
+    "draft": Situation("Till", eager="voice"),
+    "correction": Situation("Till", 12.0, again_s=LATER_S),
+}
+
+
+async def one_call(folder: Path, name: str, keyed: bool, number: str, again: str) -> CallResult:
+    """The call, and all that it left looked through, while the server runs and when it has ended."""
+    situation = SITUATIONS[name]
+    given = [(GIVEN_S, number)] + ([(situation.again_s, again)] if situation.again_s else [])
+    said = [(ASKED_S, "hello there"), *situation.before]
+    if not keyed:
+        said += [(at, f"it is {aloud(one)}") for at, one in given]
+    said.append((LATER_S + 2.5, "that is all"))
+    streams = [said, [(1.0, "are you there"), (4.0, "please go on then")]]
+    environ = {"AGENT": f"tests.secretive_agents:{situation.agent}", "EAGER": situation.eager}
+    async with running(folder, LOG_LEVEL="DEBUG", RECORD="on", **environ) as server:
+        server.flux.plays(lambda options: Lines(streams.pop(0) if streams else []))
+        caller = KeyingCaller(situation.seconds, given if keyed else [])
+        options = CallOptions(server=server.url, auth_token=AUTH_TOKEN, public_url=PUBLIC_URL)
+        options = replace(options, api_key="key-one", dial_status=situation.dial_status)
+        calling = asyncio.create_task(place_call(caller, options))
+        if situation.meanwhile is not None:
+            await situation.meanwhile(server)
+        result = await calling
+        await until(lambda: not server.line.sockets)
+        answers = await asked(server, result)
+        for number_given in (number, again):
+            assert_nowhere(name, number_given, {**files(folder), **answers})
+    assert_nowhere(name, number, files(folder))
+    return result
+
+
+async def asked(server: Running, result: CallResult) -> dict[str, bytes]:
+    """What the API says of the call."""
+    answers = {}
+    headers = {"Authorization": "Bearer key-one"}
+    sid = result.call_sid
+    async with ClientSession(server.url, headers=headers) as session:
+        for path in ("/api/calls", f"/api/calls/{sid}", f"/api/calls/{sid}/tape"):
+            async with session.get(path) as response:
+                assert response.status == 200, path
+                answers[path] = await response.read()
+    assert len(answers[f"/api/calls/{sid}/tape"]) > 1000, "there is something to look through"
+    return answers
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def assert_nowhere(name: str, number: str, written: dict[str, bytes]) -> None:
+    for place, content in written.items():
+        assert not re.search(rb'"digit":"[0-9]"', content), f"{name}: a key is in {place}"
+        text = content.decode("latin-1").lower()
+        for digit, word in enumerate(WORDS):
+            text = text.replace(word, str(digit))
+        text = re.sub(r"[^0-9a-z]+", "", text)
+        for at in range(len(number) - GIVES_IT_AWAY + 1):
+            part = number[at : at + GIVES_IT_AWAY]
+            assert part not in text, f"{name}: {part} is in {place}: {text[: text.index(part)][-300:]}"
+
+
+@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "spoken"])
+async def test_a_card_number_is_nowhere(
+    tmp_path: Path, keyed: bool, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Ten situations at once, each with a number of its own, through the real server."""
+    caplog.set_level(logging.DEBUG)
+    numbers = {
+        name: (f"41{at}7283649150{at}52", f"53{at}8620471936{at}81") for at, name in enumerate(SITUATIONS)
+    }
+    calls: dict[str, Any] = {
+        name: one_call(tmp_path / name.replace(" ", "_"), name, keyed, *numbers[name]) for name in SITUATIONS
+    }
+    results = await asyncio.gather(*calls.values(), return_exceptions=True)
+    failures = [result for result in results if isinstance(result, BaseException)]
+    assert not failures, failures
+    for name, (number, again) in numbers.items():
+        for one in [number, *([again] if SITUATIONS[name].again_s else [])]:
+            assert any((one if keyed else aloud(one)) in heard for heard in HEARD), (
+                f"{name}: it was not given"
+            )
+    out, err = capfd.readouterr()
+    formatted = "".join(logging.Formatter("%(message)s").format(record) + "\n" for record in caplog.records)
+    for name, pair in numbers.items():
+        for number in pair:
+            assert_nowhere(name, number, {"the log": (formatted + out + err).encode()})
+    assert "LookupError at" in formatted and "secretive_agents.py:" in formatted, "it is logged where"
