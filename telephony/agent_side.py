@@ -54,9 +54,7 @@ class AgentSide:
         scene.expect(scene.question)
         if withheld or hidden_keys:
             scene.withhold(merged if withheld else "", digits or "")
-        reply = None
-        if digits is None:
-            reply = self._drafts.take(merged, record)
+        reply = None if digits is not None else self._drafts.take(merged, record)
         if reply is None:
             self.drop_draft("the words changed")
             reply = self._start(merged, scene.account.history, scene.notes, digits=digits)

@@ -140,7 +140,11 @@ def test_a_sensitive_question_stays_open_until_it_is_answered(filler: str) -> No
 
 def test_a_sensitive_question_is_given_up() -> None:
     """When the agent expects something else; or after three turns that are no answer."""
-    for answer, turns in ((["Never mind. Which table?", Expect("open")], 1), (["All right."], 3)):
+    answers: list[tuple[list[Said], int]] = [
+        (["Never mind. Which table?", Expect("open")], 1),
+        (["All right."], 3),
+    ]
+    for answer, turns in answers:
 
         def desk(turn: Turn, notes: Mapping[str, Any], answer: list[Said] = answer) -> list[Said]:
             return ["Your card number, please.", PIN] if turn.index == 0 else answer
@@ -161,7 +165,11 @@ def test_a_sensitive_question_is_given_up() -> None:
 def test_keys_that_nobody_asked_for_are_masked(question: Expect | None) -> None:
     def desk(turn: Turn, notes: Mapping[str, Any]) -> list[Said]:
         asked: list[Said] = [question] if question else []
-        return ["Yes?", *asked] if turn.index == 0 else [Note(k=turn.digits, last=turn.digits[-4:]), "Fine."]
+        return (
+            ["Yes?", *asked]
+            if turn.index == 0
+            else [Note(k=turn.digits, last=(turn.digits or "")[-4:]), "Fine."]
+        )
 
     talk = Rehearsal(desk, QUIET)
     talk.caller("my account")
@@ -208,9 +216,10 @@ def test_a_harmless_number_that_is_asked_for_afterwards_is_written() -> None:
     assert_runs_again(talk)
 
 
-@pytest.mark.parametrize(
-    "deltas", [["I have 41728364915052. Right?"], ["I have 4172", "8364", "915052. ", "Right?"]]
-)
+READ_BACK = [["I have 41728364915052. Right?"], ["I have 4172", "8364", "915052. ", "Right?"]]
+
+
+@pytest.mark.parametrize("deltas", READ_BACK)
 @pytest.mark.parametrize("keyed", [True, False])
 def test_what_the_agent_reads_back_is_hidden(deltas: list[str], keyed: bool) -> None:
     """On the tape, in the record, and in what a later stream is told."""
