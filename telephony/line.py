@@ -253,9 +253,9 @@ class Line:
         for key in keys:
             self.shared.forget(key)
             await self.store.take(key)
-        await self.store.scrub()
         if dialled is not None:
             await forget_dialled(self.store, dialled["dial"])
+        await self.store.scrub()
 
     async def call_ended(self, call_sid: str) -> None:
         """The call is over: nothing can resume it."""

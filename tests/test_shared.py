@@ -218,3 +218,27 @@ def test_exactly_one_of_two_processes_wins_a_hundred_times(tmp_path: Path) -> No
     command = [sys.executable, "-c", CLAIMER, str(tmp_path / "shared.db")]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert sum(int(process.communicate(timeout=30)[0]) for process in both) == 100
+
+
+@pytest.mark.parametrize("length", [40, 3000, 40_000], ids=["in a page", "a page", "many pages"])
+async def test_what_was_deleted_is_not_on_the_disk_any_more(tmp_path: Path, length: int) -> None:
+    """Also where another process has the file open; older values of the same key are gone, too."""
+    here, there = SqliteShared(tmp_path / "shared.db"), SqliteShared(tmp_path / "shared.db")
+
+    def on_disk() -> bytes:
+        return b"".join(file.read_bytes() for file in sorted(tmp_path.iterdir()))
+
+    try:
+        assert await there.get("conversation:CA7") is None
+        for at in range(30):
+            await here.put(f"conversation:CA{at}", {"said": f"canary-{at} " * (length // 10)}, 3600)
+        await here.put("conversation:CA7", {"said": f"second-{7} " * (length // 10)}, 3600)
+        assert b"canary-7 " in on_disk() and b"second-7 " in on_disk()
+        await here.take("conversation:CA7")
+        await here.scrub()
+        assert b"canary-7 " not in on_disk() and b"second-7 " not in on_disk()
+        assert b"canary-8 " in on_disk(), "what was not deleted is there"
+        assert await there.get("conversation:CA8") is not None
+    finally:
+        await here.close()
+        await there.close()
