@@ -26,6 +26,7 @@ from telephony.values import (
     host_is_loopback,
     number,
     path,
+    phone_number,
     public_url,
     secret,
     secrets,
@@ -150,7 +151,9 @@ class Settings:
         "",
         "YAML file: which agent, voice, language and greeting answer which number; blocked callers",
     )
-    human_number: str = _setting(text(), "", "number that a script's `${HUMAN_NUMBER}` transfers to")
+    human_number: str = _setting(
+        text(), "", "number, `sip:` or `client:` address that a script's `${HUMAN_NUMBER}` transfers to"
+    )
     twilio_account_sid: str = _setting(
         text(), "", "`AC...`: the account, for what is done by REST: dialling, transfers, numbers"
     )
@@ -188,7 +191,9 @@ class Settings:
         "who may read `/metrics`, as a bearer token; unset: this machine only, and nobody where PUBLIC_URL"
         " is set",
     )
-    dial_from: str = _setting(text(), "", "number of the account that calls are dialled from, `+14155550100`")
+    dial_from: str = _setting(
+        phone_number(), "", "number of the account that calls are dialled from, `+14155550100`"
+    )
     dial_prefixes: tuple[str, ...] = _setting(
         dial_prefixes(), "", "where may be dialled, `+1415,+44`; unset: the country dialled from"
     )
@@ -289,7 +294,7 @@ def _parse(setting: Setting, given: str) -> object:
 
 def _checked(settings: Settings, given: Mapping[str, str]) -> Settings:
     """The checks that need more than one setting, and the defaults that follow from others."""
-    for check in (_mulaw_rate, _language_hints, _eager, _public, _rest):
+    for check in (_mulaw_rate, _language_hints, _eager, _public, _rest, _human_number):
         settings = check(settings, given)
     return settings
 
@@ -365,6 +370,21 @@ def short_secrets(settings: Settings) -> list[tuple[str, str]]:
 
 def _each(value: Secret | tuple[Secret, ...] | None) -> tuple[Secret, ...]:
     return value if isinstance(value, tuple) else () if value is None else (value,)
+
+
+def _human_number(settings: Settings, given: Mapping[str, str]) -> Settings:
+    """As the carrier needs it, whatever punctuation it has; of DIAL_FROM's country where it says none."""
+    if not settings.human_number:
+        return settings
+    from telephony.dial_policy import Forbidden, check_named, named_target
+    from telephony.phone_numbers import country_of
+
+    to = named_target(settings.human_number, country_of(settings.dial_from))
+    try:
+        check_named(to, settings.dial_prefixes)
+    except Forbidden as error:
+        raise BadSetting("HUMAN_NUMBER", settings.human_number, str(error)) from error
+    return replace(settings, human_number=to)
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,12 +157,13 @@ def agent(settings: Settings) -> Iterator[Finding]:
 
 
 def routes(settings: Settings) -> Iterator[Finding]:
+    from telephony.phone_numbers import country_of
     from telephony.routes_file import read_routes
 
     if settings.routes is None:
         return
     try:
-        found = read_routes(settings.routes)
+        found = read_routes(settings.routes, country_of(settings.dial_from))
     except BadInput as error:
         yield bad(f"routes {settings.routes}", str(error))
     else:

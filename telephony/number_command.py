@@ -13,6 +13,7 @@ from telephony.carrier.rest import WEBHOOK_FIELDS, Number, TwilioRest
 from telephony.config import Settings
 from telephony.dial_policy import parse_number
 from telephony.errors import BadInput
+from telephony.phone_numbers import country_of, international
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Show, set or restore. Raises BadInput and TwilioRefused."""
+    args.number = international(args.number, country_of(settings.dial_from))
     parse_number(args.number)
     if not args.show and not args.restore and not settings.public_url:
         raise BadInput("PUBLIC_URL is not set: Twilio needs an address to call. --show only looks")
@@ -34,7 +36,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 async def _run(args: argparse.Namespace, settings: Settings) -> int:
     rest = await TwilioRest.open(settings)
     try:
-        number = await rest.find_number("+" + "".join(filter(str.isdigit, args.number)))
+        number = await rest.find_number(args.number)
         kept = Kept(settings.data_dir / "numbers" / f"{number.phone_number.lstrip('+')}.json")
         _show("now", number.webhooks)
         if number.overridden_by:

@@ -18,6 +18,7 @@ from telephony.dialling import Dialler
 from telephony.engine.process import EngineProcess
 from telephony.errors import BadSetting
 from telephony.line import AnswerCall, CallRecords, Line, make_line
+from telephony.phone_numbers import country_of
 from telephony.processes import Processes
 from telephony.record.consent import MayStopRecording, announced
 from telephony.record.keeping import SWEEP_S, Keeping
@@ -69,7 +70,7 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, Ca
         allowed = f"calls cannot be kept there ({error}); name a folder that can be written to"
         raise BadSetting("DATA_DIR", str(settings.data_dir), allowed) from error
     if settings.routes is not None:
-        line.routes = read_routes(settings.routes)
+        line.routes = read_routes(settings.routes, country_of(settings.dial_from))
     if has_credentials(settings):
         line.rest = await TwilioRest.open(settings)
         stack.push_async_callback(line.rest.close)

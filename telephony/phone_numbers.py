@@ -12,6 +12,7 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberFormat
 
 LONGEST = 40
+MOST_DIGITS = 15  # ITU-T E.164
 WRITTEN = re.compile(r"(?:tel:)?\+?[0-9\s().\-/\u00a0\u2010-\u2015\u2212]+", re.ASCII | re.IGNORECASE)
 """A number with the punctuation that people use. Letters, keys and other scripts' digits are none of it."""
 NO_DIGIT = re.compile(r"[^0-9]")
@@ -58,13 +59,21 @@ def international_prefix(text: str, country: str = "") -> str:
     text = text.strip()
     if len(text) > LONGEST or WRITTEN.fullmatch(text) is None:
         return ""
-    digits = NO_DIGIT.sub("", text)
+    digits = NO_DIGIT.sub("", text.replace("(0)", ""))
     if not text.startswith("+"):
         abroad = re.match(_abroad(country), digits)
         if abroad is None:
             return _of_country(digits, country)
         digits = digits[abroad.end() :]
-    return "+" + digits if digits and digits[0] != "0" else ""
+    return "+" + _without_trunk(digits) if digits and digits[0] != "0" and len(digits) <= MOST_DIGITS else ""
+
+
+def exists(number: str) -> bool:
+    """Whether a number in international form is one that its country's plan allows."""
+    try:
+        return number.startswith("+") and phonenumbers.is_valid_number(phonenumbers.parse(number, None))
+    except NumberParseException:
+        return False
 
 
 def possible(number: str) -> bool:
@@ -122,6 +131,15 @@ def _trunk(country: str) -> str:
     """The digit that is dialled before a national number, where there is one."""
     plan = PhoneMetadata.metadata_for_region(country)
     return str((plan.national_prefix if plan else None) or "")
+
+
+def _without_trunk(digits: str) -> str:
+    """`44020` as `4420`: the trunk's digit is not dialled from abroad."""
+    for length in (1, 2, 3):
+        regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(digits[:length]))
+        if regions and _trunk(regions[0]) == "0":
+            return digits[:length] + digits[length:].removeprefix("0")
+    return digits
 
 
 def _of_country(digits: str, country: str) -> str:

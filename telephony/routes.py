@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
-PUNCTUATION = re.compile(r"[\s().\-/]")
+from telephony.phone_numbers import address
+
+PORT = re.compile(r":[0-9]+$")
+NOT_TOLD = "anonymous"  # a caller of whom Twilio says nothing at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class Route:
     name: str = ""
     """What the media stream is told; empty for the default."""
     to: tuple[str, ...] = ()
-    """Called numbers; one that ends in * stands for all that begin so. Empty: any."""
+    """Called numbers, as `phone_numbers.address` gives them; one that ends in * stands for all that begin so.
+    Empty: any."""
     callers: tuple[str, ...] = ()
     hours: Hours = field(default_factory=Hours)
     agent: str = ""
@@ -48,7 +52,7 @@ class Route:
     greeting: str = ""
 
     def fits(self, to: str, caller: str, now: float) -> bool:
-        """Whether this route answers such a call at this Unix time."""
+        """Whether this route answers such a call (two addresses) at this Unix time."""
         return _one_of(self.to, to) and _one_of(self.callers, caller) and self.hours.include(now)
 
 
@@ -60,9 +64,14 @@ class Routes:
     default: Route = field(default_factory=Route)
     blocked: tuple[str, ...] = ()
     """Callers that nobody answers."""
+    country: str = ""
+    """Whose national numbers are understood, as `US`."""
 
     def choose(self, to: str, caller: str, now: float) -> Route | None:
-        """The route of a call; None when its caller is blocked."""
+        """The route of a call, given as Twilio says To and From; None when its caller is blocked."""
+        if not self.routes and not self.blocked:
+            return self.default
+        to, caller = address(to, self.country), address(caller, self.country) or NOT_TOLD
         if self.blocked and _one_of(self.blocked, caller):
             return None
         return next((route for route in self.routes if route.fits(to, caller, now)), self.default)
@@ -72,16 +81,17 @@ class Routes:
         return next((route for route in self.routes if route.name == name), self.default)
 
 
-def plain_number(text: str) -> str:
-    """A number as it is compared: without the punctuation people write; addresses in lower case."""
-    return text.strip().lower() if "@" in text else PUNCTUATION.sub("", text).lower()
+def covers(pattern: str, other: str) -> bool:
+    """Whether a pattern fits whatever another one, or an address, fits."""
+    if pattern.endswith("*"):
+        return other.startswith(pattern[:-1])
+    return pattern == other or (pattern == _portless(other) and not other.endswith("*"))
 
 
-def _one_of(patterns: tuple[str, ...], number: str) -> bool:
-    if not patterns:
-        return True
-    number = plain_number(number)
-    return any(
-        number.startswith(pattern[:-1]) if pattern.endswith("*") else number == pattern
-        for pattern in patterns
-    )
+def _one_of(patterns: tuple[str, ...], who: str) -> bool:
+    return not patterns or any(covers(pattern, who) for pattern in patterns)
+
+
+def _portless(who: str) -> str:
+    """A SIP address without its port: a pattern without one means any."""
+    return PORT.sub("", who) if who.startswith("sip") else who

@@ -3,7 +3,7 @@
 routes:
   - name: night
     to: "+1 415 555 0111"          # or a list; "+1415*" is every number that begins so
-    from: ["+44*", "+353*"]        # callers, likewise
+    from: ["+44*", "sip:*", anonymous]  # callers: also whatsapp:+..., client:NAME, short codes
     hours: 18:00-08:00             # may pass midnight
     days: [mon, tue, wed, thu, fri]
     timezone: America/Los_Angeles  # UTC unless given
@@ -13,49 +13,90 @@ routes:
     greeting: We are closed, but I can take an order for tomorrow.
 default: {agent: "scripted:coffee"}  # for everything else; the settings where it says nothing
 blocked: ["+1900*"]                  # callers that get a rejection
+
+Numbers are understood as people write them: with a plus, with 00 or 011, or, where DIAL_FROM is set, as in
+its country. `anonymous`, `restricted`, `blocked`, `unknown`, `unavailable` and `private` are callers that are
+not told.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from telephony.phone_numbers import (
+    IDENTITY,
+    MOST_DIGITS,
+    SHORT_CODE,
+    WITHHELD,
+    WRITTEN,
+    address,
+    international_prefix,
+    possible,
+)
 from telephony.reply.yaml_lines import Value, read_yaml
-from telephony.routes import Hours, Route, Routes, plain_number
+from telephony.routes import Hours, Route, Routes, covers
 
 ANSWERS = ("agent", "voice", "language", "greeting")
 CONDITIONS = ("to", "from", "hours", "days", "timezone")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-NUMBER = re.compile(r"(\+?[0-9*#]{1,20}|[a-z0-9_.+-]+|sips?:[^\s]+)\*?")
+ANYBODY = "*"
+SIP = re.compile(r"([^\s@]+@)?[^\s@:]+(:[0-9]{1,5})?|[^\s@]*@?\[[0-9a-f:]+\](:[0-9]{1,5})?")
+INTERNATIONAL = re.compile(rf"\+[1-9][0-9]{{1,{MOST_DIGITS - 1}}}")
 TIMES = re.compile(r"([01]?[0-9]|2[0-4]):([0-5][0-9]) ?- ?([01]?[0-9]|2[0-4]):([0-5][0-9])")
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 NAME = re.compile(r"[A-Za-z0-9_. -]{1,40}")
 
 
 def read_routes(path: Path, country: str = "") -> Routes:
-    """The routes of a file. Raises BadScript, whose message begins with file:line."""
+    """The routes of a file. Raises BadScript, whose message begins with file:line.
+
+    `country` (as `US`): whose national numbers are understood.
+    """
     fields = read_yaml(path).fields(("routes", "default", "blocked"))
-    routes = tuple(
-        _route(value, number)
-        for number, value in enumerate(fields["routes"].values() if "routes" in fields else [])
-    )
+    values = fields["routes"].values() if "routes" in fields else []
+    routes = tuple(_route(value, number, country) for number, value in enumerate(values))
     names = [route.name for route in routes]
-    for name in names:
-        if names.count(name) > 1:
-            fields["routes"].wrong(f"two routes have the name {name!r}")
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            first = values[names.index(name)].line
+            values[number].wrong(f"two routes have the name {name!r}; the other is on line {first}")
+    blocked = _callers(fields.get("blocked"), country)
+    _check_reached(values, routes, blocked)
     default = _answered(Route(), fields["default"].fields(ANSWERS)) if "default" in fields else Route()
-    return Routes(routes, default, _numbers(fields.get("blocked")))
+    return Routes(routes, default, blocked, country)
 
 
-def _route(value: Value, number: int) -> Route:
+def _check_reached(values: list[Value], routes: tuple[Route, ...], blocked: tuple[str, ...]) -> None:
+    """Each route can answer some call."""
+    for number, route in enumerate(routes):
+        if route.callers and all(any(covers(one, caller) for one in blocked) for caller in route.callers):
+            values[number].wrong("never answers: its callers are all blocked")
+        for earlier, value in zip(routes[:number], values, strict=False):
+            if _takes_all(earlier, route):
+                values[number].wrong(f"never answers: the route on line {value.line} takes all of its calls")
+
+
+def _takes_all(earlier: Route, later: Route) -> bool:
+    """Whether no call is left for a later route."""
+    pairs = ((earlier.to, later.to), (earlier.callers, later.callers))
+    return earlier.hours in (Hours(), later.hours) and all(
+        not mine or (theirs and all(any(covers(one, other) for one in mine) for other in theirs))
+        for mine, theirs in pairs
+    )
+
+
+def _route(value: Value, number: int, country: str) -> Route:
     fields = value.fields(("name", *CONDITIONS, *ANSWERS))
     name = fields["name"].text() if "name" in fields else f"route {number + 1}"
     if NAME.fullmatch(name) is None:
         fields["name"].wrong(f"{name!r} is not allowed; up to 40 letters, digits and .-_ are")
-    route = Route(name, _numbers(fields.get("to")), _numbers(fields.get("from")), _hours(fields))
+    called = _patterns(fields.get("to"), country, _called)
+    route = Route(name, called, _callers(fields.get("from"), country), _hours(fields))
     return _answered(route, fields)
 
 
@@ -72,14 +113,71 @@ def _answered(route: Route, fields: dict[str, Value]) -> Route:
     )
 
 
-def _numbers(value: Value | None) -> tuple[str, ...]:
-    found = []
+def _callers(value: Value | None, country: str) -> tuple[str, ...]:
+    return _patterns(value, country, _caller)
+
+
+def _patterns(value: Value | None, country: str, read: Callable[[Value, str, str], str]) -> tuple[str, ...]:
+    """What stands in a list, as `phone_numbers.address` gives it, or the beginning of it with a * behind."""
+    found: dict[str, int] = {}
     for one in value.values() if value is not None else []:
-        number = plain_number(one.text())
-        if NUMBER.fullmatch(number) is None:
-            one.wrong(f"{one.text()!r} is no number; +14155550111, or +1415* for all that begin so")
-        found.append(number)
+        text = one.text()
+        pattern = (
+            _beginning(one, text[:-1].strip(), country) if text.endswith("*") else read(one, text, country)
+        )
+        if pattern in found:
+            one.wrong(f"{text!r} stands here twice: it is the same as on line {found[pattern]}")
+        found[pattern] = one.line
     return tuple(found)
+
+
+def _beginning(value: Value, text: str, country: str) -> str:
+    identity = IDENTITY.fullmatch(text) or IDENTITY.fullmatch(text + "x")  # `client:*` is every client
+    if not text:
+        return ANYBODY
+    if identity is None or text.lower().startswith("whatsapp:+"):
+        scheme, _, number = text.rpartition(":")
+        prefix = international_prefix(number, country)
+        if not prefix:
+            value.wrong(_no_number(text + "*", country))
+        return f"{scheme.lower()}:{prefix}*" if scheme else f"{prefix}*"
+    return f"{text.lower()}*"
+
+
+def _called(value: Value, text: str, country: str) -> str:
+    """A number that is called, or an address."""
+    found = _caller(value, text, country)
+    if found in WITHHELD:
+        value.wrong(f"{text!r} is a caller that is not told; nobody calls it")
+    if found.startswith("+") and not possible(found):
+        value.wrong(f"{text!r} has not the length of a number of its country")
+    return found
+
+
+def _caller(value: Value, text: str, country: str) -> str:
+    """A caller, of any kind that Twilio tells of."""
+    found = address(text, country)
+    identity = IDENTITY.fullmatch(found)
+    if identity is not None:
+        if identity[1] == "whatsapp" and not INTERNATIONAL.fullmatch(identity[2]):
+            value.wrong(_no_number(text, country))
+        if identity[1].startswith("sip") and not SIP.fullmatch(identity[2]):
+            value.wrong(f"{text!r} is no SIP address; sip:name@example.com is")
+        return found
+    if INTERNATIONAL.fullmatch(found) or SHORT_CODE.fullmatch(found) or found in WITHHELD:
+        return found
+    value.wrong(_no_number(text, country))
+
+
+def _no_number(text: str, country: str) -> str:
+    if WRITTEN.fullmatch(text.removesuffix("*")) is None:
+        return (
+            f"{text!r} is no number and nobody that Twilio tells of; +14155550111, +1415*, a short code, "
+            f"whatsapp:+14155550111, client:NAME, sip:NAME@HOST, or {', '.join(WITHHELD)}"
+        )
+    where = f"in {country}, nor in international form" if country else "in international form"
+    more = "" if country else "; national numbers are understood where DIAL_FROM is set"
+    return f"{text!r} is no number {where}, +14155550111{more}"
 
 
 def _hours(fields: dict[str, Value]) -> Hours:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,13 +172,32 @@ def public_url() -> Kind:
     return Kind(parse, allowed)
 
 
+def phone_number() -> Kind:
+    """A number in international form, in E.164 whatever punctuation it has; "" if unset."""
+    allowed = "a number that exists, in international form: +14155550100"
+
+    def parse(value: str) -> str:
+        if not value:
+            return ""
+        from telephony.phone_numbers import exists, international  # the numbering plans take a moment
+
+        number = international(value)
+        if not exists(number):
+            raise ValueError(allowed)
+        return number
+
+    return Kind(parse, allowed)
+
+
 def dial_prefixes() -> Kind:
     """Comma separated beginnings of numbers, `+44`."""
     allowed = "+ and 1 to 15 digits, comma separated"
 
     def parse(value: str) -> tuple[str, ...]:
-        found = _split(value)
-        if not all(re.fullmatch(r"\+[1-9][0-9]{0,14}", one) for one in found):
+        from telephony.phone_numbers import international_prefix
+
+        found = tuple(international_prefix(one) for one in _split(value))
+        if not all(found):
             raise ValueError(allowed)
         return found
 

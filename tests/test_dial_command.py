@@ -99,6 +99,8 @@ async def test_a_number_is_pointed_here_and_back(
     assert await telephony(account, tmp_path, "number", "+14155550100", "--restore") == 0
     assert {name: number.get(name) or "" for name in OLD} == OLD
     assert await telephony(account, tmp_path, "number", "+14155550100", "--restore") == 2
+    national = {"DIAL_FROM": "+14155550100"}
+    assert await telephony(account, tmp_path, "number", "(415) 555-0100", "--show", **national) == 0
 
 
 async def test_what_overrides_the_webhooks_is_told(

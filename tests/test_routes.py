@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from telephony.errors import BadScript
+from telephony.config import Settings
+from telephony.errors import BadScript, BadSetting
 from telephony.routes import Routes
 from telephony.routes_file import read_routes
 
@@ -81,6 +82,144 @@ def test_blocked_callers_have_no_route(routes: Routes, caller: str) -> None:
     """Whatever they dialled."""
     assert routes.choose("+14155550111", caller, NOON) is None
     assert Routes().choose("+14155550111", caller, NOON) is not None
+
+
+def written(folder: Path, text: str, country: str = "US") -> Routes:
+    path = folder / "routes.yaml"
+    path.write_text(text)
+    return read_routes(path, country)
+
+
+# What people write, and what Twilio says.
+KINDS = [
+    ("+1 (415) 555-2671", "+14155552671"),
+    ("(415) 555-2671", "+14155552671"),
+    ("4155552671", "+14155552671"),
+    ("1 415 555 2671", "+14155552671"),
+    ("0014155552671", "+14155552671"),
+    ("011 44 20 7183 8750", "+442071838750"),
+    ("+44 (0)20 7183 8750", "+442071838750"),
+    ("(415)*", "+14155552671"),
+    ("415*", "+14155552671"),
+    ("00 44 *", "+442071838750"),
+    ("+44 (0)20*", "+442071838750"),
+    ("+10000000000", "+10000000000"),
+    ("+464", "+464"),
+    ("anonymous", "+266696687"),
+    ("anonymous", "Anonymous"),
+    ("anonymous", ""),
+    ("+266696687", "anonymous"),
+    ("Restricted", "RESTRICTED"),
+    ("restricted", "+7378742833"),
+    ("unavailable", "+86282452253"),
+    ("Unknown", "+8656696"),
+    ("12345", "12345"),
+    ("client:Alice", "client:Alice"),
+    ("client:alice", "client:Alice"),
+    ("client:*", "client:Bob-2"),
+    ("whatsapp:+1 415 555 2671", "whatsapp:+14155552671"),
+    ("whatsapp:(415) 555-2671", "whatsapp:+14155552671"),
+    ("whatsapp:+1*", "whatsapp:+14155552671"),
+    ("whatsapp:*", "whatsapp:+14155552671"),
+    ("sip:Bob@example.com", "sip:bob@Example.com:5060;transport=udp"),
+    ("sip:bob@example.com", "sip:bob@example.com:5080"),
+    ("sip:bob@example.com:5060;user=phone", "sip:bob@example.com"),
+    ("sip:bob@*", "sip:bob@example.com"),
+    ("sip:*", "sip:+14155552671@10.0.0.1"),
+    ("sim:DE0123", "sim:DE0123"),
+    ("*", "+14155552671"),
+]
+
+
+@pytest.mark.parametrize(("pattern", "caller"), KINDS)
+def test_every_kind_of_caller_can_be_blocked_and_routed(tmp_path: Path, pattern: str, caller: str) -> None:
+    """However it is written, and however Twilio says it."""
+    assert written(tmp_path, f"blocked: ['{pattern}']\n").choose("+14155550111", caller, NOON) is None
+    routes = written(tmp_path, f"routes:\n  - {{name: it, from: '{pattern}'}}\n")
+    chosen, other = (routes.choose("+1", who, NOON) for who in (caller, "+33123456789"))
+    assert chosen and chosen.name == "it"
+    assert pattern == "*" or (other and other.name == "")
+
+
+@pytest.mark.parametrize(
+    "to", ["client:Desk", "sip:desk@line.example", "whatsapp:+14155552671", "4155552671"]
+)
+def test_every_kind_of_called_address_has_a_route(tmp_path: Path, to: str) -> None:
+    routes = written(tmp_path, f"routes:\n  - {{name: it, to: '{to}'}}\n")
+    chosen = routes.choose("+14155552671" if to[0] == "4" else to, "+1", NOON)
+    assert chosen and chosen.name == "it"
+
+
+@pytest.mark.parametrize(
+    ("line", "country", "says"),
+    [
+        ("blocked: [ok]", "US", "1: .*'ok' is no number and nobody that Twilio tells of"),
+        ("blocked: ['555 2671']", "US", "1: .*no number in US, nor in international form"),
+        ("blocked: ['4155552671']", "", "1: .*international form.*DIAL_FROM"),
+        ("blocked: ['415*']", "", "1: .*international form.*DIAL_FROM"),
+        ("blocked: ['+']", "US", "1: .*no number"),
+        ("blocked: ['whatsapp:me']", "US", "1: .*no number"),
+        ("blocked: ['sip:two words@h']", "US", "1: .*no SIP address"),
+        ("blocked: ['bob@example.com']", "US", "1: .*nobody that Twilio tells of"),
+        ("blocked:\n  - '+1 415 555 2671'\n  - (415) 555-2671", "US", "3: .*twice.*line 2"),
+        ("blocked:\n  - anonymous\n  - '+266696687'", "US", "3: .*twice.*line 2"),
+        ("routes:\n  - to: '+1 415 555 011'", "US", "2: .*length"),
+        ("routes:\n  - to: anonymous", "US", "2: .*nobody calls it"),
+        ("routes:\n  - to: '4155552671'\n  - to: '+14155552671'", "US", "3: .*never answers: .*line 2"),
+        ("routes:\n  - to: '+1415*'\n  - {to: '+14155552671', from: '+44*'}", "US", "3: .*never answers"),
+        ("routes:\n  - from: '+44*'\n  - from: '+4420*'", "US", "3: .*never answers"),
+        ("routes:\n  - {hours: 9:00-17:00}\n  - {to: '+1*', hours: 09:00-17:00}", "US", "3: .*never answers"),
+        ("routes:\n  - from: '+4420*'\nblocked: ['+44*']", "US", "2: .*never answers: its callers are all"),
+        ("routes:\n  - {name: a, to: '+1*'}\n  - {name: a}", "US", "3: .*two routes.*line 2"),
+    ],
+)
+def test_what_could_never_fit_is_refused_with_its_line(
+    tmp_path: Path, line: str, country: str, says: str
+) -> None:
+    """Never accepted and dead."""
+    with pytest.raises(BadScript, match=f"routes.yaml:{says}"):
+        written(tmp_path, line + "\n", country)
+
+
+@pytest.mark.parametrize("known", ["+14155550100", "+442071838750", "+4915123456789"])
+def test_the_settings_numbers_are_understood_as_people_write_them(known: str) -> None:
+    """DIAL_FROM in any international form; HUMAN_NUMBER and DIAL_PREFIXES likewise."""
+    spaced = " ".join((known[:4], "(" + known[4:6] + ")", known[6:]))
+    for text in (known, spaced, "00" + known[1:]):
+        settings = Settings.load(
+            {"DIAL_FROM": text, "HUMAN_NUMBER": text, "DIAL_PREFIXES": f"{text[:6]}, +1"}
+        )
+        assert settings.dial_from == settings.human_number == known
+        assert settings.dial_prefixes[0].startswith(known[:3])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("DIAL_FROM", "4155550100", "international form"),
+        ("DIAL_FROM", "+1415555010", "that exists"),
+        ("DIAL_FROM", "client:me", "international form"),
+        ("HUMAN_NUMBER", "the desk", "international form"),
+        ("HUMAN_NUMBER", "4155550100", "international form"),
+        ("HUMAN_NUMBER", "+19005551234", "premium"),
+        ("HUMAN_NUMBER", "whatsapp:+14155552671", "sip: or client:"),
+        ("DIAL_PREFIXES", "415", "digits"),
+        ("DIAL_PREFIXES", "+0", "digits"),
+    ],
+)
+def test_a_number_that_can_never_work_is_refused_at_the_start(name: str, value: str, says: str) -> None:
+    with pytest.raises(BadSetting, match=says):
+        Settings.load({name: value})
+
+
+def test_a_national_human_number_is_of_the_country_dialled_from() -> None:
+    """And a premium one only where DIAL_PREFIXES name it as such."""
+    settings = Settings.load({"DIAL_FROM": "+14155550100", "HUMAN_NUMBER": "(415) 555-2671"})
+    assert settings.human_number == "+14155552671"
+    allowed = {"HUMAN_NUMBER": "+19005551234", "DIAL_PREFIXES": "+1 900"}
+    assert Settings.load(allowed).human_number == "+19005551234"
+    with pytest.raises(BadSetting, match="premium"):
+        Settings.load(allowed | {"DIAL_PREFIXES": "+1"})
 
 
 def test_a_stream_finds_its_route_by_name(routes: Routes) -> None:

@@ -23,11 +23,15 @@ class Value:
     """Its place in words: `intents.order.say`."""
     node: yaml.Node
 
+    @property
+    def line(self) -> int:
+        """The line on which it begins, from 1."""
+        return int(self.node.start_mark.line) + 1
+
     def wrong(self, what: str) -> NoReturn:
         """Raise BadScript for this value."""
-        line = self.node.start_mark.line + 1
         where = f"{self.path}: " if self.path else ""
-        raise BadScript(f"{self.file}:{line}: {where}{what}")
+        raise BadScript(f"{self.file}:{self.line}: {where}{what}")
 
     @property
     def is_text(self) -> bool:
