@@ -8,9 +8,10 @@ speak/        4  our words -> the caller's ear: phrases, the voice, pacing, what
 conversation     one call: events in, commands out. PURE, with its parts:
                  agent_side (drafts), caller_side (keys), floor, scene, policy, timers, resuming;
                  their words in events
-call             one call: a TaskGroup around one conversation; reading is its carrier, speaking its voice;
+call             one call: a TaskGroup around one conversation; reading is its carrier, speaking its voice,
+                 saving what a new stream of it would need should this process die;
                  intake: what all callers' sockets bring, taken together
-record/          the call afterwards: tape, account of its turns, store
+record/          the call afterwards: tape, account of its turns, store; recovery, when its process died
 rehearsal        a whole conversation on virtual time, for tests and benches (rehearsal_voice)
 
 audio            mu-law, linear16, framing; with resampling, leveler, wav

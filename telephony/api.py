@@ -27,6 +27,7 @@ from telephony.dialling import (
 from telephony.entrance import DID, given_key, json_error
 from telephony.errors import BadInput
 from telephony.line import LINE, CallRecords
+from telephony.record.keeping import StillRunning
 
 RECORDS: web.AppKey[CallRecords] = web.AppKey("records", CallRecords)
 CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # ours, a CallSid, or a dialled call's
@@ -136,7 +137,10 @@ async def delete(request: web.Request) -> web.Response:
         raise json_error(web.HTTPForbidden, "set API_KEYS to let programs delete calls")
     if records.snapshot(call_id) is not None:
         raise json_error(web.HTTPConflict, "the call is running")
-    deleted = await records.delete(call_id)
+    try:
+        deleted = await records.delete(call_id)
+    except StillRunning as error:  # in another process, or as the call of another stream
+        raise json_error(web.HTTPConflict, str(error)) from error
     dialled = await dial_record(line.shared, call_id)
     if dialled is not None:
         if dialled["call_sid"]:

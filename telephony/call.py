@@ -23,7 +23,7 @@ from telephony.carrier.after import Next, Then
 from telephony.carrier.frame_socket import FrameSocket
 from telephony.carrier.media_stream import ServerStream, Started
 from telephony.carrier.outbox import CarrierOutbox
-from telephony.conversation import Conversation, Phase
+from telephony.conversation import Conversation
 from telephony.listen.deepgram import ListenEvent
 from telephony.listen.flux import (
     END_OF_TURN,
@@ -36,9 +36,11 @@ from telephony.listen.flux import (
 )
 from telephony.metrics import Outcome, Traffic
 from telephony.reading import Reading
+from telephony.record.record import record_of
 from telephony.reply.agent import Expect as ExpectAnswer
 from telephony.reply.agent import HangUp, Note, Said, Say, Transfer, Wait
 from telephony.reply.runner import run_reply
+from telephony.saving import EARLY_S, Saving
 from telephony.services import Services
 from telephony.speak.playback import Mark
 from telephony.speaking import Speaking
@@ -92,6 +94,10 @@ class Call:
         )
         self._reading = Reading(socket, stream, services.intake, listen, self._put)
         self._speaking = Speaking(services, started.call_sid, self._put, self._write_due)
+        self._saving = Saving(
+            lambda: self._conversation.state_to_resume(self._now() + 2 * EARLY_S),
+            partial(services.line.save_conversation, started.call_sid),
+        )
         self._replies: dict[int, asyncio.Task[None]] = {}
         self._inbox: deque[ev.Event] = deque()
         self._draining = False
@@ -142,6 +148,7 @@ class Call:
         finally:
             self._services.wheel.remove(key)
             self._stop_timer()
+            self._saving.stop()
             for task in self._replies.values():
                 task.cancel()
             self._tape.close()
@@ -171,13 +178,20 @@ class Call:
         line, sid = self._services.line, self.started.call_sid
         if self._after is not None:  # before all else: a transfer must not be lost with the conversation
             await self._in_time("the word of what follows", line.leave_word(sid, self._after))
-        if self._after is None or self._after.then is not Then.HANG_UP:
-            state = self._conversation.state_to_resume()
-            await self._in_time("the conversation", line.save_conversation(sid, state))
+        await self._in_time("the conversation", self._save(self._after))
         self._speaking.close()
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(CLOSE_S):
                 await asyncio.gather(self._listening.close(), self._close_socket())
+
+    async def _save(self, after: Next | None) -> None:
+        """The last state of the conversation is kept for the call's next stream, where there may be one."""
+        line, sid = self._services.line, self.started.call_sid
+        await self._saving.close()
+        if after is None or after.then is not Then.HANG_UP:
+            await line.save_conversation(sid, self._conversation.state_to_resume())
+        else:
+            await line.forget_conversation(sid)
 
     async def _in_time(self, what: str, saving: Coroutine[Any, Any, None]) -> None:
         """Save something; that it fails costs nothing but itself."""
@@ -209,15 +223,14 @@ class Call:
     def record(self) -> dict[str, Any]:
         """The call so far, as JSON: what GET /api/calls/{id} gives."""
         conversation = self._conversation
-        return {
-            "call_id": self.call_id,
-            "call_sid": self.started.call_sid,
-            "live": conversation.phase is not Phase.OVER,
-            "ended_by": conversation.ended_by or None,
-            "duration_s": round(self._now(), 3),
-            "turns": conversation.account.turns_json(conversation.ledger.line_delay_s()),
-            "media": self._reading.account(),
-        }
+        return record_of(
+            conversation,
+            self.call_id,
+            self.started.call_sid,
+            ended_by=conversation.ended_by,
+            duration_s=self._now(),
+            media=self._reading.account(),
+        )
 
     def traffic(self) -> Traffic:
         """What went over its line so far."""
@@ -266,6 +279,7 @@ class Call:
         commands = conversation.receive(event, now)
         self._sensitive = conversation.sensitive
         self._tape.note(now, *self._withhold(event, commands, before or self._sensitive))
+        self._saving.look(event, commands)
         for command in commands:
             self._performers[type(command)](command)
         if conversation.over:
@@ -323,6 +337,8 @@ class Call:
         sent: list[ev.Sent | ev.MarkSent] = []
         for part in due:
             if isinstance(part, Mark):
+                if self._speaking.ends_phrase(part):
+                    self._saving.phrase_ends(self._speaking.playing_s(self._now()))
                 texts.append(self._stream.encode_mark(part.name))
                 last = sent[-1] if sent else None
                 if isinstance(last, ev.Sent) and not last.mark and last.end == part.sample:

@@ -160,9 +160,14 @@ class Conversation:
         """What the agent has noted so far."""
         return self._scene.notes
 
-    def state_to_resume(self) -> dict[str, Any]:
-        """What another stream of the same call needs to go on: see `CallStarted.resumed`."""
-        return self._left if self._left is not None else leave(self._scene, self._agent)
+    def state_to_resume(self, now: float | None = None) -> dict[str, Any]:
+        """What another stream of the same call needs to go on: see `CallStarted.resumed`.
+
+        `now`: the moment up to which our words count as heard; the last event's by default.
+        """
+        if self._left is not None:
+            return self._left
+        return leave(self._scene, self._agent, self._scene.now if now is None else now)
 
     # ---- the call
 
@@ -182,7 +187,7 @@ class Conversation:
             self._agent.say(Kind.GREETING, greeting.text, interruptible=greeting.interruptible)
 
     def _leave(self) -> None:
-        self._left = leave(self._scene, self._agent)
+        self._left = leave(self._scene, self._agent, self._scene.now)
 
     def _clock(self, event: ev.CallerClock) -> None:
         self._scene.account.clock.frame(event.stream_ms, self._scene.now)

@@ -25,10 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Delete. Raises BadInput when there is no such call, or it is running."""
-    keeping = Keeping(settings.data_dir)
-    if keeping.is_running(args.call):
-        raise BadInput(f"call {args.call} is running: it can be deleted when it is over")
-    deleted = keeping.delete(args.call)
+    deleted = Keeping(settings.data_dir).delete(args.call)
     deleted += asyncio.run(_forget(args.call, deleted, settings))
     if not deleted:
         raise BadInput(f"there is no call {args.call} in {settings.data_dir}")

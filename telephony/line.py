@@ -240,6 +240,10 @@ class Line:
             self.withheld.forget(call_sid)
             await self.shared.take(key)
 
+    async def forget_conversation(self, call_sid: str) -> None:
+        """No new stream of this call is to come."""
+        await self.shared.take(f"conversation:{call_sid}")
+
     async def saved_conversation(self, call_sid: str) -> dict[str, Any] | None:
         """What save_conversation kept last; what was withheld only where this process did."""
         saved = await self.shared.get(f"conversation:{call_sid}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -24,6 +25,7 @@ from telephony.record.consent import MayStopRecording, announced
 from telephony.record.keeping import SWEEP_S, Keeping
 from telephony.record.recorder import Recorder, TappedStream
 from telephony.record.recording import Recording
+from telephony.record.recovery import close_records
 from telephony.reply.agent import Manners, load_agent, manners_of
 from telephony.reply.scripted import ScriptedAgent
 from telephony.routes import Route
@@ -76,12 +78,28 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, Ca
         stack.push_async_callback(line.rest.close)
         line.dialler = Dialler(settings, shared, line.rest)
     services = await stack.enter_async_context(open_services(settings, await _speech(settings, stack), line))
+    services.store.process = processes.own
+    _close_records(settings.data_dir, processes, stack)
     line.answer = await _answer_with(services, line, stack)
     line.say_goodbye = services.say_goodbye
     if settings.retention_days:
         sweeping = asyncio.create_task(_sweep_for_ever(Keeping(settings.data_dir), settings.retention_days))
         stack.callback(sweeping.cancel)
     return line, Records(services)
+
+
+def _close_records(data_dir: Path, processes: Processes, stack: AsyncExitStack) -> None:
+    """Close the records of calls whose process died, beside the calls that come."""
+    stopped = threading.Event()
+    closing = asyncio.get_running_loop().run_in_executor(
+        None, close_records, data_dir, processes.lives, stopped.is_set
+    )
+
+    async def stop() -> None:
+        stopped.set()
+        await asyncio.gather(closing, return_exceptions=True)
+
+    stack.push_async_callback(stop)
 
 
 async def _speech(settings: Settings, stack: AsyncExitStack) -> SpeechPeer:

@@ -17,8 +17,11 @@ from telephony.reply.agent import Expect, HangUp, Line, Transfer
 from telephony.scene import Scene, answered_by
 
 
-def leave(scene: Scene, agent: AgentSide) -> dict[str, Any]:
-    """What is to be taken up, as JSON can hold it. Under `sealed`: what may be saved in the place of what."""
+def leave(scene: Scene, agent: AgentSide, now: float) -> dict[str, Any]:
+    """What is to be taken up, as JSON can hold it. Under `sealed`: what may be saved in the place of what.
+
+    Our words count as heard up to `now`.
+    """
     before = agent.unanswered
     unanswered, digits = [*before.texts, *(text for text, _ in agent.kept)], before.digits
     secret = before.withheld or scene.sensitive or any(r.caller and r.caller.withheld for _, r in agent.kept)
@@ -27,7 +30,7 @@ def leave(scene: Scene, agent: AgentSide) -> dict[str, Any]:
     notes, question, actions = dict(scene.notes), scene.question, []
     history = scene.account.history.copy()
     for reply in scene.floor.queue:
-        heard = scene.ledger.heard_text(reply.number, scene.now)
+        heard = scene.ledger.heard_text(reply.number, now)
         if reply.kind is Kind.ANSWER and not heard:
             # Nothing of it was heard: it is made anew, from the caller's words and the notes as they were.
             unanswered.append(reply.turn_text)

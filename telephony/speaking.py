@@ -18,7 +18,7 @@ from telephony.speak.deepgram import (
     VoiceEvent,
 )
 from telephony.speak.phrase_order import Part, PhraseOrder, Spoken
-from telephony.speak.playback import Due, Pacer, Piece, SpokenStore
+from telephony.speak.playback import Due, Mark, Pacer, Piece, SpokenStore
 from telephony.speak.words import estimate_words, listen
 
 log = logging.getLogger(__name__)
@@ -115,6 +115,15 @@ class Speaking:
     def underruns(self) -> int:
         """Times that a reply's audio was not there when it was due."""
         return self._pacer.underruns
+
+    def ends_phrase(self, mark: Mark) -> bool:
+        """Whether a mark lies at the end of a phrase."""
+        reply = self._replies.get(mark.reply)
+        return reply is not None and mark.sample in reply.ends
+
+    def playing_s(self, now: float) -> float:
+        """How long what was sent is played for, from now."""
+        return self._pacer.playing_s(now)
 
     def audio(self, piece: Piece) -> bytes:
         """The mu-law of a piece."""

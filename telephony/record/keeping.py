@@ -9,6 +9,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from telephony.errors import BadInput
+from telephony.processes import Processes
+from telephony.record import tape
 from telephony.record.store import CALL_ID
 
 log = logging.getLogger(__name__)
@@ -19,11 +22,16 @@ QUIET_S = 30.0
 DAY_S = 86_400.0
 
 
+class StillRunning(BadInput):
+    """A call that runs cannot be deleted."""
+
+
 class Keeping:
     """The folders of calls under DATA_DIR."""
 
     def __init__(self, data_dir: Path) -> None:
         self._root = data_dir / "calls"
+        self._processes = Processes(data_dir)
 
     def sweep(self, days: int, now: float | None = None) -> int:
         """Delete the calls whose files nobody has changed for so many days; how many there were."""
@@ -34,22 +42,32 @@ class Keeping:
         return len(old)
 
     def delete(self, call: str) -> list[str]:
-        """Delete a call by our id or its CallSid: every stream of it. The CallSids of what was deleted."""
+        """Delete a call by our id or its CallSid: every stream of it. The CallSids of what was deleted.
+
+        Raises StillRunning when one of its streams is running, in whatever process.
+        """
         if CALL_ID.fullmatch(call) is None:
             return []
         found = [folder for folder in self._folders() if call in (folder.name, _call_sid(folder))]
         sids = {_call_sid(folder) for folder in found}
         # A call that was resumed has several folders, which share its CallSid.
         more = [folder for folder in self._folders() if _call_sid(folder) in sids - {""}]
+        if any(self.is_running(folder.name) for folder in {*found, *more}):
+            raise StillRunning(f"call {call} is running: it can be deleted when it is over")
         for folder in {*found, *more}:
             self._remove(folder)
         return sorted(sid or call for sid in sids)
 
     def is_running(self, call: str, now: float | None = None) -> bool:
-        """Whether a call, by our id, is being written down: it has no record yet, and its tape is new."""
+        """Whether a call, by our id, is being written down: it has no record yet, and its process lives.
+
+        Where it is not known which process that is, its tape is new.
+        """
         folder = self._root / call
         if CALL_ID.fullmatch(call) is None or not folder.is_dir() or (folder / "call.json").exists():
             return False
+        if process := (tape.whose(folder / "tape.jsonl") or {}).get("process"):
+            return self._processes.lives(str(process))
         return _changed(folder) > (time.time() if now is None else now) - QUIET_S
 
     def _remove(self, folder: Path) -> None:
@@ -79,6 +97,6 @@ def _changed(folder: Path) -> float:
 def _call_sid(folder: Path) -> str:
     try:
         sid = str(json.loads((folder / "call.json").read_bytes()).get("call_sid") or "")
-    except (OSError, ValueError, AttributeError):
-        return ""
+    except (OSError, ValueError, AttributeError):  # a call that runs, or whose process died
+        sid = str((tape.whose(folder / "tape.jsonl") or {}).get("sid") or "")
     return sid if CALL_ID.fullmatch(sid) else ""

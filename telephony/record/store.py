@@ -45,7 +45,9 @@ def summary(record: dict[str, Any]) -> dict[str, Any]:
 class RecordStore:
     """The calls of now and before."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, process: str = "") -> None:
+        """`process`: this one's name, by which others find out whether it lives (processes.py)."""
+        self.process = process
         self.left_out = 0
         """Events and records that could not be written, in all calls."""
         self._root = data_dir / "calls"
@@ -67,7 +69,9 @@ class RecordStore:
                 del self._ids[next(iter(self._ids))]
         writer = TapeWriter(self.folder(call_id) / "tape.jsonl", self)
         self._open.add(writer)
-        self.run(writer.begin, tape.header(manners, policy))
+        whose = {"id": call_id, "sid": call_sid, "process": self.process}
+        self.run(writer.begin, tape.header(manners, policy, whose))
+        self.run(self._link, call_sid, call_id)
         return writer
 
     def over(self, writer: TapeWriter) -> None:
@@ -113,10 +117,19 @@ class RecordStore:
         part.write_bytes(orjson.dumps(record, repr, orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
         os.replace(part, path)
         sid = str(record.get("call_sid") or "")
-        if CALL_ID.fullmatch(sid) and sid != call_id:
-            link = self._root / "by-sid" / sid
+        if not (self._root / "by-sid" / sid).exists():
+            self._link(sid, call_id)
+
+    def _link(self, sid: str, call_id: str) -> None:
+        """By its CallSid the newest stream of a call is found, from its beginning."""
+        if CALL_ID.fullmatch(sid) is None or sid == call_id:
+            return
+        link = self._root / "by-sid" / sid
+        try:
             link.parent.mkdir(parents=True, exist_ok=True)
             link.write_text(call_id)
+        except OSError as error:
+            log.error("call %s cannot be found by its CallSid: %s", call_id, error)
 
     async def load(self, call_id: str) -> dict[str, Any] | None:
         """A finished call by our id or its CallSid; None if there is none."""
@@ -207,8 +220,11 @@ class TapeWriter:
     def begin(self, header: bytes) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("wb")
+            part = self._path.with_suffix(".part")
+            self._file = part.open("wb")
             self._file.write(header)
+            self._file.flush()
+            part.rename(self._path)  # nobody ever sees a tape that does not say whose it is
         except OSError as error:
             self._failed(error)
 

@@ -1,7 +1,8 @@
 """The tape of a call: every event of its inbox and the commands that came out, one JSON object a line.
 
-`{"at": 1.234, "event": {...}, "commands": [{...}]}`. The first line says how to run it again:
-`{"tape": 1, "manners": {...}, "policy": {...}}`. Objects carry their type's name under `"_"`. No audio.
+`{"at": 1.234, "event": {...}, "commands": [{...}]}`. The first line says whose it is and how to run it again:
+`{"tape": 1, "call": {"id": ..., "sid": ..., "process": ...}, "manners": {...}, "policy": {...}}`.
+Objects carry their type's name under `"_"`. No audio.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -46,9 +48,20 @@ def _reader(cls: type) -> _Reader:
 _READERS = {cls: _reader(cls) for cls in TYPES.values()}
 
 
-def header(manners: agent.Manners, policy: Policy) -> bytes:
-    """A tape's first line."""
-    return _dumps({"tape": VERSION, "manners": manners, "policy": policy})
+def header(manners: agent.Manners, policy: Policy, whose: Mapping[str, str] | None = None) -> bytes:
+    """A tape's first line. `whose`: the call's `id`, its CallSid as `sid`, and the `process` that has it."""
+    return _dumps({"tape": VERSION, "call": whose or {}, "manners": manners, "policy": policy})
+
+
+def whose(path: Path) -> dict[str, Any] | None:
+    """Whose tape a file is, as its first line says; None where that is none. Reads the disk."""
+    try:
+        with path.open("rb") as file:
+            first = orjson.loads(file.readline())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    call = first.get("call", {}) if isinstance(first, dict) and "tape" in first else None
+    return call if isinstance(call, dict) else None
 
 
 def entry(at: float, event: ev.Event, commands: list[ev.Command]) -> bytes:

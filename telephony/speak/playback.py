@@ -105,6 +105,10 @@ class Pacer:
         """The reply that is being fed to the line, if any."""
         return self._reply
 
+    def playing_s(self, now: float) -> float:
+        """How long what was sent is played for, from now; seconds."""
+        return max(0.0, self._play_end - now)
+
     def play(self, reply: int, start: int, stretch: int, available: int, ends: list[int]) -> None:
         """Feed `reply` from sample `start`. `ends`: where its phrases end, as far as is known."""
         self._reply, self._stretch, self._index = reply, stretch, 0

@@ -43,6 +43,14 @@ async def test_the_capacity_bench_climbs_a_rung() -> None:
 
 
 @pytest.mark.slow
+async def test_a_process_that_dies_takes_no_call_with_it() -> None:
+    """Four deaths in mid call: the agent goes on with its memory, and no record stays open."""
+    status, output = await run("crash.py", "--quick")
+    assert status == 0, output
+    assert "broken                       0" in output
+
+
+@pytest.mark.slow
 async def test_strangers_harm_no_call() -> None:
     """No 5xx, no more admitted than there are lines, no frame of a running call lost."""
     status, output = await run("flood.py", "--quick")

@@ -1,0 +1,29 @@
+"""A call's record, as JSON: what GET /api/calls/{id} gives, and what call.json keeps. PURE."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from telephony.conversation import Conversation
+
+
+def record_of(
+    conversation: Conversation,
+    call_id: str,
+    call_sid: str,
+    *,
+    ended_by: str,
+    duration_s: float,
+    media: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The call so far; it is live until `ended_by` says how it ended. `media`: counts of its frames."""
+    return {
+        "call_id": call_id,
+        "call_sid": call_sid,
+        "live": not ended_by,
+        "ended_by": ended_by or None,
+        "duration_s": round(duration_s, 3),
+        "turns": conversation.account.turns_json(conversation.ledger.line_delay_s()),
+        "media": media,
+    }

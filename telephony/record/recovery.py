@@ -1,0 +1,92 @@
+"""Closes the records of calls whose process died: what their tapes tell is what is known of them.
+
+It reads and writes the disk, and runs conversations again: for a thread, in which it gives way to the calls
+that are running.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from telephony import events as ev
+from telephony.conversation import Conversation
+from telephony.errors import BadInput
+from telephony.record import tape
+from telephony.record.record import record_of
+
+log = logging.getLogger(__name__)
+
+CRASHED = "crashed"
+AT_A_TIME = 20  # events, about 1 ms of work, between two moments in which others get the interpreter
+PAUSE_S = 0.001
+
+
+def close_records(
+    data_dir: Path, lives: Callable[[str], bool], stopped: Callable[[], bool] = lambda: False
+) -> list[str]:
+    """Write call.json for each tape without one whose process does not live; the ids of these calls.
+
+    `stopped` ends it early: what is left is done at the next start.
+    """
+    closed: list[str] = []
+    for path in sorted((data_dir / "calls").glob("*/tape.jsonl")):
+        if stopped():
+            break
+        folder = path.parent
+        if (folder / "call.json").exists():
+            continue
+        whose = tape.whose(path)
+        if whose is None or lives(str(whose.get("process") or "")):
+            continue
+        try:
+            _write(folder, record_of_tape(path, folder.name, whose))
+        except Exception as error:  # the edge of one call: a full disk, or somebody deletes it just now
+            log.warning("call %s: its record was not closed: %r", folder.name, error)
+            continue
+        closed.append(folder.name)
+    if closed:
+        log.warning("%d calls had lost their process; their records are closed", len(closed))
+    return closed
+
+
+def record_of_tape(path: Path, call_id: str, whose: dict[str, Any]) -> dict[str, Any]:
+    """The record of a call that was cut off, up to the last event that was written."""
+    sid, at = str(whose.get("sid") or ""), 0.0
+    with path.open("rb") as file:
+        try:
+            manners, policy, entries = tape.read(file)
+            conversation = Conversation(manners, policy)
+            for number, entry in enumerate(entries):
+                conversation.receive(entry.event, entry.at)
+                at = entry.at
+                if number % AT_A_TIME == 0:
+                    time.sleep(PAUSE_S)
+        except orjson.JSONDecodeError:  # the line that was being written
+            pass
+        except BadInput as error:
+            log.warning("call %s: its tape cannot be read: %s", call_id, error)
+            conversation = None
+        except Exception:  # the edge: a tape of another version, which this one cannot run again
+            log.exception("call %s: its tape cannot be run again", call_id)
+            conversation = None
+    if conversation is None:
+        return {"call_id": call_id, "call_sid": sid, "live": False, "ended_by": CRASHED, "duration_s": at,
+                "turns": [], "media": None}  # fmt: skip
+    conversation.receive(ev.CallStopped(CRASHED), at)  # what was in the caller's ear is written down
+    ended_by = conversation.ended_by or CRASHED
+    return record_of(conversation, call_id, sid, ended_by=ended_by, duration_s=at, media=None)
+
+
+def _write(folder: Path, record: dict[str, Any]) -> None:
+    part, file = folder / "call.part", folder / "call.json"
+    part.write_bytes(orjson.dumps(record, repr, orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
+    ended = (folder / "tape.jsonl").stat().st_mtime  # the call ended then, not now
+    os.utime(part, (ended, ended))
+    os.replace(part, file)
