@@ -242,6 +242,7 @@ class Line:
 
     async def forget_conversation(self, call_sid: str) -> None:
         """No new stream of this call is to come."""
+        self.withheld.forget(call_sid)
         await self.shared.take(f"conversation:{call_sid}")
 
     async def saved_conversation(self, call_sid: str) -> dict[str, Any] | None:
