@@ -210,6 +210,12 @@ class Call:
         farewell = self._services.manners.farewell
         self._put(ev.OperatorSaid(farewell, hang_up=True, reason="the server stops"))
 
+    def silent_s(self) -> float | None:
+        """For how long its stream has brought no frame; None when it has ended."""
+        if self._conversation.over or self._socket.closed:
+            return None
+        return self._reading.silent_s(self._loop.time())
+
     @property
     def sensitive(self) -> bool:
         """Whether what is said now is not to be kept."""

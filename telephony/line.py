@@ -41,7 +41,9 @@ POLL_S = 0.05
 PREWARM_S = 10.0  # speech connections that wait for longer would be paid for nothing
 Form = Mapping[str, str]
 """A webhook's fields."""
-ENDED_TTL_S = 600.0  # for how long a late request about a call that is over is recognised
+KNOWN_TTL_S = 30 * 86_400.0
+"""A call begins once, and ends once: for so long a captured webhook of it is worth nothing."""
+ENDED_TTL_S = KNOWN_TTL_S
 CONVERSATION_TTL_S = 3600.0  # a caller may come back from a long transfer
 RANDOM_KEY_TTL_S = 30 * 86_400.0
 NEXT_TTL_S = 60.0  # Twilio asks for what follows within a second of the socket's close
@@ -102,6 +104,8 @@ class Line:
     """Opens speech for a call whose stream is on its way; gets what the stream will be told."""
     forget: Callable[[str], None] = lambda call_sid: None
     """Closes what prewarm opened for a stream that did not come."""
+    silent_s: Callable[[str], float | None] = lambda call_sid: None
+    """For how long the stream of a call in this process has brought no frame; None: it has none."""
     lag_s: Callable[[], float] = lambda: 0.0
     """How late the event loop is."""
     say_goodbye: Callable[[], None] = lambda: None
@@ -163,7 +167,27 @@ class Line:
 
         The answer that opened the stream has done its work: when it closes, Twilio asks anew.
         """
-        await asyncio.gather(self.seats.keep(call_sid), self.shared.take(f"after:{call_sid}"))
+        await asyncio.gather(
+            self.seats.keep(call_sid),
+            self.shared.take(f"after:{call_sid}"),
+            self.shared.put(f"answer:{call_sid}", {}, KNOWN_TTL_S),
+        )
+
+    async def first_answer(self, call_sid: str) -> str | None:
+        """What Twilio was told when the call came in, if that may be told again; None: nothing was.
+
+        Empty: that was long ago, or the call's stream has begun.
+        """
+        kept = await self.shared.get(f"answer:{call_sid}")
+        if kept is None:
+            return None
+        return str(kept["twiml"]) if self.shared.now() < kept.get("until", 0.0) else ""
+
+    async def keep_first_answer(self, call_sid: str, twiml: str, ttl_s: float) -> str:
+        """Keep it, unless another process was quicker; what Twilio is to be told."""
+        answer = {"twiml": twiml, "until": self.shared.now() + ttl_s}
+        kept = await self.shared.keep(f"answer:{call_sid}", answer, KNOWN_TTL_S)
+        return str(kept.get("twiml", twiml))
 
     async def leave_word(self, call_sid: str, word: Next) -> None:
         """Say how the call goes on. To be awaited before its media socket is closed: Twilio asks at once.
@@ -258,6 +282,7 @@ class Line:
         for key in keys:
             self.shared.forget(key)
             await self.store.take(key)
+        await self.shared.put(f"ended:{call_sid}", {}, ENDED_TTL_S)  # its webhooks must not begin it again
         if dialled is not None:
             await forget_dialled(self.store, dialled["dial"])
         await self.store.scrub()

@@ -61,6 +61,11 @@ class Services:
         )
         return None if call is None else call.record()
 
+    def silent_s(self, call_sid: str) -> float | None:
+        """For how long a running call's stream has brought no frame; None where there is none."""
+        running = [call.silent_s() for call in self.calls.values() if call.started.call_sid == call_sid]
+        return min((seconds for seconds in running if seconds is not None), default=None)
+
     async def load(self, call_id: str) -> dict[str, Any] | None:
         """A finished call."""
         return await self.store.load(call_id)

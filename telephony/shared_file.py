@@ -34,6 +34,7 @@ SWEEP_S = 30.0  # how often what has expired is deleted
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY, expires REAL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS items (key TEXT PRIMARY KEY, value TEXT, expires REAL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS items_by_end ON items (expires);
 CREATE TABLE IF NOT EXISTS taken (name TEXT, holder TEXT, expires REAL, process TEXT,
                                   PRIMARY KEY (name, holder));
 CREATE TABLE IF NOT EXISTS counts (id INTEGER PRIMARY KEY, name TEXT, at REAL, expires REAL);

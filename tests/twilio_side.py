@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
+from telephony import machine
 from telephony.app import make_app
 from telephony.carrier.media_stream import ServerStream, Started
 from telephony.carrier.rest import TwilioRest, has_credentials
@@ -144,10 +145,12 @@ def parameters_of(answer: ElementTree.Element) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def phone_line(folder: Path, **environ: str) -> AsyncIterator[Phone]:
-    """A running server with these settings."""
+async def phone_line(
+    folder: Path, uptime: Callable[[], float] = machine.uptime_s, /, **environ: str
+) -> AsyncIterator[Phone]:
+    """A running server with these settings; `uptime` is what the shared store's time goes by."""
     settings = Settings.load({"DATA_DIR": str(folder), **environ})
-    line = await make_line(settings, SqliteShared(settings.data_dir / "shared.db"))
+    line = await make_line(settings, SqliteShared(settings.data_dir / "shared.db", uptime))
     answering = Answering()
     line.answer = answering
     if has_credentials(settings):

@@ -45,6 +45,7 @@ CALL_SID = re.compile(r"[A-Za-z0-9_-]{2,64}")  # Twilio: CA and 32 hex digits; s
 LATE_S = 0.2  # an event loop as late as the lead of the audio that was sent ahead cannot carry more calls
 OVERDUE_S = 2.0  # a stream that is still open so long after the call's end was lost in a tunnel
 ANSWER_TTL_S = 30.0  # Twilio's own patience is 15 s, after which it asks nobody again
+FRAMES_S = 0.4  # Twilio sends 50 frames a second: a stream without one for so long may have ended there
 UNNAMED_HOLD_S = (
     5.0  # a hold's answer: half of its shortest music, after which Twilio asks with the same words
 )
@@ -62,9 +63,11 @@ async def voice(request: web.Request) -> web.Response:
     call_sid = _call_sid(form)
     line = request.app[LINE]
     dialled = await _dialled(request)
-    ended, kept = await asyncio.gather(line.is_ended(call_sid), line.shared.get(f"answer:{call_sid}"))
+    ended, kept = await asyncio.gather(line.is_ended(call_sid), line.first_answer(call_sid))
     if ended or form.get("CallStatus") in OVER:
         return _twiml(request, call_sid, ENDED)
+    if kept == "":
+        return _begun(request, call_sid)
     if kept is None and (gone := await _withdrawn(request, call_sid)) is not None:
         return gone
     if kept is None and line.draining:
@@ -88,11 +91,9 @@ async def voice(request: web.Request) -> web.Response:
             await line.shared.leave(SEATS, f"dial:{dialled['id']}")  # the call has a seat of its own now
         line.expect_stream(call_sid, about)
         answer = Answer("answer", connects=True, parameters=about)
-        kept = await line.shared.keep(
-            f"answer:{call_sid}", {"twiml": _render(request, call_sid, answer)}, ANSWER_TTL_S
-        )
+        kept = await line.keep_first_answer(call_sid, _render(request, call_sid, answer), ANSWER_TTL_S)
         log.info("call %s: answered", call_sid)
-    return _response(str(kept["twiml"]))
+    return _response(kept)
 
 
 async def after(request: web.Request) -> web.Response:
@@ -107,6 +108,8 @@ async def after(request: web.Request) -> web.Response:
         if kept is not None and kept["request"] == this:
             return _response(str(kept["twiml"]))
         word = await line.take_word(call_sid)
+        if word is None and await _streams(line, call_sid):
+            return _begun(request, call_sid)
         if line.draining and line.settings.public_url and answer_after(word, form).connects:
             if word is not None:  # for the process that will go on with the call
                 await line.shared.put(f"next:{call_sid}", word.as_dict(), NEXT_TTL_S)
@@ -242,6 +245,29 @@ async def _full(line: Line, call_sid: str, returning: bool) -> str:
         line.refused("full")
         return f"all {line.settings.max_calls} lines are taken"
     return ""
+
+
+async def _streams(line: Line, call_sid: str) -> bool:
+    """Whether the call's stream still brings sound: then it has not ended for Twilio, which asks nothing."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + FRAMES_S
+    while (silent_s := line.silent_s(call_sid)) is not None and silent_s < FRAMES_S:
+        if loop.time() >= end:
+            return True
+        await asyncio.sleep(FRAMES_S / 10)
+    return False
+
+
+def _begun(request: web.Request, call_sid: str) -> web.Response:
+    """A request of long ago comes again while the call runs: nothing in the answer opens a stream.
+
+    Should it be Twilio all the same, it asks how the call goes on.
+    """
+    line = request.app[LINE]
+    line.refused("repeated")
+    log.warning("call %s: %s was asked again, which began long ago", call_sid, request.path)
+    url = f"{line.base_url(request)}/twilio/after"
+    return _twiml(request, call_sid, Answer("wait", {"seconds": STOPPING_PAUSE_S, "url": url}))
 
 
 def _turned_away(request: web.Request, call_sid: str) -> web.Response:

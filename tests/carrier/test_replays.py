@@ -1,0 +1,140 @@
+"""The signed bytes of a webhook that somebody has captured are worth nothing: a call begins once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from aiohttp import ClientSession
+from multidict import MultiDict
+from twilio.request_validator import RequestValidator
+
+from tests.real_line import Running, running, verbs
+from tests.twilio_side import AUTH_TOKEN, CALL, PUBLIC, PUBLIC_URL, Phone, parameters_of, phone_line, until
+
+
+class Clock:
+    """The machine's uptime, which a test sets."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def processes(tmp_path: Path, clock: Clock) -> AsyncIterator[list[Phone]]:
+    """Two server processes on one DATA_DIR: the call comes in at the first of them."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(phone_line(tmp_path, clock, **PUBLIC)) for _ in range(2)]
+
+
+def token_of(answer: ElementTree.Element) -> str | None:
+    return parameters_of(answer).get("token")
+
+
+LATER_S = {
+    "at once": 0.0,
+    "29 s": 29.0,
+    "31 s": 31.0,
+    "10 min": 600.0,
+    "23 h": 82_800.0,
+    "20 days": 1_728_000.0,
+}
+
+
+@pytest.mark.parametrize("state", ["answered", "in mid call", "after the end"])
+@pytest.mark.parametrize("process", [0, 1], ids=["here", "in another process"])
+@pytest.mark.parametrize("later", LATER_S)
+async def test_a_call_begins_once(
+    processes: list[Phone], clock: Clock, later: str, process: int, state: str
+) -> None:
+    """Twilio's own repetition gets the same answer while no stream has begun; nobody gets another token."""
+    first = await processes[0].twiml("/twilio/voice")
+    opened: list[str] = []
+    for one in processes:
+        one.line.prewarm = lambda call_sid, about: opened.append(call_sid)
+    socket = None
+    if state != "answered":
+        socket = await processes[0].start(parameters_of(first))
+        await processes[0].answering.arrival.wait()
+    if state == "after the end" and socket is not None:
+        await processes[0].post("/twilio/status", CallStatus="completed")
+        await socket.close()
+        await until(lambda: not processes[0].line.sockets)
+    seats = await processes[0].line.seats.free()
+    clock.now += LATER_S[later]
+    answer = await processes[process].twiml("/twilio/voice")
+    again = state == "answered" and LATER_S[later] < 30
+    assert token_of(answer) == (token_of(first) if again else None)
+    assert not opened, "no speech is paid for"
+    assert await processes[0].line.seats.free() >= seats, "and no seat is taken"
+    if state == "in mid call" and socket is not None:
+        assert list(processes[0].line.sockets.values()) == [CALL] and not socket.closed
+        await socket.close()
+
+
+async def test_two_hundred_at_once_have_one_token(processes: list[Phone]) -> None:
+    responses = await asyncio.gather(*(processes[at % 2].post("/twilio/voice") for at in range(200)))
+    answers = {await response.text() for response in responses}
+    assert len(answers) == 1 and "token" in answers.pop()
+    assert await processes[0].line.seats.free() == processes[0].line.settings.max_calls - 1
+
+
+async def test_a_call_that_was_turned_away_may_come_again(tmp_path: Path, clock: Clock) -> None:
+    """It has not begun: busy is no answer that is used up."""
+    async with phone_line(tmp_path, clock, **PUBLIC, MAX_CALLS="1") as phone:
+        await phone.twiml("/twilio/voice", CallSid="CA1")
+        assert token_of(await phone.twiml("/twilio/voice")) is None
+        await phone.post("/twilio/status", CallSid="CA1", CallStatus="completed")
+        await phone.line.seats.give_back("CA1")
+        assert token_of(await phone.twiml("/twilio/voice")) is not None
+
+
+async def test_after_the_deletion_of_a_call_it_does_not_begin_again(phone: Phone) -> None:
+    await phone.twiml("/twilio/voice")
+    await phone.line.forget_call(CALL)
+    assert token_of(await phone.twiml("/twilio/voice")) is None
+
+
+@pytest.fixture
+async def phone(tmp_path: Path) -> AsyncIterator[Phone]:
+    async with phone_line(tmp_path, **PUBLIC) as line:
+        yield line
+
+
+async def captured(server: Running, path: str, call_sid: str) -> ElementTree.Element:
+    """The same bytes as Twilio's when it asks how a call goes on."""
+    form = {"CallSid": call_sid, "CallStatus": "in-progress", "From": "+12025550143", "To": "+12025550100"}
+    signature = RequestValidator(AUTH_TOKEN).compute_signature(PUBLIC_URL + path, MultiDict(form))
+    async with ClientSession(server.url) as session:
+        headers = {"X-Twilio-Signature": str(signature)}
+        async with session.post(path, data=form, headers=headers) as response:
+            assert response.status == 200
+            return ElementTree.fromstring(await response.text())
+
+
+@pytest.mark.parametrize("path", ["/twilio/after", "/twilio/voice"])
+async def test_in_mid_call_nothing_that_is_sent_again_displaces_the_callers_stream(
+    tmp_path: Path, path: str
+) -> None:
+    """While the stream brings sound, also the request for what follows it is not Twilio's."""
+    async with running(tmp_path, AGENT="tests.flow_agents:Memory") as server:
+        calling = asyncio.create_task(server.call(5.0))
+        await until(lambda: bool(server.line.sockets))
+        [(socket, call_sid)] = server.line.sockets.items()
+        await asyncio.sleep(1.0)
+        assert token_of(await captured(server, path, call_sid)) is None
+        assert list(server.line.sockets) == [socket] and not socket.closed
+        result = await calling
+        assert token_of(await captured(server, path, call_sid)) is None, "nor after its end"
+    assert verbs(result) == ["Connect"] and not result.flags
