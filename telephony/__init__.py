@@ -32,7 +32,8 @@ demo/            the recorded caller of `make demo`
 testing          `place_call`, a pytest fixture for tests of your own agent
 
 cli              the command line (__main__ comes first, for wrong Pythons), and its commands:
-                 serve, doctor (doctor_peers), dial_command, number_command, delete_command, transcribe/
+                 serve, doctor (doctor_peers, speech_check), dial_command, number_command, delete_command,
+                 transcribe/
 config           the settings table; values and secret are its kinds of values
 errors, refusals what can go wrong, and what to do when a service refuses
 metrics, pulse   what is counted and measured, for Prometheus; how late the event loop is

@@ -33,6 +33,7 @@ from telephony.values import (
     speech_url,
     text,
     texts,
+    voice_fault,
     whole,
 )
 
@@ -43,6 +44,7 @@ CLOUD_DOMAIN = "deepgram.com"
 LOCAL = "local"
 EAGER_THRESHOLD_WHEN_ON = 0.5  # what EAGER means without FLUX_EAGER_EOT_THRESHOLD
 ACCOUNT_SID = re.compile("AC[0-9a-fA-F]{32}")
+SHOWN = 60  # characters of a long value in an error
 MULAW_RATE = 8000  # G.711 knows no other
 
 THEIR_DOORS = frozenset({"DEEPGRAM_API_KEY", "TWILIO_API_SECRET"})
@@ -294,7 +296,7 @@ def _parse(setting: Setting, given: str) -> object:
 
 def _checked(settings: Settings, given: Mapping[str, str]) -> Settings:
     """The checks that need more than one setting, and the defaults that follow from others."""
-    for check in (_mulaw_rate, _language_hints, _eager, _public, _rest, _human_number):
+    for check in (_mulaw_rate, _eager, _speech, _public, _rest, _human_number):
         settings = check(settings, given)
     return settings
 
@@ -305,13 +307,6 @@ def _mulaw_rate(settings: Settings, given: Mapping[str, str]) -> Settings:
     if "FLUX_SAMPLE_RATE" in given:
         raise BadSetting("FLUX_SAMPLE_RATE", given["FLUX_SAMPLE_RATE"], "allowed is 8000 with mulaw")
     return replace(settings, flux_sample_rate=MULAW_RATE)
-
-
-def _language_hints(settings: Settings, given: Mapping[str, str]) -> Settings:
-    if settings.flux_language_hints and settings.flux_model != "flux-general-multi":
-        allowed = "hints need FLUX_MODEL=flux-general-multi"
-        raise BadSetting("FLUX_LANGUAGE_HINTS", given["FLUX_LANGUAGE_HINTS"], allowed)
-    return settings
 
 
 def _eager(settings: Settings, given: Mapping[str, str]) -> Settings:
@@ -328,6 +323,22 @@ def _eager(settings: Settings, given: Mapping[str, str]) -> Settings:
         allowed = f"allowed is at most FLUX_EOT_THRESHOLD, {final:g}"
         raise BadSetting("FLUX_EAGER_EOT_THRESHOLD", f"{eager:g}", allowed)
     return settings
+
+
+def _speech(settings: Settings, given: Mapping[str, str]) -> Settings:
+    """What the speech service would refuse at every call is refused now, by its own rules."""
+    from telephony.listen.chosen import chosen, setting_of  # here: it needs these settings' types
+
+    for problem in chosen(settings).validate():
+        name = setting_of(problem)
+        raise BadSetting(name, _short(given.get(name, "")), problem.reason)
+    if fault := voice_fault(settings.voice, settings.deepgram().cloud):
+        raise BadSetting("VOICE", given.get("VOICE", settings.voice), fault)
+    return settings
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= SHOWN else f"{value[:SHOWN]}..."
 
 
 def _public(settings: Settings, given: Mapping[str, str]) -> Settings:

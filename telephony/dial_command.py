@@ -14,9 +14,8 @@ from telephony.config import Settings
 from telephony.dial_policy import mask, parse_number
 from telephony.dialling import LONGEST_CALL_S, MACHINE, Dialler, DialRequest, route_named
 from telephony.errors import BadInput
-from telephony.phone_numbers import country_of, international
-from telephony.routes import Routes
-from telephony.routes_file import read_routes
+from telephony.phone_numbers import international
+from telephony.routes_file import routes_of
 from telephony.shared import SqliteShared
 
 
@@ -60,8 +59,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         parse_number(own)
         settings = replace(settings, dial_from=own)
     if args.agent:
-        routes = read_routes(settings.routes, country_of(settings.dial_from)) if settings.routes else Routes()
-        args.agent = route_named(args.agent, routes, settings)
+        args.agent = route_named(args.agent, routes_of(settings), settings)
     work = _stop if args.stop else _allow if args.allow else lambda dialler: _dial(dialler, args)
     return asyncio.run(_with_dialler(settings, work))
 

@@ -10,6 +10,7 @@ import argparse
 import difflib
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import platform
 import resource
@@ -26,11 +27,14 @@ from dotenv import dotenv_values
 from telephony.config import NAMES, SHORT_ALLOWED, Settings, binding, short_secrets
 from telephony.errors import BadInput, MissingModel
 
+log = logging.getLogger(__name__)
+
 OLDEST_GLIBC = (2, 34)  # moonshine-voice's wheel is built for it
 FIRST_SAFE_AIOHTTP = (3, 14, 4)  # fixes two ways to stop a server through its websockets
 FREE_BYTES = 200_000_000  # about 3 hours of calls, both legs and the two-channel file
 FILES_PER_CALL = 6  # carrier, listening, speaking and its spare, tape, recording
 AUTH_TOKEN_LENGTH = 32
+CLOSE = 0.8  # of two names, by difflib's measure: one of them may be the other, misspelt
 
 # What each part of the `local` extra is for, and what is done without it.
 LOCAL_PARTS = {
@@ -95,17 +99,30 @@ def packages(settings: Settings) -> Iterator[Finding]:
 def environment(settings: Settings) -> Iterator[Finding]:
     """Names that look like ours and are not: a misspelt setting is otherwise silent."""
     filed = dotenv_values(".env") if Path(".env").is_file() else {}
-    families = {name.split("_")[0] + "_" for name in NAMES if "_" in name}
-    strange = [
-        (name, difflib.get_close_matches(name, NAMES, n=1, cutoff=0.8))
-        for name in sorted({*os.environ, *filed} - NAMES)
-        if any(name.startswith(family) for family in families)
-    ]
-    misspelt = [(name, close[0]) for name, close in strange if close]
-    for name, close in misspelt:
+    misspelt = misspelt_names({**filed, **os.environ})
+    for name, close in misspelt.items():
         yield bad(f"{name} is no setting", f"is {close} meant?")
     if not misspelt:
         yield good("settings" + (", with .env" if filed else ", no .env"))
+
+
+def misspelt_names(given: Iterable[str]) -> dict[str, str]:
+    """Names that look like a setting and are none, each with the setting that is meant."""
+    families = {name.split("_")[0] + "_" for name in NAMES if "_" in name}
+    strange = (name for name in sorted({*given} - NAMES) if name.startswith(tuple(families)))
+    close = {name: difflib.get_close_matches(name, NAMES, n=1, cutoff=CLOSE) for name in strange}
+    return {name: found[0] for name, found in close.items() if found}
+
+
+def speech(settings: Settings) -> Iterator[Finding]:
+    """Whether the speech service can be what the settings say."""
+    peer = settings.deepgram()
+    if peer.cloud and not settings.deepgram_api_key:
+        yield bad(f"DEEPGRAM_URL={peer.url} takes nobody without a key", "set DEEPGRAM_API_KEY")
+    elif peer.cloud and not peer.url.startswith("wss://"):
+        yield bad(f"DEEPGRAM_URL={peer.url} is not encrypted", "that service is at wss:// only")
+    else:
+        yield good(f"speech: {peer.url}, because {peer.why}")
 
 
 def engine(settings: Settings) -> Iterator[Finding]:
@@ -130,44 +147,72 @@ def engine(settings: Settings) -> Iterator[Finding]:
 
 
 def _voice(settings: Settings) -> Iterator[Finding]:
-    """Whether something here speaks, and answers to VOICE."""
+    """Whether something here speaks, and answers to VOICE and each route's voice."""
     from telephony.engine.voice_list import find_voices, voice_for
 
     try:
         names = [voice.name for voice in find_voices()]
-        yield good(f"VOICE {settings.voice} is spoken by {voice_for(settings.voice, names)}")
+        spoken = _of_routes(settings, settings.voice, "voice")
+        for name, route in spoken.items():
+            if _spoken_by(name, names, voice_for):
+                yield good(f"VOICE {name}{route} is spoken by {voice_for(name, names)}")
+            else:
+                remedy = f"one of {', '.join(names)}, or a cloud voice's name such as flux-haley-en"
+                yield bad(f"VOICE {name}{route} is no voice of the local engine", remedy)
     except MissingModel as error:
         yield bad("nothing here can speak", str(error))
+
+
+def _spoken_by(name: str, names: list[str], voice_for: Callable[[str, list[str]], str]) -> bool:
+    try:
+        return bool(voice_for(name, names))
     except KeyError:
-        yield bad(
-            f"VOICE {settings.voice} is no voice of the local engine",
-            f"one of {', '.join(names)}, or a cloud voice's name such as flux-haley-en",
-        )
+        return False
 
 
 def agent(settings: Settings) -> Iterator[Finding]:
+    """The agent, and each route's."""
     from telephony.reply.agent import load_agent
 
-    try:
-        load_agent(settings.agent, settings)
-    except BadInput as error:
-        yield bad(f"agent {settings.agent}", str(error))
-    else:
-        yield good(f"agent {settings.agent}")
+    for spec, route in _of_routes(settings, settings.agent, "agent").items():
+        try:
+            load_agent(spec, settings)
+        except BadInput as error:
+            yield bad(f"agent {spec}{route}", str(error))
+        else:
+            yield good(f"agent {spec}{route}")
 
 
 def routes(settings: Settings) -> Iterator[Finding]:
-    from telephony.phone_numbers import country_of
-    from telephony.routes_file import read_routes
+    from telephony.listen.chosen import ENGLISH, primary
+    from telephony.routes_file import routes_of
 
     if settings.routes is None:
         return
     try:
-        found = read_routes(settings.routes, country_of(settings.dial_from))
+        found = routes_of(settings)
     except BadInput as error:
         yield bad(f"routes {settings.routes}", str(error))
-    else:
-        yield good(f"routes {settings.routes}: {len(found.routes)} and a default")
+        return
+    yield good(f"routes {settings.routes}: {len(found.routes)} and a default")
+    languages = {route.language for route in (*found.routes, found.default) if route.language}
+    foreign = sorted(one for one in languages if primary(one) != ENGLISH)
+    if settings.deepgram().local and foreign:
+        yield note(f"{', '.join(foreign)}: the local engine hears English only", "set DEEPGRAM_API_KEY")
+
+
+def _of_routes(settings: Settings, usual: str, field: str) -> dict[str, str]:
+    """The settings' own value and those of the routes, each with where else it comes from, for its line."""
+    from telephony.routes_file import routes_of
+
+    found = {usual: ""}
+    try:
+        routes = routes_of(settings)
+    except BadInput:
+        return found  # told by the check of the routes
+    for route in (routes.default, *routes.routes):
+        found.setdefault(getattr(route, field) or usual, f" (ROUTES, {route.name or 'default'})")
+    return found
 
 
 def phone_line(settings: Settings) -> Iterator[Finding]:
@@ -245,6 +290,7 @@ CHECKS: tuple[Check, ...] = (
     python,
     packages,
     environment,
+    speech,
     engine,
     agent,
     routes,
@@ -255,6 +301,23 @@ CHECKS: tuple[Check, ...] = (
     ffmpeg,
     peers,
 )
+
+
+def at_start(settings: Settings) -> None:
+    """What `serve` looks at besides what it opens itself: refuse what cannot work, warn of what may not.
+
+    Raises BadInput. What doctor calls bad and a server can live with (a small disk, few descriptors, a name
+    that may be another program's) is a line of the log.
+    """
+    refused: tuple[Check, ...] = (packages, speech)
+    if settings.deepgram().local:
+        refused += (python,)
+    for finding in (one for check in refused for one in check(settings)):
+        if finding.verdict is Verdict.BAD:
+            raise BadInput(f"{finding.what}: {finding.remedy}")
+    for finding in (one for check in (environment, disk, open_files) for one in check(settings)):
+        if finding.verdict is Verdict.BAD:
+            log.warning("%s: %s", finding.what, finding.remedy)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

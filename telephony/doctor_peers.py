@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 import aiohttp
 
+from telephony import speech_check
 from telephony.carrier.rest import TwilioRefused, TwilioRest, has_credentials
-from telephony.config import Settings, SpeechPeer
+from telephony.config import Settings
 from telephony.doctor import Finding, bad, good, note
-from telephony.listen.flux_options import FluxOptions
+from telephony.errors import BadInput
 from telephony.refusals import remedy
-
-TIMEOUT_S = 5.0
+from telephony.routes import Routes
+from telephony.routes_file import routes_of
+from telephony.speech_check import LISTEN, Question, ask, questions
 
 
 def look(settings: Settings) -> Iterator[Finding]:
@@ -22,10 +24,10 @@ def look(settings: Settings) -> Iterator[Finding]:
 
 
 async def _look(settings: Settings) -> list[Finding]:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session:
+    async with speech_check.session() as session:
         asked = []
         if not settings.deepgram().local:
-            asked += [_listening(session, settings), _speaking(session, settings)]
+            asked += [_speech(session, settings, one) for one in questions(settings, _routes(settings))]
         if has_credentials(settings):
             asked.append(_account(settings))
         if settings.public_url:
@@ -33,48 +35,24 @@ async def _look(settings: Settings) -> list[Finding]:
         return list(await asyncio.gather(*asked))
 
 
-async def _listening(session: aiohttp.ClientSession, settings: Settings) -> Finding:
-    options = FluxOptions(
-        model=settings.flux_model,
-        encoding=settings.flux_encoding,
-        sample_rate=settings.flux_sample_rate,
-        eot_threshold=settings.flux_eot_threshold,
-        eager_eot_threshold=settings.flux_eager_eot_threshold,
-        eot_timeout_ms=settings.flux_eot_timeout_ms,
-        keyterms=settings.flux_keyterms,
-        language_hints=settings.flux_language_hints,
-    )
-    peer = settings.deepgram()
-    broken = await _handshake(session, peer, "/v2/listen", options.to_query())
-    return broken or good(f"{peer.url} listens ({peer.why})")
-
-
-async def _speaking(session: aiohttp.ClientSession, settings: Settings) -> Finding:
-    peer = settings.deepgram()
-    path = "/v1/speak" if settings.voice.startswith("aura-") else "/v2/speak"
-    query = [("model", settings.voice), ("encoding", "linear16"), ("sample_rate", "24000")]
-    broken = await _handshake(session, peer, path, query)
-    return broken or good(f"{peer.url} speaks as {settings.voice}")
-
-
-async def _handshake(
-    session: aiohttp.ClientSession, peer: SpeechPeer, path: str, query: list[tuple[str, str]]
-) -> Finding | None:
-    """Opens a connection as a call does, and closes it again: nothing is sent, so nothing is charged."""
+def _routes(settings: Settings) -> Routes:
+    """Those of ROUTES; none where the file is wrong, which another check tells of."""
     try:
-        socket = await session.ws_connect(
-            peer.url + path,
-            params=query,
-            headers={"Authorization": f"Token {peer.api_key.reveal()}"},
-            timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
-        )
-    except aiohttp.WSServerHandshakeError as error:
-        reason = error.headers.get("dg-error", "") if error.headers else ""
-        return bad(f"{peer.url}{path} refuses: {error.status} {reason}".rstrip(), remedy(error.status))
-    except (aiohttp.ClientError, TimeoutError) as error:
-        return bad(f"{peer.url}{path}: {str(error) or 'no answer within 5 s'}", remedy(None))
-    await socket.close()
-    return None
+        return routes_of(settings)
+    except BadInput:
+        return Routes()
+
+
+async def _speech(session: aiohttp.ClientSession, settings: Settings, question: Question) -> Finding:
+    peer = settings.deepgram()
+    refused = await ask(session, peer, question)
+    asker = f" ({question.asker})" if question.asker else ""
+    if refused is None:
+        why = asker or (f" ({peer.why})" if question.path == LISTEN else "")
+        return good(f"{peer.url} {question.said}{why}")
+    what = f"refuses{asker}: {refused.status} {refused.reason}" if refused.status else refused.reason
+    told = f"{refused.peer} {what}" if refused.status else f"{refused.peer}: {what}"
+    return bad(told.rstrip(), remedy(refused.status))
 
 
 async def _account(settings: Settings) -> Finding:

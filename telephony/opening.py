@@ -19,7 +19,7 @@ from telephony.dialling import Dialler
 from telephony.engine.process import EngineProcess
 from telephony.errors import BadSetting
 from telephony.line import AnswerCall, CallRecords, Line, make_line
-from telephony.phone_numbers import country_of
+from telephony.listen.chosen import chosen
 from telephony.processes import Processes
 from telephony.record.consent import MayStopRecording, announced
 from telephony.record.keeping import SWEEP_S, Keeping
@@ -29,7 +29,7 @@ from telephony.record.recovery import close_records
 from telephony.reply.agent import Manners, load_agent, manners_of
 from telephony.reply.scripted import ScriptedAgent
 from telephony.routes import Route
-from telephony.routes_file import read_routes
+from telephony.routes_file import routes_of
 from telephony.services import Services, open_services, prepared
 from telephony.shared import SharedFailure, SqliteShared
 from telephony.speak.deepgram import VoiceClient
@@ -71,8 +71,7 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, Ca
     except SharedFailure as error:  # a folder that cannot be written to is found out now
         allowed = f"calls cannot be kept there ({error}); name a folder that can be written to"
         raise BadSetting("DATA_DIR", str(settings.data_dir), allowed) from error
-    if settings.routes is not None:
-        line.routes = read_routes(settings.routes, country_of(settings.dial_from))
+    line.routes = routes_of(settings)
     if has_credentials(settings):
         line.rest = await TwilioRest.open(settings)
         stack.push_async_callback(line.rest.close)
@@ -183,9 +182,7 @@ async def _way(services: Services, route: Route, stack: AsyncExitStack) -> Servi
     if settings.record == "on":
         agent = MayStopRecording(agent, settings.record_stop_words)
     way = replace(services, agent=agent, manners=manners)
-    if route.language and not route.language.lower().startswith("en"):
-        hints = (route.language.partition("-")[0],)
-        way.flux_options = replace(way.flux_options, model="flux-general-multi", language_hints=hints)
+    way.flux_options = chosen(settings, route.language)
     if route.voice:
         key = settings.deepgram().api_key.reveal()
         way.voice = VoiceClient(services.voice.url, key, route.voice)

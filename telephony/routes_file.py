@@ -28,6 +28,8 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from telephony.config import Settings
+from telephony.listen.chosen import language_fault
 from telephony.phone_numbers import (
     IDENTITY,
     MOST_DIGITS,
@@ -35,11 +37,13 @@ from telephony.phone_numbers import (
     WITHHELD,
     WRITTEN,
     address,
+    country_of,
     international_prefix,
     possible,
 )
 from telephony.reply.yaml_lines import Value, read_yaml
 from telephony.routes import Hours, Route, Routes, covers
+from telephony.values import voice_fault
 
 ANSWERS = ("agent", "voice", "language", "greeting")
 CONDITIONS = ("to", "from", "hours", "days", "timezone")
@@ -52,14 +56,14 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 NAME = re.compile(r"[A-Za-z0-9_. -]{1,40}")
 
 
-def read_routes(path: Path, country: str = "") -> Routes:
+def read_routes(path: Path, country: str = "", *, cloud: bool = False) -> Routes:
     """The routes of a file. Raises BadScript, whose message begins with file:line.
 
-    `country` (as `US`): whose national numbers are understood.
+    `country` (as `US`): whose national numbers are understood. `cloud`: only the cloud's voices can speak.
     """
     fields = read_yaml(path).fields(("routes", "default", "blocked"))
     values = fields["routes"].values() if "routes" in fields else []
-    routes = tuple(_route(value, number, country) for number, value in enumerate(values))
+    routes = tuple(_route(value, number, country, cloud) for number, value in enumerate(values))
     names = [route.name for route in routes]
     for number, name in enumerate(names):
         if name in names[:number]:
@@ -67,8 +71,17 @@ def read_routes(path: Path, country: str = "") -> Routes:
             values[number].wrong(f"two routes have the name {name!r}; the other is on line {first}")
     blocked = _callers(fields.get("blocked"), country)
     _check_reached(values, routes, blocked)
-    default = _answered(Route(), fields["default"].fields(ANSWERS)) if "default" in fields else Route()
+    default = Route()
+    if "default" in fields:
+        default = _answered(default, fields["default"].fields(ANSWERS), cloud)
     return Routes(routes, default, blocked, country)
+
+
+def routes_of(settings: Settings) -> Routes:
+    """The routes of ROUTES; none where it is not set. Raises BadScript, as read_routes does."""
+    if settings.routes is None:
+        return Routes()
+    return read_routes(settings.routes, country_of(settings.dial_from), cloud=settings.deepgram().cloud)
 
 
 def _check_reached(values: list[Value], routes: tuple[Route, ...], blocked: tuple[str, ...]) -> None:
@@ -90,20 +103,24 @@ def _takes_all(earlier: Route, later: Route) -> bool:
     )
 
 
-def _route(value: Value, number: int, country: str) -> Route:
+def _route(value: Value, number: int, country: str, cloud: bool) -> Route:
     fields = value.fields(("name", *CONDITIONS, *ANSWERS))
     name = fields["name"].text() if "name" in fields else f"route {number + 1}"
     if NAME.fullmatch(name) is None:
         fields["name"].wrong(f"{name!r} is not allowed; up to 40 letters, digits and .-_ are")
     called = _patterns(fields.get("to"), country, _called)
     route = Route(name, called, _callers(fields.get("from"), country), _hours(fields))
-    return _answered(route, fields)
+    return _answered(route, fields, cloud)
 
 
-def _answered(route: Route, fields: dict[str, Value]) -> Route:
+def _answered(route: Route, fields: dict[str, Value], cloud: bool) -> Route:
     found = {name: fields[name].text() for name in ANSWERS if name in fields}
     if "language" in found and LANGUAGE.fullmatch(found["language"]) is None:
         fields["language"].wrong(f"{found['language']!r} is no language code; `en` or `en-GB` is")
+    if "language" in found and (fault := language_fault(found["language"])):
+        fields["language"].wrong(fault)
+    if "voice" in found and (fault := voice_fault(found["voice"], cloud)):
+        fields["voice"].wrong(fault)
     return replace(
         route,
         agent=found.get("agent", ""),

@@ -22,8 +22,11 @@ from aiohttp import web
 
 from telephony.app import make_app
 from telephony.config import Settings, binding, refuse_short_secrets
+from telephony.doctor import at_start
 from telephony.errors import BadInput
-from telephony.line import Line
+from telephony.line import CallRecords, Line
+from telephony.routes_file import routes_of
+from telephony.speech_check import refuse_what_can_never_work
 from telephony.values import host_is_loopback
 
 log = logging.getLogger(__name__)
@@ -53,6 +56,7 @@ async def serve(settings: Settings, host: str | None = None, port: int | None = 
     """Run the server until a signal says stop; the exit status. A second signal ends the process at once."""
     stop = _stop_signal()
     refuse_short_secrets(settings)
+    at_start(settings)
     bound = binding(settings, host)
     listening = listen(bound.host, settings.port if port is None else port)
     speech = settings.deepgram()
@@ -61,10 +65,8 @@ async def serve(settings: Settings, host: str | None = None, port: int | None = 
         log.info("%s", bound.note)
     if settings.public_url and not settings.api_keys:
         log.info("the API is closed: set API_KEYS to read calls, and to dial or delete them")
-    from telephony.opening import open_line  # here, because it loads the speech SDK
-
     async with AsyncExitStack() as stack:
-        opening = asyncio.create_task(open_line(settings, stack))
+        opening = asyncio.create_task(_open(settings, stack))
         if not await _before(stop, opening):
             return 0
         line, records = opening.result()
@@ -80,6 +82,13 @@ async def serve(settings: Settings, host: str | None = None, port: int | None = 
         await drain(line, settings.drain_seconds)
     log.info("stopped")
     return 0
+
+
+async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Line, CallRecords]:
+    from telephony.opening import open_line  # here, because it loads the speech SDK
+
+    await refuse_what_can_never_work(settings, await asyncio.to_thread(routes_of, settings))
+    return await open_line(settings, stack)
 
 
 async def drain(line: Line, seconds: float) -> None:

@@ -13,6 +13,7 @@ from telephony.config import Settings, SpeechPeer
 from telephony.errors import BadSetting, PeerRefused
 from telephony.intake import Intake
 from telephony.line import Line
+from telephony.listen.chosen import chosen
 from telephony.listen.deepgram import FluxClient
 from telephony.listen.flux import FluxOptions
 from telephony.policy import Policy
@@ -92,7 +93,7 @@ async def open_services(settings: Settings, speech: SpeechPeer, line: Line) -> A
         settings,
         line,
         FluxClient(speech.url, key),
-        _flux_options(settings),
+        chosen(settings),
         VoiceClient(speech.url, key, settings.voice),
         agent,
         manners_of(agent),
@@ -164,17 +165,4 @@ def policy_of(settings: Settings) -> Policy:
         eager_eot_threshold=settings.flux_eager_eot_threshold,
         eot_timeout_ms=settings.flux_eot_timeout_ms,
         max_call_s=settings.max_call_seconds,
-    )
-
-
-def _flux_options(settings: Settings) -> FluxOptions:
-    return FluxOptions(
-        model=settings.flux_model,
-        encoding=settings.flux_encoding,
-        sample_rate=settings.flux_sample_rate,
-        eot_threshold=settings.flux_eot_threshold,
-        eager_eot_threshold=settings.flux_eager_eot_threshold,
-        eot_timeout_ms=settings.flux_eot_timeout_ms,
-        keyterms=settings.flux_keyterms,
-        language_hints=settings.flux_language_hints,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,7 @@ def path(*, optional: bool = False) -> Kind:
     return Kind(parse, "a path")
 
 
+VOICE = re.compile(r"[^\s/?#&=]{1,100}")
 SECRET_ALLOWED = "printable ASCII without spaces"
 
 
@@ -131,6 +133,15 @@ def secrets() -> Kind:
         return tuple(_one_secret(one) for one in _split(value))
 
     return Kind(parse, SECRET_ALLOWED + ", comma separated", secret=True)
+
+
+def voice_fault(name: str, cloud: bool) -> str:
+    """Why a voice can never speak; empty when it may. What it is called elsewhere only the service knows."""
+    if VOICE.fullmatch(name) is None:
+        return f"{name!r} is no voice's name; flux-haley-en is one"
+    if cloud and not name.startswith(("flux-", "aura-")):
+        return f"{name!r} is no voice of the cloud's: those begin with flux- or aura-"
+    return ""
 
 
 def speech_url() -> Kind:

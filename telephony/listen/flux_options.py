@@ -203,7 +203,9 @@ def _check_terms(o: FluxOptions) -> list[Problem]:
     if any(not term.strip() for term in o.keyterms):
         problems.append(Problem("keyterm", "empty"))
     if sum(len(term.split()) for term in o.keyterms) > MAX_KEYTERM_WORDS:
-        problems.append(Problem("keyterm", "Keyterm limit exceeded"))
+        words = sum(len(term.split()) for term in o.keyterms)
+        reason = f"Keyterm limit exceeded: {words} words, {MAX_KEYTERM_WORDS} tokens are allowed"
+        problems.append(Problem("keyterm", reason))
     if o.language_hints and o.model == "flux-general-en":
         problems.append(Problem("language_hint", "only flux-general-multi takes hints"))
     problems += [
