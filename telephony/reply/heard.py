@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'"})
 _NOT_A_WORD = re.compile(r"[^\w' ]+|_")
+_CLAUSE = re.compile(r"([^.,;:!?…—–]+)([.,;:!?…—–]*)")
 
 
 def plain(text: str) -> str:
@@ -19,42 +20,10 @@ def plain(text: str) -> str:
     return " ".join(bare for word in words if (bare := word.strip("'")))
 
 
-# ---- yes and no
-
-_SMALL_TALK = r"(?:please|thanks|thank you|sir|madam|um+|uh+|er+|well|oh|just|i|it is|that is|actually|so)"
-_YES = (
-    r"(?:yes|yeah|yep|yup|yea|yah|ya|sure|ok|okay|of course|certainly|absolutely|definitely|correct|exactly"
-    r"|right|alright|all right|that's (?:right|correct|fine|good)|sounds good|go ahead|i do|i would|i am"
-    r"|it is|please do|why not|mm+ ?hm+|uh huh|aye|affirmative|you bet)"
-)
-_NO = (
-    r"(?:no|nope|nah|nay|not (?:really|today|now|yet|at all|this time)|no more|nothing(?: else| more)?|none"
-    r"|that's (?:all|it|everything|wrong|not right|enough)|that is (?:all|it)|that'?(?: wi)?ll be (?:all|it)"
-    r"|i'?m (?:good|fine|done|okay|all set)|all set|(?:i )?don't think so|i don't|i'm not|negative|uh uh)"
-)
-_YES_ONLY = re.compile(rf"(?:{_SMALL_TALK} )*{_YES}(?: (?:{_YES}|{_SMALL_TALK}))*")
-_NO_ONLY = re.compile(rf"(?:{_SMALL_TALK} )*{_NO}(?: (?:{_NO}|{_SMALL_TALK}|for now))*")
-_YES_FIRST = re.compile(rf"(?:{_SMALL_TALK} )*{_YES}\b")
-_NO_FIRST = re.compile(rf"(?:{_SMALL_TALK} )*{_NO}\b")
-# One word alone after a yes/no question, as recognisers write it down when they miss a sound.
-_MISHEARD_YES = frozenset({"yas", "yes'm", "yess", "yeh", "yeas", "jes", "guess", "yesh", "ja", "yet"})
-_MISHEARD_NO = frozenset({"know", "nop", "note", "noap", "noo", "knope", "nopes", "hope", "nome", "non"})
-
-
-def yes_or_no(text: str, expected: bool) -> bool | None:
-    """True for a yes, False for a no, None when the (plain) text is neither or more than that."""
-    if _NO_ONLY.fullmatch(text) or (expected and text in _MISHEARD_NO):
-        return False
-    if _YES_ONLY.fullmatch(text) or (expected and text in _MISHEARD_YES):
-        return True
-    return None
-
-
-def leading_yes_or_no(text: str) -> bool | None:
-    """As `yes_or_no`, for an answer that goes on: "no I changed my mind"."""
-    if _NO_FIRST.match(text):
-        return False
-    return True if _YES_FIRST.match(text) else None
+def clauses(text: str) -> list[tuple[str, bool]]:
+    """The clauses that the punctuation makes, plain, each with whether a question mark ends it."""
+    found = [(plain(words), "?" in stop) for words, stop in _CLAUSE.findall(text)]
+    return [(words, asked) for words, asked in found if words]
 
 
 NO_PREFERENCE = re.compile(

@@ -140,6 +140,10 @@ class Script:
     """In the script's order, which is the order of preference."""
     fallback: tuple[str, ...]
     summary: Summary = Summary()
+    about: str = "I'm an automated assistant, not a person."
+    """The answer to "are you a robot?"."""
+    correct: str = "What should I change?"
+    """Asked when something was wrong and the caller has not said what."""
 
     @property
     def transfers(self) -> tuple[str, ...]:

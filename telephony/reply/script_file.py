@@ -37,7 +37,7 @@ READY = Path(__file__).parent / "scripts"
 """The scripts that come with the package; `scripted:coffee` names one of them."""
 
 _TOP: tuple[str, ...] = ("name", "greeting", "slots", "intents", "fallback", "summary")
-_TOP += ("silence", "fillers", "bridge", "reask", "farewell", "warning", "acknowledge")
+_TOP += ("about", "correct", "silence", "fillers", "bridge", "reask", "farewell", "warning", "acknowledge")
 _STEP = ("say", "interruptible", "expects", "options", "sensitive", "do", "otherwise", "then")
 _INTENT = ("match", "keys", *_STEP, "asks", "item", "brief", "on_yes", "on_no")
 _ASK = ("say", "expects", "options", "sensitive")
@@ -99,7 +99,8 @@ class _Reader:
         for key, value in slots.items() if slots else ():
             if key not in self.used:
                 value.wrong("this slot is never used")
-        return Script(name, self._manners(fields), self.slots, intents, fallback, summary)
+        own = {key: fields[key].text() for key in ("about", "correct") if key in fields}
+        return Script(name, self._manners(fields), self.slots, intents, fallback, summary, **own)
 
     # ---- slots
 

@@ -23,6 +23,8 @@ class State:
     """Slots of the item that the open question belongs to."""
     tries: int = 0
     """How often in a row that question has been asked."""
+    mending: bool = False
+    """The caller was asked what to change."""
     misses: int = 0
     """How often the caller was not understood in this call: the fallback lines take turns."""
 
@@ -34,6 +36,7 @@ class State:
             asked=str(notes.get("asked", "")),
             partial=cast("Item", notes.get("partial", {})),
             tries=int(cast(int, notes.get("tries", 0))),
+            mending=bool(notes.get("mending", False)),
             misses=int(cast(int, notes.get("misses", 0))),
         )
 
@@ -47,5 +50,6 @@ class State:
             asked=self.asked,
             partial=dict(self.partial),
             tries=self.tries,
+            mending=self.mending,
             misses=self.misses,
         )

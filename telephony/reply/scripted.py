@@ -1,53 +1,33 @@
 """The default agent: it follows a script and needs no key.
 
 Nothing is kept between turns but the notes: the order so far, the question that is open, how often the caller
-was not understood. Three wishes are always understood, whatever the script says: to hear the last thing
-again, to wait a moment, and to speak to a person.
+was not understood. Some wishes are always understood, whatever the script says: to hear the last thing again,
+to wait a moment, to speak to a person, to know whether this is a machine. What cannot be undone is done when
+an utterance as a whole means it, and never on a word in it; a correction replaces what it names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 from . import heard
-from .agent import Expect, HangUp, Line, Manners, Notes, Said, Say, Transfer, Turn, Wait
+from .acts import lasting
+from .agent import Expect, HangUp, Manners, Notes, Said, Say, Transfer, Turn, Wait
+from .corrections import Correction, ask_for, correction
+from .matching import Finder, Match
+from .polarity import Answer, answered
 from .script import Ask, Do, Intent, Script, Step, Values, dictated, fill, find_slots, listed, spoken
 from .script_state import Item, State
-from .wishes import WISHES
+from .usual import NO_STEP, TRANSFER_STEP, WAIT_STEP, YES_STEP, count_in_words, last_said
+from .wishes import Wish, wish_among, wish_of
 
 _MAX_ASKS = 2  # a question for a slot is asked again once; then the order goes on without it
 _MAX_THEN = 8  # `then` to `then`: a bound for scripts that go in circles
 SKIPPED = "-"  # stands in a slot that the caller would not or could not fill
 GIVEN = "(given)"  # stands for a sensitive answer: notes are stored with the call
-_ANOTHER = re.compile(
-    r"\b(?:and|plus|also)\b(?= (?:also )?(?:a|an|one|another) )"
-    r"|(?=\b(?:can|could|may) i (?:get|have)\b|\bi(?:'?d| would) like\b|\bi want\b|\b(?:give|get|make) me\b)"
-)
-"""Where another thing begins to be ordered, within what was said in one turn."""
 _OPERATOR = "0"  # the key that callers press to reach a person
-
-WAIT_STEP = Step(say=("Sure, take your time.",), do=Do.WAIT)
-TRANSFER_STEP = Step(
-    say=("One moment.",),
-    do=Do.TRANSFER,
-    otherwise="I'm sorry, nobody else is free right now. Can I help you?",
-)
-YES_STEP = Step(say=("Okay, go ahead.",))
-NO_STEP = Step(say=("Okay.",))
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """An intent with the slots found for it, one set for each thing ordered."""
-
-    intent: Intent
-    found: tuple[Item, ...]
-
-    @property
-    def complete(self) -> bool:
-        return all(self.found[-1].get(slot) for slot in self.intent.needs)
 
 
 class ScriptedAgent:
@@ -76,13 +56,14 @@ class _Answer:
     def __init__(self, script: Script, turn: Turn, state: State, vocabulary: set[str]) -> None:
         self.script, self.turn, self.state, self.vocabulary = script, turn, state, vocabulary
         self.text = heard.plain(turn.text)
+        self.finder = Finder(script, turn.text, state)
         self.intent, self.ask = self._open_question()
 
     def _open_question(self) -> tuple[Intent | None, Ask | None]:
         name, _, slot = self.state.asked.partition(".")
         intent = self.script.intents.get(name)
-        asks = intent.asks if intent else ()
-        return intent, next((ask for ask in asks if ask.slot == slot), None)
+        known = self.script.slots.get(slot)
+        return intent, ask_for(intent, known) if intent and known else None
 
     # ---- what was meant
 
@@ -90,80 +71,110 @@ class _Answer:
         if self.turn.digits:
             yield from self._keys(self.turn.digits)
             return
-        for do, whole, _ in WISHES:
-            if whole.fullmatch(self.text):
-                yield from self._wish(do)
-                return
+        if wish := wish_of(self.turn.text):
+            yield from self._wish(wish)
+            return
         if self.ask and (value := self._dictation(self.ask)):
             yield from self._answered(self.ask, value)
             return
-        expects_yes_no = self._expects_yes_no
-        answer = heard.yes_or_no(self.text, expects_yes_no)
-        if answer is not None and (expects_yes_no or self._named(answer)) and not self.ask:
-            yield from self._run_branch(answer)
+        answer = answered(self.turn.text, self._question(), self._expects_yes_no)
+        if wrong := self._correction(answer):
+            yield from self._correct(wrong)
+        elif self._may_branch(answer) and answer.whole and answer.yes is not None:
+            yield from self._run_branch(answer.yes)
         else:
-            yield from self._meaning()
+            yield from self._meaning(answer)
 
-    def _meaning(self) -> Iterator[Said]:
+    def _meaning(self, answer: Answer) -> Iterator[Said]:
         """As `make`, for more than a yes or no: the script's intents, then looser readings of the words."""
         as_heard = self.text, heard.corrected(self.text, self.vocabulary)
-        matches = [match for text in dict.fromkeys(as_heard) for match in self._matches(text)]
-        leading = heard.leading_yes_or_no(self.text)
+        matches = [match for text in dict.fromkeys(as_heard) for match in self.finder.matches(text)]
         if complete := next((match for match in matches if match.complete), None):
-            yield from self._run(complete, closing=self._closing(matches, complete))
+            yield from self._run(complete, closing=self.finder.closing(matches, complete))
         elif self.ask and (value := self._chosen(as_heard[1], self.ask)):
             yield from self._answered(self.ask, value)
-        elif self.ask and (leading is False or heard.NO_PREFERENCE.search(self.text)):
+        elif self.ask and (answer.yes is False or heard.NO_PREFERENCE.search(self.text)):
             yield from self._answered(self.ask, "")
-        elif leading is not None and self._expects_yes_no:
-            yield from self._run_branch(leading)
-        elif wish := next((do for do, _, among in WISHES if among.search(self.text)), None):
+        elif self._goes_on(answer) and answer.yes is not None:
+            yield from self._run_branch(answer.yes)
+        elif wish := wish_among(self.turn.text):
             yield from self._wish(wish)
         elif matches:
             yield from self._run(matches[0])
         else:
             yield from self._not_understood()
 
-    def _closing(self, matches: list[Match], first: Match) -> Intent | None:
-        """A goodbye in the same breath as an order: "a small coffee, no, that's all, goodbye"."""
-        if not first.intent.item and first.intent.step.do is not Do.CHANGE:
-            return None
-        return next((m.intent for m in matches if m.intent.step.do is Do.HANG_UP), None)
+    def _may_branch(self, answer: Answer) -> bool:
+        """Whether a yes or no has something to answer."""
+        if self.ask or answer.yes is None or self.state.mending:
+            return False
+        return self._expects_yes_no or bool(self._named(answer.yes))
 
-    def _matches(self, text: str) -> Iterator[Match]:
-        found = find_slots(text, self.script.slots)
-        for intent in self.script.intents.values():
-            groups = self._matched(intent, text, found)
-            if groups is None or (intent.step.do is Do.CHANGE and not self._changes(found)):
-                continue
-            parts = self._parts(text, intent) if intent.item else [found]
-            yield Match(intent, tuple({**part, **groups} for part in parts))
+    def _goes_on(self, answer: Answer) -> bool:
+        """A yes or no with more behind it answers, unless what follows from it cannot be undone."""
+        if answer.yes is None or not self._expects_yes_no or self.ask or answer.wrong:
+            return False
+        return not lasting(self._resolved(self._branch(answer.yes)))
 
-    def _matched(self, intent: Intent, text: str, found: Item) -> Item | None:
-        """The named groups of the first pattern that fits, None when none does."""
-        for pattern in intent.match:
-            match = pattern.regex.search(text) or pattern.regex.search(self.turn.text.lower())
-            groups = {name: value.strip() for name, value in match.groupdict("").items()} if match else {}
-            if match and all(found.get(slot) or groups.get(slot) for slot in pattern.slots):
-                return groups
-        return None
+    def _question(self) -> str:
+        """The words of the question that is open."""
+        if self.ask:
+            return self.ask.say
+        return " ".join(self.intent.step.say) if self.intent else ""
 
-    def _parts(self, text: str, intent: Intent) -> list[Item]:
-        """The things ordered in one breath: "a small latte and a large mocha" is two."""
-        found: list[Item] = []
-        before = ""
-        for piece in filter(None, map(str.strip, _ANOTHER.split(text))):
-            alone = find_slots(piece, self.script.slots)
-            if found and (_lacks(intent, alone) or _lacks(intent, found[-1])):
-                before = f"{before} {piece}"
-                found[-1] = find_slots(before, self.script.slots)
-            else:
-                before = piece
-                found.append(alone)
-        return found or [{}]
+    # ---- corrections
 
-    def _changes(self, found: Item) -> bool:
-        return bool(self.state.items or self.state.partial) and bool(found)
+    def _correction(self, answer: Answer) -> Correction | None:
+        ends = self._expects_yes_no and lasting(self._resolved(self._branch(False)))
+        ends = ends and not any(match.complete for match in self.finder.matches(self.text))
+        question = self.intent, self.ask
+        return correction(self.script, self.state, self.turn.text, answer, question, ends)
+
+    def _correct(self, wrong: Correction) -> Iterator[Said]:
+        if wrong.named:
+            yield from self._replace(wrong.intent, wrong.values, wrong.dropped)
+        elif wrong.part:
+            yield from self._ask_again(wrong.intent, wrong.part)
+        elif wrong.nothing:
+            yield from self._read_back(wrong.intent, self.state)
+        else:
+            yield self.script.correct
+            yield from self._still_open()
+            yield replace(self.state, mending=True).note()
+
+    def _ask_again(self, intent: Intent, ask: Ask) -> Iterator[Said]:
+        """The last item is open again, without the part that is to change."""
+        *before, last = self.state.items
+        slots = {name: value for name, value in last.items() if name in self.script.slots}
+        slots.pop(ask.slot, None)
+        asked = f"{intent.name}.{ask.slot}"
+        yield ask.say
+        yield ask.expect
+        yield replace(
+            self.state, items=tuple(before), partial=slots, mending=False, tries=1, asked=asked
+        ).note()
+
+    def _replace(self, latest: Intent, found: Item, dropped: frozenset[str]) -> Iterator[Said]:
+        """What was named takes the place of what was understood, and is read back."""
+        if self.ask and self.intent:
+            partial = {name: value for name, value in self.state.partial.items() if name not in dropped}
+            yield from self._run(Match(self.intent, ({**partial, **found},)), new=False)
+            return
+        *before, last = self.state.items
+        kept = {name: value for name, value in last.items() if name not in dropped - set(latest.needs)}
+        item = self._item(latest, {**kept, **found})
+        state = replace(self.state, items=(*before, item), asked="", partial={}, tries=0)
+        own = self.script.by_action(Do.CHANGE)
+        yield from self._read_back(own if own and own.step.say else latest, state, item, {*found, *dropped})
+
+    def _read_back(
+        self, intent: Intent, state: State, item: Item | None = None, changed: set[str] | None = None
+    ) -> Iterator[Said]:
+        item = item or state.items[-1]
+        brief = self.script.intents[item["intent"]].brief
+        in_brief = not brief or all(f"{{{name}" in brief for name in changed or ())
+        found = {**item, "item": item["brief"] if in_brief else item["item"]}
+        yield from self._perform(intent.step, replace(state, mending=False), found, intent)
 
     @property
     def _expects_yes_no(self) -> bool:
@@ -193,7 +204,7 @@ class _Answer:
         elif intent := next((one for one in self.script.intents.values() if keys in one.keys), None):
             yield from self._run(Match(intent, ({},)))
         elif keys == _OPERATOR:
-            yield from self._wish(Do.TRANSFER)
+            yield from self._wish(Wish.PERSON)
         else:
             yield from self._not_understood()
 
@@ -206,17 +217,20 @@ class _Answer:
 
     # ---- what is said and done
 
-    def _wish(self, do: Do) -> Iterator[Said]:
-        own = self.script.by_action(do)
-        if do is Do.REPEAT:
+    def _wish(self, wish: Wish) -> Iterator[Said]:
+        if wish is Wish.REPEAT:
             yield from self._again()
-        elif do is Do.WAIT:
-            yield from self._perform(own.step if own else WAIT_STEP, self.state, keep_question=True)
+        elif wish is Wish.ABOUT:
+            asked = re.findall(r"[^.?!]*\?", last_said(self.turn.history, self.script))
+            yield f"{self.script.about} {asked[-1].strip() if asked else ''}".strip()
+            yield from self._still_open()
         else:
-            yield from self._perform(own.step if own else TRANSFER_STEP, self.state, keep_question=True)
+            do, usual = (Do.WAIT, WAIT_STEP) if wish is Wish.WAIT else (Do.TRANSFER, TRANSFER_STEP)
+            own = self.script.by_action(do)
+            yield from self._perform(own.step if own else usual, self.state, keep_question=True)
 
     def _again(self) -> Iterator[Said]:
-        yield _last_said(self.turn.history, self.script)
+        yield last_said(self.turn.history, self.script)
         yield from self._still_open()
 
     def _still_open(self) -> Iterator[Said]:
@@ -252,15 +266,25 @@ class _Answer:
         yield self.script.fallback[self.state.misses % len(self.script.fallback)]
         yield state.note()
 
-    def _run_branch(self, answer: bool) -> Iterator[Said]:
+    def _branch(self, answer: bool) -> Step:
+        """What a yes or no runs."""
         own = self.intent and (self.intent.on_yes if answer else self.intent.on_no)
         named = self._named(answer)
-        if own:
-            yield from self._perform(own, self._settled())
-        elif named:
-            yield from self._perform(named.step, self._settled(), intent=named)
-        else:
-            yield from self._perform(YES_STEP if answer else NO_STEP, self._settled())
+        return own or (named.step if named else YES_STEP if answer else NO_STEP)
+
+    def _run_branch(self, answer: bool) -> Iterator[Said]:
+        step, named = self._branch(answer), self._named(answer)
+        yield from self._perform(
+            step, self._settled(), intent=named if named and step is named.step else None
+        )
+
+    def _resolved(self, step: Step) -> Step:
+        """The step that `then` leads to."""
+        for _ in range(_MAX_THEN):
+            if not step.then:
+                break
+            step = self.script.intents[step.then].step
+        return step
 
     def _named(self, answer: bool) -> Intent | None:
         """The intent that a yes or no runs when the question has no branch for it: `yes`, `no`, a goodbye."""
@@ -270,14 +294,17 @@ class _Answer:
 
     def _settled(self) -> State:
         """The state when the caller has gone on: what was ordered stands, even without all the details."""
-        state = replace(self.state, asked="", partial={}, tries=0)
+        state = replace(self.state, asked="", partial={}, tries=0, mending=False)
         intent = self.intent
         if intent and intent.item and all(self.state.partial.get(slot) for slot in intent.needs):
             state = replace(state, items=(*state.items, self._item(intent, self.state.partial)))
         return state
 
     def _run(self, match: Match, new: bool = True, closing: Intent | None = None) -> Iterator[Said]:
-        intent, state = match.intent, self._settled() if new else replace(self.state, asked="", partial={})
+        intent, state = (
+            match.intent,
+            self._settled() if new else replace(self.state, asked="", partial={}, mending=False),
+        )
         last = match.found[-1]
         missing = next((ask for ask in intent.asks if not last.get(ask.slot)), None)
         if intent.item:
@@ -352,7 +379,7 @@ class _Answer:
         slots = {**latest, **state.partial, **found}
         values = self._spoken({name: value for name, value in slots.items() if value not in (SKIPPED, GIVEN)})
         items = [item["item"] for item in state.items]
-        values |= {"items": listed(items), "count": _count(len(items))}
+        values |= {"items": listed(items), "count": count_in_words(len(items))}
         values["item"] = found.get("item") or latest.get("brief", "")
         values["summary"] = self._summary(values, len(items))
         return fill(template, values)
@@ -379,18 +406,3 @@ def _actions(step: Step) -> Iterator[Said]:
         yield HangUp()
     elif step.do is Do.TRANSFER and step.to:
         yield Transfer(step.to)
-
-
-def _last_said(history: Sequence[Line], script: Script) -> str:
-    """The last thing the agent said that had a meaning of its own: not "are you still there?"."""
-    manners = script.manners
-    empty = {step.say for step in manners.silence} | {*manners.fillers, manners.bridge, *manners.reask}
-    wait = script.by_action(Do.WAIT)
-    empty |= {*script.fallback, *(wait.step.say if wait else WAIT_STEP.say), *manners.acknowledge}
-    said = (line.text for line in reversed(history) if line.who == "agent" and line.text not in empty)
-    return next((text for text in said if text.strip()), manners.greeting.text or manners.reask[0])
-
-
-def _count(number: int) -> str:
-    words = "no one two three four five six seven eight nine ten".split()
-    return words[number] if number < len(words) else str(number)

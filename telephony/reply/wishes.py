@@ -1,47 +1,75 @@
-"""Three wishes that are always understood, whatever a script says: again, a moment, a person."""
+"""What is always understood, whatever a script says: again, a moment, a person, "are you a robot?". PURE.
+
+A wish is read with what negates it and with what only asks: "please don't transfer me" and "are you a human?"
+are no wish for a person. What cannot be told is no wish: a transfer costs money and cannot be undone.
+"""
 
 from __future__ import annotations
 
 import re
+from enum import Enum
 
-from .script import Do
+from .heard import plain
+from .persons import END, POLITE, asks_about, clauses_of, wants_person
+from .polarity_words import expanded
 
-_POLITE = r"(?:(?:sorry|excuse me|please|um+|uh+|well|oh|no|hey|hi|hello|okay|ok|wait|but|and|so) )*"
+
+class Wish(Enum):
+    """What a caller may want from any line."""
+
+    REPEAT = "repeat"
+    WAIT = "wait"
+    PERSON = "person"
+    ABOUT = "about"
+    """To know whether they speak with a machine."""
+
+
+# ---- again, a moment
+
 _ASKING = (
-    r"(?:(?:can|could|would|will) you |(?:can|could|may) i |i(?:'d| would) like (?:to )?"
-    r"|i (?:want|need) (?:to )?|let me )?"
+    r"(?:(?:can|could|would|will) you (?:please )?(?:just )?|(?:can|could|may) i |i would like (?:to )?"
+    r"|i (?:want|need) (?:to |you to )?|let me )?"
 )
-_END = r"(?: (?:please|again|for me|thanks|thank you|now|sorry|one more time|once more))*"
 _REPEAT = (
-    r"(?:(?:say|repeat)(?: (?:that|it|this|the last (?:thing|bit|part)))?(?: again| one more time)?"
+    r"(?:(?:say|repeat)(?: (?:that|it|this|yourself|the (?:last (?:thing|bit|part)|question)))?"
+    r"(?: again| one more time| once more)?"
     r"|what(?: did you say| was that| is that| were you saying)?|pardon(?: me)?|come again|again"
-    r"|(?:i )?(?:didn't|did not|couldn't|can't) (?:hear|catch|get|understand)"
-    r"(?: (?:that|you|it|what you said))?"
-    r"|huh|(?:hear|have) that again)"
+    r"|i beg your pardon|run that by me(?: again)?|huh|(?:hear|have) that again"
+    r"|(?:i )?(?:did not|could not|can not) (?:quite )?(?:hear|catch|get|understand)"
+    r"(?: (?:that|you|it|what you said))?)"
 )
 _MOMENT = r"(?:(?:a|one|just a|just one|another) )?(?:second|sec|moment|minute|min|bit)"
 _WAIT = (
-    rf"(?:(?:hold on|hang on|hold the line|wait|bear with me|stay there|give me)(?: {_MOMENT})?"
+    rf"(?:(?:hold on|hang on|hold the line|wait|bear with me|stay there|give me)(?: (?:for )?{_MOMENT})?"
     r"|(?:just )?(?:a|one) (?:second|sec|moment|minute)"
     r"|(?:let me|i need to) (?:think|check|see|look)(?: about it)?)"
 )
-_SOMEBODY = r"(?:person|human|human being|operator|agent|representative|somebody|someone|real one|manager)"
-_HUMAN = (
-    r"(?:(?:speak|talk|be transferred|be connected|transfer me|connect me|put me through|get me|give me"
-    r"|have|get)(?: (?:to|with))? )?(?:(?:a|an|the|some|another) )?(?:(?:real|live|actual|human) )?"
-    + _SOMEBODY
-    + r"(?: (?:real|human|else))?"
+_WHOLE = tuple(
+    (wish, re.compile(rf"(?:{POLITE})*{_ASKING}{said}{END}"))
+    for wish, said in ((Wish.REPEAT, _REPEAT), (Wish.WAIT, _WAIT))
+)
+_AMONG = (
+    (Wish.REPEAT, re.compile(r"\b(?:say|repeat) (?:that|it)\b|\bpardon\b|\bsay again\b")),
+    (Wish.WAIT, re.compile(r"\b(?:hold|hang) on\b|\b(?:one|a) (?:second|sec|moment|minute)\b")),
 )
 
 
-def _whole(wish: str) -> re.Pattern[str]:
-    return re.compile(rf"{_POLITE}{_ASKING}{wish}{_END}")
+def wish_of(text: str) -> Wish | None:
+    """The wish that is the whole meaning of what was heard; None: there is none."""
+    words = expanded(plain(text))
+    for wish, whole in _WHOLE:
+        if whole.fullmatch(words):
+            return wish
+    if asks_about(text):
+        return Wish.ABOUT
+    return Wish.PERSON if wants_person(text) else None
 
 
-WISHES: tuple[tuple[Do, re.Pattern[str], re.Pattern[str]], ...] = (
-    # what, when it is all that was said, when it is said among other things that mean nothing to the script
-    (Do.REPEAT, _whole(_REPEAT), re.compile(r"\b(?:say|repeat) (?:that|it)\b|\bpardon\b|\bsay again\b")),
-    (Do.WAIT, _whole(_WAIT), re.compile(r"\b(?:hold|hang) on\b|\b(?:one|a) (?:second|sec|moment|minute)\b")),
-    (Do.TRANSFER, _whole(_HUMAN), re.compile(rf"\b(?:real|live|human|a|an|the) {_SOMEBODY}\b|\boperator\b")),
-)
-"""What is always understood. The whole-utterance forms come before the script, the others after it."""
+def wish_among(text: str) -> Wish | None:
+    """The wish that stands among words which mean nothing else; none that cannot be undone."""
+    for clause, _ in clauses_of(text):
+        for wish, among in _AMONG:
+            found = among.search(clause)
+            if found and not re.search(r"\b(?:not|never)\b", clause[: found.start()]):
+                return wish
+    return None

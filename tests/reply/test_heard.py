@@ -1,10 +1,10 @@
-"""Digits, letters, yes and no are found in what callers say, and not in what they do not."""
+"""Digits and letters are found in what callers say, and not in what they do not."""
 
 from __future__ import annotations
 
 import pytest
 
-from telephony.reply.heard import corrected, digits, letters, plain, yes_or_no
+from telephony.reply.heard import corrected, digits, letters, plain
 
 
 @pytest.mark.parametrize(
@@ -39,16 +39,6 @@ def test_digits_are_found_however_they_are_dictated(text: str, found: str) -> No
 )
 def test_letters_are_found_where_a_word_is_spelled(text: str, found: str) -> None:
     assert letters(plain(text)) == found
-
-
-@pytest.mark.parametrize("text", ["maybe", "", "a small latte", "yes but no", "nobody", "yesterday", "notes"])
-def test_what_is_neither_yes_nor_no_is_neither(text: str) -> None:
-    assert yes_or_no(plain(text), expected=True) is None
-
-
-def test_a_word_like_no_is_a_no_only_after_a_yes_or_no_question() -> None:
-    assert yes_or_no("know", expected=True) is False
-    assert yes_or_no("know", expected=False) is None
 
 
 def test_only_words_close_to_the_script_s_are_corrected() -> None:

@@ -1,0 +1,187 @@
+"""Whether an utterance corrects what was just understood, and what it names. PURE.
+
+"No, I said small", "not a latte, a mocha", "actually, make it large": what was named replaces that part.
+"And a mocha", "I'd also like a tea" do not correct. A correction that names nothing gets a question.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from .agent import Expect
+from .heard import plain
+from .polarity import Answer
+from .polarity_words import expanded
+from .script import Ask, Intent, Script, Slot, find_slots
+from .script_state import State
+
+_STRONG = re.compile(
+    r"\bi (?:said|meant|mean|wanted|asked for|ordered|never said|did not say|did not order|did not"
+    r" want|told you)\b"
+    r"|\b(?:you )?(?:misheard|misunderstood)\b|\b(?:should|was supposed to|has to|is supposed to)"
+    r" (?:be|have been|say)\b"
+    r"|\binstead(?: of)?\b|\brather than\b|\bnot what i\b|\bcorrection\b|\bthat is (?:wrong|not"
+    r" right|not correct|incorrect)\b"
+    r"|\b(?:make|change|switch|correct) (?:it|that|this|the|mine|my)\b|\bgot (?:it|that) wrong\b"
+    r"|\bin place of\b"
+    r"|\bi changed my mind\b|\bscratch that\b|\bno wait\b"
+)
+_OPENS = re.compile(
+    r"^(?:(?:oh|um|uh|er|well|hmm|okay|ok|yes|yeah|but|and|hey|hold on|hang on) )*"
+    r"(?:no|nope|nah|not|wait|sorry|actually|oops|wrong|my mistake|pardon|excuse me|rather|hold on)\b"
+)
+_NOT_THIS = re.compile(r"\bnot (?:a|an|the|with|in)?\b|\bit is not\b|\bthat is not\b")
+_ALSO = re.compile(
+    r"\b(?:also|too|as well|another|add|plus|in addition|on top|one more|two more|extra|and (?:a"
+    r"|an|another|one))\b"
+)
+_DENIED = (
+    r"(?:not|never (?:said|ordered|wanted|asked for)|do not want|did not (?:say|want|order|mean"
+    r"|ask for)|instead of"
+    r"|rather than|is not|was not|no longer)(?: (?:a|an|the|any|with|that|my))*"
+)
+_WITHOUT = (
+    r"(?:without|no|hold the|leave (?:out|off) the|take (?:out|off) the|remove the|drop the|skip the|minus)"
+    r"(?: (?:any|the|more))*"
+)
+
+
+def corrects(text: str) -> bool:
+    """Whether the words say that something is to be otherwise."""
+    words = expanded(plain(text))
+    if _STRONG.search(words):
+        return True
+    return bool((_OPENS.match(words) or _NOT_THIS.search(words)) and not _ALSO.search(words))
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a correction speaks of."""
+
+    values: dict[str, str]
+    """The slots that it names, and what they are to be."""
+    dropped: set[str]
+    """Those that it takes away: "without milk"."""
+    denied: set[str]
+    """Those of which it only says what they are not: "not a latte"."""
+
+    def __bool__(self) -> bool:
+        return bool(self.values or self.dropped)
+
+
+def named(text: str, slots: Mapping[str, Slot]) -> Named:
+    """The slots that a correction names."""
+    words = expanded(plain(text))
+    denied, rest = _denied(words, slots)
+    found = find_slots(rest, slots)
+    dropped = {
+        slot.name
+        for slot in slots.values()
+        for form in slot.forms
+        if re.search(rf"\b{_WITHOUT} {re.escape(expanded(form))}(?:e?s)?\b", _with_stops(text))
+    }
+    dropped |= {name for name in denied if name not in found and re.search(r"\b(?:any|more)\b", words)}
+    values = {name: value for name, value in found.items() if name in slots and name not in dropped}
+    return Named(values, dropped, denied - set(values) - dropped)
+
+
+def _denied(words: str, slots: Mapping[str, Slot]) -> tuple[set[str], str]:
+    """The slots that are denied ("not a large latte"), and the words without them."""
+    each = ((expanded(form), slot.name) for slot in slots.values() for form in slot.forms)
+    forms = sorted(each, key=lambda pair: -len(pair[0]))
+    names: set[str] = set()
+    for denial in reversed(list(re.finditer(rf"\b{_DENIED}(?= )", words))):
+        at, seen = denial.end(), set[str]()
+        while (form := _form_at(words, at, forms)) and form[1] not in seen:
+            at = form[0]
+            seen.add(form[1])
+        if seen:
+            words = f"{words[: denial.start()]} | {words[at:]}"
+            names |= seen
+    return names, " ".join(words.split())
+
+
+def _with_stops(text: str) -> str:
+    """Plain words with " | " between clauses, so that "no, milk" is not "no milk"."""
+    return " | ".join(expanded(plain(part)) for part in re.split(r"[.,;:!?…—–]+", text))
+
+
+def _form_at(words: str, at: int, forms: list[tuple[str, str]]) -> tuple[int, str] | None:
+    """Where the slot's form ends that begins at `at`, and the slot; None: there is none."""
+    for form, name in forms:
+        if match := re.compile(rf" *{re.escape(form)}(?:e?s)?\b").match(words, at):
+            return match.end(), name
+    return None
+
+
+# ---- in a script
+
+_HOLD = re.compile(r"\b(?:hang up|leave|yet|wait|stop|stay|go|end (?:the|this) call|hold)\b")
+"""A no about the call itself and not about what was understood: "no, don't hang up"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What is to be done about something that was understood wrongly."""
+
+    intent: Intent
+    """Whose item it is."""
+    values: Mapping[str, str]
+    dropped: frozenset[str]
+    part: Ask | None = None
+    """The part that the caller wants to change, when they did not say to what."""
+    nothing: bool = False
+    """Nothing is to be changed after all."""
+
+    @property
+    def named(self) -> bool:
+        """Whether it is clear what replaces what."""
+        return bool(self.values or self.dropped)
+
+
+def correction(
+    script: Script,
+    state: State,
+    said: str,
+    answer: Answer,
+    open_question: tuple[Intent | None, Ask | None],
+    ends: bool,
+) -> Correction | None:
+    """What an utterance corrects; None: it is no correction.
+
+    `ends`: a plain no would now lead to what cannot be undone, and what else was said has no other meaning.
+    """
+    asking, ask = open_question
+    latest = asking if ask and asking and asking.item else None
+    if latest is None and state.items:
+        latest = script.intents.get(state.items[-1]["intent"])
+    if latest is None or (ask and not state.partial):
+        return None
+    own = {name: slot for name, slot in script.slots.items() if f"{{{name}" in latest.item}
+    found = named(said, own)
+    about = Correction(latest, found.values, frozenset(found.dropped))
+    if state.mending:
+        part = part_named(said, latest, own)
+        meant = about.named or part is not None or answer.yes is False
+        return replace(about, part=part, nothing=not about.named and part is None) if meant else None
+    if about.named:
+        answers = ask is not None and set(found.values) == {ask.slot}
+        return about if corrects(said) and not answers else None
+    vague = ends and not ask and answer.yes is False and not answer.whole and not _HOLD.search(said.lower())
+    return about if answer.wrong or (found.denied and not ask) or vague else None
+
+
+def part_named(said: str, intent: Intent, own: Mapping[str, Slot]) -> Ask | None:
+    """The question for the part that is named: "the size"."""
+    words = set(plain(said).split())
+    slot = next((slot for slot in own.values() if set(slot.name.split("_")) <= words), None)
+    return ask_for(intent, slot) if slot else None
+
+
+def ask_for(intent: Intent, slot: Slot) -> Ask:
+    """An intent's own question for a slot, or a plain one."""
+    own = {ask.slot: ask for ask in intent.asks}
+    usual = Ask(slot.name, f"Which {slot.name.replace('_', ' ')}?", Expect("choice", slot.options))
+    return own.get(slot.name, usual)
