@@ -62,8 +62,8 @@ class Named:
 
     values: dict[str, str]
     """The slots that it names, and what they are to be."""
-    dropped: set[str]
-    """Those that it takes away: "without milk"."""
+    dropped: dict[str, str]
+    """Those that it takes away, and what they are: "without milk"."""
     denied: set[str]
     """Those of which it only says what they are not: "not a latte"."""
 
@@ -76,15 +76,15 @@ def named(text: str, slots: Mapping[str, Slot]) -> Named:
     words = expanded(plain(text))
     denied, rest = _denied(words, slots)
     found = find_slots(rest, slots)
+    stops = _with_stops(text)
     dropped = {
-        slot.name
+        slot.name: meaning
         for slot in slots.values()
-        for form in slot.forms
-        if re.search(rf"\b{_WITHOUT} {re.escape(expanded(form))}(?:e?s)?\b", _with_stops(text))
+        for form, meaning in slot.forms.items()
+        if re.search(rf"\b{_WITHOUT} {re.escape(expanded(form))}(?:e?s)?\b", stops)
     }
-    dropped |= {name for name in denied if name not in found and re.search(r"\b(?:any|more)\b", words)}
     values = {name: value for name, value in found.items() if name in slots and name not in dropped}
-    return Named(values, dropped, denied - set(values) - dropped)
+    return Named(values, dropped, denied - set(values) - set(dropped))
 
 
 def _denied(words: str, slots: Mapping[str, Slot]) -> tuple[set[str], str]:
@@ -161,13 +161,17 @@ def correction(
         return None
     own = {name: slot for name, slot in script.slots.items() if f"{{{name}" in latest.item}
     found = named(said, own)
-    about = Correction(latest, found.values, frozenset(found.dropped))
+    current = state.partial if ask else state.items[-1]
+    # "No small", without a stop, of a large one: there is nothing small to be left out.
+    instead = {name: value for name, value in found.dropped.items() if current.get(name, value) != value}
+    values = {**instead, **found.values}
+    about = Correction(latest, values, frozenset(found.dropped) - set(values))
     if state.mending:
         part = part_named(said, latest, own)
         meant = about.named or part is not None or answer.yes is False
         return replace(about, part=part, nothing=not about.named and part is None) if meant else None
     if about.named:
-        answers = ask is not None and set(found.values) == {ask.slot}
+        answers = ask is not None and set(values) == {ask.slot}
         return about if corrects(said) and not answers else None
     vague = ends and not ask and answer.yes is False and not answer.whole and not _HOLD.search(said.lower())
     return about if answer.wrong or (found.denied and not ask) or vague else None

@@ -171,6 +171,8 @@ _NO_MACHINE = re.compile(
     rf" (?:to|with) (?:(?:a|an|the|this|your|some|any|another|stupid|damn|dumb|bloody|automated"
     rf"|voice) )*{_MACHINE}\b"
 )
+_LONGEST = 300
+"""Letters of one sentence: a longer one is no request but a story."""
 _FINE_WITH_IT = re.compile(r"\b(?:mind|care|hate to|people|persons?|humans?)\b")
 
 
@@ -187,7 +189,10 @@ def wants_person(text: str) -> bool:
     asking = [_asks_for_person(words) for words, _ in clauses]
     if any(asking):
         return True
-    named = [bool(_NAMED_ALONE.fullmatch(words)) and not asked for words, asked in clauses]
+    named = [
+        len(words) <= _LONGEST and bool(_NAMED_ALONE.fullmatch(words)) and not asked
+        for words, asked in clauses
+    ]
     rest = [words for (words, _), is_named in zip(clauses, named, strict=True) if not is_named]
     polite = all(
         _ONLY_POLITE.fullmatch(words) or re.match(r"not? (?:a|an|the|this)\b", words) for words in rest
@@ -196,6 +201,8 @@ def wants_person(text: str) -> bool:
 
 
 def _asks_for_person(words: str) -> bool:
+    if len(words) > _LONGEST:
+        return False
     if _NO_MACHINE.search(words) and not _FINE_WITH_IT.search(words):
         return True
     if _TRANSFER_ME.fullmatch(words) or (_IS_THERE.fullmatch(words) and not _NOT_NOW.search(words)):
@@ -307,6 +314,8 @@ _ABOUT_OTHER = re.compile(
 def asks_about(text: str) -> bool:
     """Whether the caller asks if they speak with a machine or with a person."""
     for words, asked in clauses_of(text):
+        if len(words) > _LONGEST:
+            continue
         if _ABOUT_OTHER.fullmatch(words) or (asked and _NAMED_ALONE.fullmatch(words)):
             return True
         match = _ABOUT.search(words)

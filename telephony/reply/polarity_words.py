@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 
 
 class Part(Enum):
@@ -81,14 +82,16 @@ _RULES = (
 
 def expanded(text: str) -> str:
     """Lower-case words with their contractions written out: "don't" is "do not", "that's" is "that is"."""
-    words = []
-    for word in text.split():
-        word = word.strip("'")
-        full = _NT.get(word, word)
-        for pattern, becomes in _RULES:
-            full = pattern.sub(becomes, full)
-        words.append(full)
-    return " ".join(words)
+    return " ".join([_full(word) for word in text.split()])
+
+
+@lru_cache(4096)
+def _full(word: str) -> str:
+    word = word.strip("'")
+    full = _NT.get(word, word)
+    for pattern, becomes in _RULES:
+        full = pattern.sub(becomes, full)
+    return full
 
 
 _PHRASES: dict[Part, str] = {
