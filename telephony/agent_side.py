@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from telephony import events as ev
-from telephony.drafts import Drafts
+from telephony.drafts import Drafts, foresee, unheard
 from telephony.floor import Kind, Reply, Stage, Unanswered
 from telephony.policy import GOODBYE_S, VOICE_FAILURES
 from telephony.record.turns import CallerPart, TurnRecord
@@ -54,10 +54,11 @@ class AgentSide:
         scene.expect(scene.question)
         if withheld or hidden_keys:
             scene.withhold(merged if withheld else "", digits or "")
-        reply = None if digits is not None else self._drafts.take(merged, record)
+        turn = self._turn(merged, scene.account.history, digits)
+        reply = self._drafts.take(turn, scene.notes, record) if digits is None else None
         if reply is None:
             self.drop_draft("the words changed")
-            reply = self._start(merged, scene.account.history, scene.notes, digits=digits)
+            reply = self._start(turn, scene.notes)
         self.turn_count += 1
         reply.record = record
         reply.digits, reply.withheld, reply.hidden_keys = digits or "", withheld, hidden_keys
@@ -71,35 +72,25 @@ class AgentSide:
         self._await(reply)
 
     def start_draft(self, text: str) -> None:
-        """A draft is made as if the turn ended here; an answer not yet heard would then be given up."""
+        """A draft is made as if the turn ended here, and with it what we are saying."""
         self.drop_draft("the words changed")
-        scene = self._scene
-        history, notes = scene.account.history, scene.notes
-        texts = list(self.unanswered.texts)
-        for reply in scene.floor.queue:
-            if reply.kind is Kind.ANSWER and self._unheard(reply):
-                texts.append(reply.turn_text)
-                history = [line for line in history if line.text != reply.line_text]
-                notes = notes if reply.notes_before is None else reply.notes_before
-        draft = self._start(" ".join([*texts, text]), history, notes, draft=True)
-        draft.withheld = scene.withholds(text) or self.unanswered.withheld
-        self._drafts.begin(draft)
+        if self.unanswered.digits:
+            return  # answered together with the keys, which no draft knows
+        foreseen = foresee(self._scene, self.unanswered.texts)
+        turn = self._turn(" ".join([*foreseen.texts, text]).strip(), foreseen.history)
+        draft = self._start(turn, foreseen.notes, draft=True)
+        draft.withheld = self._scene.withholds(text) or self.unanswered.withheld
+        self._drafts.begin(draft, turn, foreseen.notes)
 
-    def _start(
-        self,
-        text: str,
-        history: list[Line],
-        notes: Mapping[str, Any],
-        *,
-        draft: bool = False,
-        digits: str | None = None,
-    ) -> Reply:
+    def _turn(self, text: str, history: Sequence[Line], digits: str | None = None) -> Turn:
+        return Turn(text, self.turn_count, tuple(history), digits, self._scene.info)
+
+    def _start(self, turn: Turn, notes: Mapping[str, Any], *, draft: bool = False) -> Reply:
         stage = Stage.DRAFT if draft else Stage.WAITING
         reply = self._scene.floor.new(
-            Kind.ANSWER, turn_text=text, stage=stage, drafted=draft, began_at=self._scene.now,
+            Kind.ANSWER, turn_text=turn.text, stage=stage, drafted=draft, began_at=self._scene.now,
             guarded=self._scene.guarding,
         )  # fmt: skip
-        turn = Turn(text, self.turn_count, tuple(history), digits, self._scene.info)
         self._scene.commands.append(ev.StartReply(reply.number, turn, dict(notes), draft))
         return reply
 
@@ -199,21 +190,18 @@ class AgentSide:
         cut = scene.floor.cut(scene.now, reason)
         if cut:
             scene.decide("cut", reason)
+        for reply in reversed(cut):
+            if reply.kind is Kind.ANSWER and unheard(scene, reply) and reply.notes_before is not None:
+                scene.notes = reply.notes_before  # at last, those before the first of them
         for reply in cut:
-            if reply.kind is Kind.ANSWER and self._unheard(reply):
+            if reply.kind is Kind.ANSWER and unheard(scene, reply):
                 # Its question will be answered together with the caller's next words.
                 self.unanswered.take_back(reply)
                 if reply.turn_text:
-                    scene.account.take_back(reply.line_text)
-                if reply.notes_before is not None:
-                    scene.notes = reply.notes_before
+                    scene.account.take_back(reply)
             scene.settle(reply, interrupted=True)
         self._answer = None
         scene.timers.clear("hold", "go on", *WAITING_TIMERS, "heard", "goodbye")
-
-    def _unheard(self, reply: Reply) -> bool:
-        """Whether not one word of a reply was heard: then it was no answer."""
-        return not self._scene.ledger.heard_text(reply.number, self._scene.now)
 
     # ---- what the agent and the voice bring
 

@@ -106,18 +106,18 @@ class CallerSide:
             if scene.floor.held:
                 scene.timers.set("hold", scene.now + scene.policy.hold_s)
         speaking.latest = turn
-        silence = turn.audio_end - turn.speech_end if turn.speech_end is not None else 0.0
-        if scene.floor.head is not None:
-            self._weigh(speaking, turn, silence)
-        if silence >= scene.policy.monologue_pause_s:
+        self._weigh(speaking, turn)
+        if turn.silence >= scene.policy.monologue_pause_s:
             self._acknowledge_monologue(speaking)
 
-    def _weigh(self, speaking: CallerSpeaking, turn: TurnEvent, silence: float) -> None:
+    def _weigh(self, speaking: CallerSpeaking, turn: TurnEvent) -> None:
         """More was heard of a turn while we have something to say: hold, or go on?"""
         scene = self._scene
+        if scene.floor.head is None:
+            return
         nothing = self._asks_nothing(turn)
         if scene.floor.held:
-            if nothing and (nothing == OUR_ECHO or silence >= scene.policy.early_quiet_s):
+            if nothing and (nothing == OUR_ECHO or turn.silence >= scene.policy.early_quiet_s):
                 speaking.let_go = True
                 scene.decide("go on", f"{nothing}, then silence" if nothing != OUR_ECHO else nothing)
                 self._agent.go_on()
@@ -135,10 +135,11 @@ class CallerSide:
 
     def _eager(self, turn: TurnEvent) -> None:
         scene = self._scene
-        if scene.speaking is None:
+        speaking = scene.speaking
+        if speaking is None:
             return
-        scene.speaking.latest = turn
-        scene.speaking.eager_at = scene.now
+        speaking.latest, speaking.eager_at = turn, scene.now
+        self._weigh(speaking, turn)  # what the draft is made from must have stopped
         drafts = scene.policy.eager != "off" and self._agent.may_interrupt() and not self._keys.collecting
         if drafts and not self._asks_nothing(turn):
             self._agent.start_draft(turn.text)

@@ -1,12 +1,54 @@
-"""A reply begun before the caller's turn has surely ended: released with it, or thrown away. PURE."""
+"""A reply begun before the caller's turn has surely ended: released with it, or thrown away. PURE.
+
+A draft is made from what will be remembered if the turn ends here: what we are saying, or hold, is cut then,
+and its heard part belongs to the history. A draft that was made from anything else is not released.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
 from telephony import events as ev
-from telephony.floor import Reply
+from telephony.floor import Kind, Reply
 from telephony.listen.murmur import spoken_words
+from telephony.record.account import add_line, is_remembered, take_back
 from telephony.record.turns import TurnRecord
+from telephony.reply.agent import Line, Turn
 from telephony.scene import Scene
+from telephony.value import value
+
+
+@value
+class Foreseen:
+    """What a turn that ends here would be answered from."""
+
+    texts: tuple[str, ...]
+    """What the caller said before and was never answered aloud."""
+    history: tuple[Line, ...]
+    notes: Mapping[str, Any]
+
+
+def unheard(scene: Scene, reply: Reply) -> bool:
+    """Whether not one word of a reply was heard: then it was no answer."""
+    return not scene.ledger.heard_text(reply.number, scene.now)
+
+
+def foresee(scene: Scene, texts: Sequence[str]) -> Foreseen:
+    """History, notes and unanswered words (so far: `texts`) as they will be when all of the queue is cut."""
+    history, notes, left = scene.account.history.copy(), None, list(texts)
+    for reply in scene.floor.queue:
+        if reply.kind is Kind.ANSWER and unheard(scene, reply):
+            left.append(reply.turn_text)
+            take_back(history, reply)
+            notes = reply.notes_before if notes is None else notes
+        line = scene.account.line(reply, scene.now, interrupted=True)
+        if is_remembered(reply, line):
+            add_line(history, line)
+    return Foreseen(
+        tuple([text for text in left if text]), tuple(history), dict(scene.notes if notes is None else notes)
+    )
 
 
 class Drafts:
@@ -15,17 +57,24 @@ class Drafts:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._draft: Reply | None = None
+        self._made_from: tuple[Turn, Mapping[str, Any]] | None = None
         self._wasted: dict[str, int] = {}
 
-    def begin(self, reply: Reply) -> None:
-        """A draft is being made."""
-        self._draft = reply
+    def begin(self, reply: Reply, turn: Turn, notes: Mapping[str, Any]) -> None:
+        """A draft is being made from this turn and these notes."""
+        self._draft, self._made_from = reply, (turn, notes)
 
-    def take(self, text: str, record: TurnRecord) -> Reply | None:
-        """The draft, if it answers these very words; how they are written does not matter."""
+    def take(self, turn: Turn, notes: Mapping[str, Any], record: TurnRecord) -> Reply | None:
+        """The draft, if it was made from this turn, however its words are written, and from these notes."""
         draft, scene = self._draft, self._scene
-        if draft is None or spoken_words(draft.turn_text) != spoken_words(text):
+        if draft is None or self._made_from is None:
+            return None
+        seen, noted = self._made_from
+        if spoken_words(seen.text) != spoken_words(turn.text):
             self.drop("the words changed")
+            return None
+        if replace(seen, text=turn.text) != turn or noted != notes:
+            self.drop("what was heard before changed")
             return None
         self._draft = None
         record.saved_ms = round((scene.now - draft.began_at) * 1000)

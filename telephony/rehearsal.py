@@ -14,6 +14,7 @@ words were heard, and when.
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -34,6 +35,8 @@ AgentLines = Callable[[Turn, Mapping[str, Any]], Iterable[Said]]
 
 TICK_S = 0.1
 FRAME_MS = 20
+
+_RUN = re.compile(rb"(.)\1*", re.DOTALL)
 
 
 class Rehearsal:
@@ -377,9 +380,5 @@ class Rehearsal:
 
 def _runs(audio: bytes) -> Iterable[tuple[int, int]]:
     """Runs of equal bytes: (byte, length)."""
-    at = 0
-    while at < len(audio):
-        value, begin = audio[at], at
-        while at < len(audio) and audio[at] == value:
-            at += 1
-        yield value, at - begin
+    for run in _RUN.finditer(audio):
+        yield run[1][0], run.end() - run.start()

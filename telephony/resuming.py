@@ -11,6 +11,7 @@ from typing import Any
 
 from telephony.agent_side import AgentSide
 from telephony.floor import Kind
+from telephony.record.account import take_back
 from telephony.record.numbers import without_numbers
 from telephony.record.turns import WITHHELD, CallerPart
 from telephony.reply.agent import Expect, HangUp, Line, Transfer
@@ -27,7 +28,8 @@ def leave(scene: Scene, agent: AgentSide, now: float) -> dict[str, Any]:
     secret = before.withheld or scene.sensitive or any(r.caller and r.caller.withheld for _, r in agent.kept)
     hidden_keys = before.hidden_keys
     unspoken: list[str] = []
-    notes, question, actions = dict(scene.notes), scene.question, []
+    notes: dict[str, Any] | None = None
+    question, actions = scene.question, []
     history = scene.account.history.copy()
     for reply in scene.floor.queue:
         heard = scene.ledger.heard_text(reply.number, now)
@@ -38,8 +40,8 @@ def leave(scene: Scene, agent: AgentSide, now: float) -> dict[str, Any]:
             secret |= reply.withheld
             hidden_keys |= reply.hidden_keys
             question = reply.answers or question
-            notes = notes if reply.notes_before is None else dict(reply.notes_before)
-            history = [line for line in history if line.text != reply.line_text]
+            notes = reply.notes_before if notes is None else notes
+            take_back(history, reply)
         elif reply.kind is not Kind.FILLER:
             unspoken += reply.text.split()[len(heard.split()) :]
             question = reply.question or question
@@ -51,7 +53,7 @@ def leave(scene: Scene, agent: AgentSide, now: float) -> dict[str, Any]:
         secret |= scene.withholds(scene.speaking.latest.text)
     state = {
         "history": [[x.who, x.text, x.heard, x.interrupted] for x in history],
-        "notes": notes,
+        "notes": dict(scene.notes if notes is None else notes),
         "unspoken": " ".join(unspoken),
         "question": [question.kind, list(question.options), question.sensitive] if question else None,
         "hang_up": any(isinstance(action, HangUp) for action in actions),

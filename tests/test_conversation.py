@@ -249,6 +249,61 @@ def test_an_eager_draft_is_released_when_the_turn_ends_with_the_same_words() -> 
     assert talk.conversation.account.records[0].saved_ms == 300
 
 
+def interrupted_talk(agent: Any, eager: Any = "voice") -> Rehearsal:
+    """The agent is in the middle of its answer when the caller speaks over it."""
+    policy = Policy(eager=eager, eager_eot_threshold=None if eager == "off" else 0.5)
+    talk = Rehearsal(agent, QUIET, policy)
+    talk.caller("count for me")
+    talk.run(2.5)
+    talk.flux("StartOfTurn", "the first")
+    talk.run(0.6)
+    return talk
+
+
+@pytest.mark.parametrize("eager", ["off", "text", "voice"])
+def test_whatever_becomes_the_answer_was_made_knowing_what_was_heard_of_the_interrupted_one(
+    eager: Any,
+) -> None:
+    seen: list[Turn] = []
+
+    def agent(turn: Turn, notes: Mapping[str, Any]) -> list[Said]:
+        seen.append(turn)
+        return [Note(turns=turn.index), LONG if turn.index == 0 else "All right."]
+
+    talk = interrupted_talk(agent, eager)
+    if eager != "off":
+        talk.flux("EagerEndOfTurn", "the first one please", quiet_s=0.2)
+        talk.run(0.3)
+    talk.flux("EndOfTurn", "the first one please", quiet_s=0.5)
+    talk.run(2)
+    begun = [command for command in talk.commands if isinstance(command, ev.StartReply)]
+    assert [command.draft for command in begun] == [False, eager != "off"], "nothing was made twice"
+    caller, agent_line = seen[1].history
+    assert (caller.who, caller.text) == ("caller", "count for me")
+    assert agent_line.interrupted and agent_line.text == LONG
+    assert agent_line.heard and LONG.startswith(agent_line.heard) and agent_line.heard != LONG
+    assert talk.conversation.account.history[1] == agent_line
+    assert begun[1].notes == {"turns": 0}
+
+
+def test_a_draft_is_not_released_when_what_it_knew_of_the_held_sentence_turned_out_otherwise() -> None:
+    seen: list[Turn] = []
+
+    def agent(turn: Turn, notes: Mapping[str, Any]) -> list[Said]:
+        seen.append(turn)
+        return [LONG if turn.index == 0 else "All right."]
+
+    talk = interrupted_talk(agent)
+    talk.flux("EagerEndOfTurn", "the first one please", quiet_s=0.2)
+    talk.put(ev.ReplyText(1, "And seventeen."))  # an agent that yields as it thinks meant to say more
+    talk.run(0.3)
+    talk.flux("EndOfTurn", "the first one please", quiet_s=0.5)
+    talk.run(2)
+    assert len(seen) == 3 and seen[2].history == tuple(talk.conversation.account.history[:2])
+    assert seen[1].history != seen[2].history
+    assert talk.said_by_agent[-1] == "All right."
+
+
 def test_a_draft_is_thrown_away_when_the_caller_goes_on_and_its_cost_is_counted() -> None:
     policy = Policy(eager="voice", eager_eot_threshold=0.5)
     talk = Rehearsal(echo, QUIET, policy)

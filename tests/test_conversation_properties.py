@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from telephony import events as ev
+from telephony.conversation import Conversation
 from telephony.listen.murmur import is_farewell, is_murmur
 from telephony.policy import Policy
 from telephony.record import tape
+from telephony.record.turns import WITHHELD
 from telephony.rehearsal import Rehearsal
 from telephony.reply.agent import Expect, HangUp, Manners, Note, Said, Say, Turn, Wait
 
@@ -38,7 +40,13 @@ ANSWERS: tuple[tuple[Said, ...], ...] = (
 )  # fmt: skip
 
 
-ENDINGS = ("the call is over", "the call's greatest length", "the server stops", "listening was refused")
+ENDINGS = (
+    "the call is over",
+    "the call's greatest length",
+    "the server stops",
+    "listening was refused",
+    "listening cannot be reached",
+)
 """Why a reply may be given up and never be made again."""
 
 
@@ -221,8 +229,9 @@ class LegalCall(RuleBasedStateMachine):
 
     def every_turn_with_words_is_answered_once(self) -> None:
         """By one reply, heard or not given up; or by asking again; or the call ended first."""
+        streams = [(talk, whole_words(talk)) for talk in [*self.before, self.talk]]
         for token in self.tokens:
-            fates = [fate for talk in [*self.before, self.talk] for fate in self.fates(talk, token)]
+            fates = [fate for talk, heard in streams for fate in self.fates(talk, heard, token)]
             stood = [fate for fate in fates if fate == "stood"]
             assert len(stood) <= 1, (token, fates)
             stopped = any(isinstance(event, ev.OperatorSaid) for _, event, _ in self.talk.tape)
@@ -232,7 +241,7 @@ class LegalCall(RuleBasedStateMachine):
                 assert self.talk.over
 
     @staticmethod
-    def fates(talk: Rehearsal, token: str) -> list[str]:
+    def fates(talk: Rehearsal, heard: set[int], token: str) -> list[str]:
         """What became of each reply to a turn with this word: `stood`, or why it was given up unheard."""
         order: list[int] = []
         fate: dict[int, str] = {}
@@ -243,7 +252,7 @@ class LegalCall(RuleBasedStateMachine):
                     order.append(command.reply)
                     fate[command.reply] = "stood"
                 elif isinstance(command, ev.CancelReply) and fate.get(command.reply) == "stood":
-                    if not any(w.reply == command.reply for w, n in talk.truly_heard() if n == w.samples):
+                    if command.reply not in heard:
                         fate[command.reply] = command.reason
                 elif isinstance(command, ev.Decided) and command.what == "ask again":
                     reasked = True
@@ -251,6 +260,84 @@ class LegalCall(RuleBasedStateMachine):
         if found and found[-1] != "stood" and reasked:
             found[-1] = f"asked again: {found[-1]}"
         return found
+
+
+def whole_words(talk: Rehearsal) -> set[int]:
+    """The replies of which at least one word was heard, to its end but for 25 ms (ledger.WORD_END)."""
+    return {word.reply for word, samples in talk.truly_heard() if samples >= word.samples - 200}
+
+
+class InterruptingCaller(LegalCall):
+    """A caller who speaks in whole turns, most of them over us, and a line that makes drafts."""
+
+    @initialize(
+        eager=st.sampled_from(["text", "voice"]),
+        think=st.sampled_from([0.0, 0.3]),
+        delay=st.sampled_from([0.0, 0.1]),
+    )
+    def begin_with_drafts(self, eager: Any, think: float, delay: float) -> None:
+        LegalCall.begin(self, "patient", eager, think, 0.1, delay)
+
+    begin = None  # type: ignore[assignment]
+
+    @precondition(lambda self: not self.open)
+    @rule(
+        text=TEXTS,
+        listened_s=st.sampled_from([0.3, 1.0, 2.0, 6.0]),
+        spoken_s=st.sampled_from([0.1, 0.5, 1.2, 2.0]),
+        eager_s=st.sampled_from([0.05, 0.3, 1.0]),
+        sure=st.booleans(),
+    )
+    def a_whole_turn(self, text: str, listened_s: float, spoken_s: float, eager_s: float, sure: bool) -> None:
+        """The caller listens for a while, speaks, perhaps over us, and pauses."""
+        self.talk.run(listened_s)
+        self.a_turn_starts(text.split()[0])
+        self.talk.run(spoken_s)
+        self.an_eager_end(text)
+        self.talk.run(eager_s)
+        if not sure:
+            self.the_turn_resumes(text)
+            self.talk.run(eager_s)
+        self.the_turn_ends(text)
+
+    @precondition(lambda self: len(self.tokens) > 2)
+    @rule(key=st.sampled_from("12#"))
+    def a_key_is_pressed(self, key: str) -> None:
+        self.talk.put(ev.DtmfPressed(key))
+
+    @precondition(lambda self: len(self.tokens) > 4)  # sooner, no call would get anywhere
+    @rule()
+    def the_server_stops(self) -> None:
+        self.talk.put(ev.OperatorSaid("We stop now.", hang_up=True, reason="the server stops"))
+
+    def teardown(self) -> None:
+        if hasattr(self, "talk"):
+            self.what_becomes_the_answer_was_made_from_what_is_remembered()
+
+    def what_becomes_the_answer_was_made_from_what_is_remembered(self) -> None:
+        """An adopted draft, too: from the history and the notes as they stand when it is adopted."""
+        for talk in [*self.before, self.talk]:
+            again = Conversation(talk.manners, talk.policy)
+            begun: dict[int, ev.StartReply] = {}
+            noted: dict[int, dict[str, Any]] = {}
+            for at, event, _ in talk.tape:
+                if isinstance(event, ev.ReplyNote):
+                    noted.setdefault(event.reply, {}).update(event.note.values)
+                for command in again.receive(event, at):
+                    if isinstance(command, ev.StartReply):
+                        begun[command.reply] = command
+                    if isinstance(command, ev.ReleaseReply):
+                        self.was_made_from(again, begun[command.reply], noted.get(command.reply, {}))
+                    elif isinstance(command, ev.StartReply) and not command.draft:
+                        self.was_made_from(again, command, {})
+
+    def was_made_from(self, call: Conversation, begun: ev.StartReply, noted: dict[str, Any]) -> None:
+        turn, history = begun.turn, call.account.history
+        count = len(turn.history)
+        assert list(turn.history) == history[:count], "made from another history"
+        if turn.text:
+            assert history[count].who == "caller" and history[count].text in (turn.text, WITHHELD)
+        assert call.notes == {**begun.notes, **noted}, "made from other notes"
 
 
 class AnyCall(LegalCall):
@@ -293,5 +380,7 @@ SETTINGS = settings(
 )
 TestLegalCall = LegalCall.TestCase
 TestLegalCall.settings = SETTINGS
+TestInterruptingCaller = InterruptingCaller.TestCase
+TestInterruptingCaller.settings = SETTINGS
 TestAnyCall = AnyCall.TestCase
 TestAnyCall.settings = SETTINGS

@@ -75,6 +75,11 @@ class TurnEvent:
         """Where the last word ends, if Flux gave times."""
         return self.words[-1].end if self.words else None
 
+    @property
+    def silence(self) -> float:
+        """Seconds of the caller's sound since the last word ended; 0 if Flux gave no times."""
+        return 0.0 if self.speech_end is None else self.audio_end - self.speech_end
+
 
 _READY, _OPEN, _MAYBE, _CARRIED = TurnState
 _STARTED, _UPDATED, _EAGER, _RESUMED, _ENDED = TurnKind

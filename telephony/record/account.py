@@ -21,6 +21,25 @@ RECORDS = 2000
 """Turns that are kept: a call of four hours has fewer."""
 
 
+def add_line(history: list[Line], line: Line) -> None:
+    """Write a line at a history's end."""
+    history.append(line)
+    del history[:-HISTORY_LINES]
+
+
+def take_back(history: list[Line], reply: Reply) -> None:
+    """Take the caller's words that a reply answers out of a history: the newest line that has them."""
+    for at in range(len(history) - 1, -1, -1):
+        if history[at].who == "caller" and history[at].text == reply.line_text:
+            del history[at]
+            return
+
+
+def is_remembered(reply: Reply, line: Line) -> bool:
+    """Whether a line of ours belongs to the history: a filler does not, nor what nobody heard."""
+    return reply.kind is not Kind.FILLER and bool(line.heard)
+
+
 @value
 class _Cut:
     """A reply that was interrupted, with word times that are only estimated."""
@@ -45,15 +64,11 @@ class Account:
         self._cut: _Cut | None = None
 
     def add_line(self, line: Line) -> None:
-        self.history.append(line)
-        del self.history[:-HISTORY_LINES]
+        add_line(self.history, line)
 
-    def take_back(self, caller_text: str) -> None:
-        """The newest line of the caller with this text will be answered together with what follows it."""
-        for at in range(len(self.history) - 1, -1, -1):
-            if self.history[at].who == "caller" and self.history[at].text == caller_text:
-                del self.history[at]
-                return
+    def take_back(self, reply: Reply) -> None:
+        """The caller's words that this reply answers will be answered together with what follows them."""
+        take_back(self.history, reply)
 
     def caller_turn(self, caller: CallerPart) -> TurnRecord:
         record = TurnRecord(len(self.records), caller=caller)
@@ -88,14 +103,19 @@ class Account:
             part.first_text_at = reply.first_text_at
             part.first_sound_at = reply.first_sound_at
 
+    def line(self, reply: Reply, now: float, *, interrupted: bool) -> Line:
+        """What a reply would be in the history if it were over now."""
+        text = reply.text.strip()
+        heard = self._ledger.heard_text(reply.number, now) if interrupted else text
+        return Line("agent", text, heard, interrupted)
+
     def settle(self, reply: Reply, now: float, *, interrupted: bool) -> None:
         """A reply is over: history and record learn what was heard of it."""
         if reply.stage is Stage.DRAFT:
             return
-        text = reply.text.strip()
-        heard = self._ledger.heard_text(reply.number, now) if interrupted else text
-        line = Line("agent", text, heard, interrupted)
-        if reply.kind is not Kind.FILLER and heard:
+        line = self.line(reply, now, interrupted=interrupted)
+        text, heard = line.text, line.heard
+        if is_remembered(reply, line):
             self.add_line(line)
             if reply.guarded and without_numbers(text) != text:
                 self.guarded.add(text)
