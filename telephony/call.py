@@ -210,6 +210,12 @@ class Call:
         farewell = self._services.manners.farewell
         self._put(ev.OperatorSaid(farewell, hang_up=True, reason="the server stops"))
 
+    def stop(self) -> None:
+        """The process ends now: write down what is known."""
+        self._put(ev.CallStopped("stopped"))
+        self._tape.close()
+        self._services.store.save_soon(self.call_id, self.record())
+
     def silent_s(self) -> float | None:
         """For how long its stream has brought no frame; None when it has ended."""
         if self._conversation.over or self._socket.closed:

@@ -110,6 +110,8 @@ class Line:
     """How late the event loop is."""
     say_goodbye: Callable[[], None] = lambda: None
     """Has every running call say goodbye and hang up: the server stops."""
+    leave_records: Callable[[], None] = lambda: None
+    """Writes the records of the running calls: the process ends now."""
     counters: dict[str, int] = field(default_factory=dict)
     """Refusals by reason, since the start."""
     shared: FailOpen = field(init=False)
@@ -288,11 +290,14 @@ class Line:
         await self.store.scrub()
 
     async def call_ended(self, call_sid: str) -> None:
-        """The call is over: nothing can resume it."""
+        """The call is over: nothing can resume it, and what waits for its stream is given back."""
         self.withheld.forget(call_sid)
+        self.stream_came(call_sid)
+        self.stream_done(call_sid)
         await asyncio.gather(
             self.shared.put(f"ended:{call_sid}", {}, ENDED_TTL_S),
             self.shared.take(f"conversation:{call_sid}"),
+            self.seats.give_back(call_sid),
         )
 
     async def end_streams(self, call_sid: str, within_s: float, *, but: object = None) -> None:
@@ -321,6 +326,16 @@ class Line:
         timer = self._expected.pop(call_sid, None)
         if timer is not None:
             timer.cancel()
+
+    def stream_done(self, call_sid: str) -> None:
+        """A stream is over, or none will come: what was opened for it is closed, if it was not taken over."""
+        if call_sid not in self._expected:
+            self.forget(call_sid)
+
+    @property
+    def busy(self) -> bool:
+        """Whether there are streams of calls, or some are on their way."""
+        return bool(self.sockets or self._expected)
 
     def _not_come(self, call_sid: str) -> None:
         del self._expected[call_sid]

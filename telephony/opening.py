@@ -81,6 +81,7 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, Ca
     _close_records(settings.data_dir, processes, stack)
     line.answer = await _answer_with(services, line, stack)
     line.say_goodbye = services.say_goodbye
+    line.leave_records = services.leave_records
     line.silent_s = services.silent_s
     if settings.retention_days:
         sweeping = asyncio.create_task(_sweep_for_ever(Keeping(settings.data_dir), settings.retention_days))

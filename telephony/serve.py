@@ -35,6 +35,8 @@ KEEPALIVE_S = 15.0  # also ends a connection whose request never comes; upgraded
 BACKLOG = 1024
 GOODBYE_S = 5.0  # of the drain time, for the last sentence
 POLL_S = 0.1
+LISTEN_ON_S = 5.0  # load balancers ask /readyz every 5 s or so; Kubernetes takes endpoints out asynchronously
+ASKED_S = 1.0  # Twilio asks for what follows within a moment of the stream's end
 GC_THRESHOLDS = (50_000, 20, 100)  # memory that goes in circles is little: some exceptions and tasks
 
 
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 async def serve(settings: Settings, host: str | None = None, port: int | None = None) -> int:
     """Run the server until a signal says stop; the exit status. A second signal ends the process at once."""
-    stop = _stop_signal()
+    stop = Stop()
     refuse_short_secrets(settings)
     at_start(settings)
     bound = binding(settings, host)
@@ -70,6 +72,7 @@ async def serve(settings: Settings, host: str | None = None, port: int | None = 
         if not await _before(stop, opening):
             return 0
         line, records = opening.result()
+        stop.last_words = line.leave_records
         runner = web.AppRunner(
             make_app(line, records), access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=1.0
         )
@@ -78,7 +81,7 @@ async def serve(settings: Settings, host: str | None = None, port: int | None = 
         await web.SockSite(runner, listening, backlog=BACKLOG).start()
         _leave_in_peace()
         _say_ready(settings, listening)
-        await stop.wait()
+        await stop.told.wait()
         await drain(line, settings.drain_seconds)
     log.info("stopped")
     return 0
@@ -92,15 +95,22 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Line, CallRe
 
 
 async def drain(line: Line, seconds: float) -> None:
-    """Let running calls end. When the time is nearly up they are told goodbye; then their sockets close."""
+    """Let running calls end, and those begin whose streams are on their way.
+
+    When the time is nearly up they are told goodbye; then their sockets close. Twilio asks how a call goes on
+    when its stream has ended, so there is somebody to be asked for a moment more. With a public address the
+    server listens on in any case: a load balancer has to see /readyz first.
+    """
     line.draining = True
     now = asyncio.get_running_loop().time
     end = now() + seconds
-    if line.sockets:
+    if line.busy:
         log.info("stopping: %d calls may go on for %g s", len(line.sockets), seconds)
-    told = False
-    while line.sockets and now() < end:
-        if not told and now() >= end - GOODBYE_S:
+    told, until = False, now() + (LISTEN_ON_S if line.settings.public_url else 0.0)
+    while now() < end and (line.busy or now() < until):
+        if line.busy:
+            until = max(until, now() + ASKED_S)
+        if line.sockets and not told and now() >= end - GOODBYE_S:
             told = True
             line.say_goodbye()
         await asyncio.sleep(POLL_S)
@@ -110,6 +120,7 @@ async def drain(line: Line, seconds: float) -> None:
             *(one.close(code=1012, message=b"the server stops") for one in list(line.sockets)),
             return_exceptions=True,
         )
+        await asyncio.sleep(ASKED_S)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -151,24 +162,31 @@ def _say_ready(settings: Settings, listening: socket.socket) -> None:
         print(f"voice webhook for Twilio: {settings.public_url}/twilio/voice", flush=True)
 
 
-def _stop_signal() -> asyncio.Event:
-    """Set by the first SIGTERM or SIGINT (Fly sends SIGINT). Nothing is raised into running code."""
-    stop = asyncio.Event()
+class Stop:
+    """SIGTERM or SIGINT (Fly sends SIGINT). Nothing is raised into running code."""
 
-    def received(number: int) -> None:
-        if stop.is_set():
+    def __init__(self) -> None:
+        self.told = asyncio.Event()
+        """The first signal has come."""
+        self.last_words: Callable[[], None] = lambda: None
+        """Called at the second one, which ends the process: what must be written is written now."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._received, number)
+
+    def _received(self, number: int) -> None:
+        if not self.told.is_set():
+            self.told.set()
+            return
+        try:
+            self.last_words()
+        finally:
             os._exit(128 + number)
-        stop.set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, received, number)
-    return stop
 
 
-async def _before(stop: asyncio.Event, task: asyncio.Task[object]) -> bool:
+async def _before(stop: Stop, task: asyncio.Task[object]) -> bool:
     """Whether the task finished before the stop; it is cancelled otherwise."""
-    waiting = asyncio.create_task(stop.wait())
+    waiting = asyncio.create_task(stop.told.wait())
     await asyncio.wait((waiting, task), return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     if task.done():

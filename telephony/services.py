@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 GREETING_READY_S = 15.0
 """How long the start of the server waits for the greeting's audio; after that it is made in the call."""
+RECORDS_S = 1.0
+"""How long a process that was told twice to end goes on writing its calls' records."""
 BAD_REQUEST, NOT_FOUND = 400, 404
 """A speech service has no such model; there is no speech service."""
 
@@ -82,6 +84,12 @@ class Services:
         """Have every running call say goodbye and hang up: the server stops."""
         for call in list(self.calls.values()):
             call.say_goodbye()
+
+    def leave_records(self) -> None:
+        """Write the records of the running calls: the process ends now. Blocks, for a moment."""
+        for call in list(self.calls.values()):
+            call.stop()
+        self.store.flush(RECORDS_S)
 
 
 @asynccontextmanager

@@ -77,11 +77,16 @@ class Warm:
     ahead_s: Callable[[], float] = lambda: 0.0
     listening: Running = field(init=False)
     voice: Running = field(init=False)
+    _taken: list[Running] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         services = self.services
         self.listening = Running(services.flux.open(services.flux_options, self.heard))
         self.voice = Running(services.voice.open(self.voiced, lambda: self.ahead_s()))
+
+    def unused(self) -> list[Running]:
+        """The connections that no call took over."""
+        return [one for one in (self.listening, self.voice) if one not in self._taken]
 
     def for_the_call(self) -> Services:
         """The services with these connections as what `open` gives, once each."""
@@ -91,6 +96,7 @@ class Warm:
 
     def _take_listening(self, _: object, on_event: Callable[[Any], None]) -> Running:
         asyncio.get_running_loop().call_soon(self.heard.to, on_event)  # when the call is complete
+        self._taken.append(self.listening)
         return self.listening
 
     def _take_voice(
@@ -98,11 +104,12 @@ class Warm:
     ) -> Running:
         self.ahead_s = ahead_s or self.ahead_s
         asyncio.get_running_loop().call_soon(self.voiced.to, on_event)
+        self._taken.append(self.voice)
         return self.voice
 
     async def drop(self) -> None:
-        """No stream came."""
-        await asyncio.gather(self.listening.drop(), self.voice.drop(), return_exceptions=True)
+        """No stream came, or its call did not come so far."""
+        await asyncio.gather(*(one.drop() for one in self.unused()), return_exceptions=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,7 @@ class WarmCalls:
         """`way_of` gives the services for what a stream will be told."""
         self._way_of = way_of
         self._warm: dict[str, Warm] = {}
+        self._given: dict[str, list[Warm]] = {}  # to streams that are there
         self._dropping: set[asyncio.Task[None]] = set()
 
     def prewarm(self, call_sid: str, about: Mapping[str, str]) -> None:
@@ -129,12 +137,17 @@ class WarmCalls:
     def take(self, call_sid: str) -> Services | None:
         """The services with the open connections, for the stream that has come."""
         warm = self._warm.pop(call_sid, None)
-        return None if warm is None else warm.for_the_call()
+        if warm is None:
+            return None
+        self._given.setdefault(call_sid, []).append(warm)
+        return warm.for_the_call()
 
     def forget(self, call_sid: str) -> None:
-        """No stream came: close what was opened."""
-        warm = self._warm.pop(call_sid, None)
-        if warm is not None:
+        """No stream came, or it is over: close what was opened and is no call's."""
+        waiting = self._warm.pop(call_sid, None)
+        for warm in [*self._given.pop(call_sid, ()), *((waiting,) if waiting else ())]:
+            if not warm.unused():
+                continue
             task = asyncio.create_task(warm.drop())
             self._dropping.add(task)
             task.add_done_callback(self._dropping.discard)

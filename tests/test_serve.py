@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -14,14 +15,14 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientConnectionError, ClientSession
 
-from telephony.serve import drain
+from telephony.serve import LISTEN_ON_S, drain
 from telephony.standins.flux import FluxStandIn
 from telephony.standins.scripts import Cycle
 from telephony.standins.speak import SpeakStandIn
 from tests.speak.voice_server import voice_server
-from tests.twilio_side import phone_line, start_message, until
+from tests.twilio_side import parameters_of, phone_line, start_message, until
 
 NO_SPEECH = "ws://127.0.0.1:9"  # the discard port: nobody is there
 
@@ -122,6 +123,71 @@ async def test_while_a_call_runs_it_goes_on_listening(tmp_path: Path, speech: st
                 assert "Reject" in await response.text()
             one.process.terminate()
             assert await one.ended() == 128 + signal.SIGTERM
+
+
+async def started(client: ClientSession, url: str, call_sid: str) -> dict[str, str]:
+    """What the stream of a call that was answered is to be told."""
+    form = urlencode({"CallSid": call_sid, "CallStatus": "ringing"})
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    async with client.post(url + "/twilio/voice", data=form, headers=headers) as response:
+        return parameters_of(ElementTree.fromstring(await response.text()))
+
+
+async def test_a_stream_that_is_on_its_way_is_waited_for(tmp_path: Path, speech: str) -> None:
+    """SIGTERM between our answer and Twilio's stream: the call begins, and goes on to its end."""
+    async with server(tmp_path, speech, DRAIN_SECONDS="60") as one, ClientSession() as client:
+        parameters = await started(client, one.url, "CA1")
+        one.process.terminate()
+        await draining(client, one)
+        async with client.ws_connect(one.url + "/twilio/media") as socket:
+            await socket.send_json(start_message(parameters, "CA1"))
+            assert '"media"' in await asyncio.wait_for(socket.receive_str(), 5)
+        assert await one.ended() == 0
+
+
+async def draining(client: ClientSession, one: Server) -> None:
+    """Wait until /readyz tells of it."""
+    for _ in range(200):
+        async with client.get(one.url + "/readyz") as response:
+            if (await response.json())["draining"]:
+                return
+    raise AssertionError("/readyz does not tell that the server stops")
+
+
+async def test_a_second_signal_leaves_a_record(tmp_path: Path, speech: str) -> None:
+    """What is known of the calls that run, at once; the process ends all the same."""
+    async with server(tmp_path, speech, DRAIN_SECONDS="60") as one, ClientSession() as client:
+        parameters = await started(client, one.url, "CA1")
+        async with client.ws_connect(one.url + "/twilio/media") as socket:
+            await socket.send_json(start_message(parameters, "CA1"))
+            assert '"media"' in await asyncio.wait_for(socket.receive_str(), 5)
+            one.process.terminate()
+            await draining(client, one)
+            one.process.terminate()
+            assert await one.ended() == 128 + signal.SIGTERM
+    [file] = (tmp_path / "calls").glob("*/call.json")
+    record = json.loads(file.read_bytes())
+    assert record["call_sid"] == "CA1" and record["ended_by"] == "stopped" and not record["live"]
+    assert record["turns"][0]["agent"]["text"]
+
+
+async def test_with_a_public_address_it_listens_on_until_others_know(tmp_path: Path, speech: str) -> None:
+    """A load balancer that asks /readyz every two seconds sees that the server stops, though nobody calls."""
+    public = {"PUBLIC_URL": "https://line.example.com", "TWILIO_AUTH_TOKEN": "0123456789abcdef" * 2}
+    async with server(tmp_path, speech, **public) as one, ClientSession() as client:
+        one.process.terminate()
+        loop = asyncio.get_running_loop()
+        begun, seen = loop.time(), 0.0
+        try:
+            while True:
+                async with client.get(one.url + "/readyz") as response:
+                    assert response.status == 503 or loop.time() - begun < 1
+                seen = loop.time() - begun
+                await asyncio.sleep(0.05)
+        except ClientConnectionError:
+            pass
+        assert LISTEN_ON_S - 1 < seen < LISTEN_ON_S + 2
+        assert await one.ended() == 0
 
 
 async def test_what_cannot_be_served_is_one_clear_line(tmp_path: Path, speech: str) -> None:

@@ -86,6 +86,8 @@ async def _checked(line: Line, started: Started) -> Started | Refusal:
         await line.admit_stream(started.parameters.get("token", ""), started.call_sid)
     except BadToken as error:
         return Refusal(WSCloseCode.POLICY_VIOLATION, str(error))
+    if await line.is_ended(started.call_sid):
+        return Refusal(WSCloseCode.OK, "the call is over")
     return started
 
 
@@ -125,6 +127,7 @@ async def _hand_over(line: Line, socket: FrameSocket, stream: ServerStream, star
     except Exception:  # the edge of a call: its failure must not touch the others
         log.exception("call %s: failed", started.call_sid)
     finally:
+        line.stream_done(started.call_sid)
         await asyncio.shield(_let_go(line, socket, started.call_sid))  # also when this handler is cancelled
 
 

@@ -61,6 +61,11 @@ async def voice(request: web.Request) -> web.Response:
     """POST /twilio/voice: a call comes in, or (?dial=) one that we dialled was picked up."""
     form = await verified_form(request)
     call_sid = _call_sid(form)
+    async with request.app[LINE].one_by_one(call_sid):
+        return await _voice(request, call_sid, form)
+
+
+async def _voice(request: web.Request, call_sid: str, form: Form) -> web.Response:
     line = request.app[LINE]
     dialled = await _dialled(request)
     ended, kept = await asyncio.gather(line.is_ended(call_sid), line.first_answer(call_sid))
@@ -161,7 +166,8 @@ async def status(request: web.Request) -> web.Response:
             line.shared, dialled["id"], state, more if state in OVER else {}, kept_s(line.settings)
         )
     if state in OVER:
-        await request.app[LINE].call_ended(call_sid)
+        async with request.app[LINE].one_by_one(call_sid):  # what is being answered now is given back, too
+            await request.app[LINE].call_ended(call_sid)
         request.app[LINE].later(request.app[LINE].end_streams(call_sid, OVERDUE_S))
     return web.Response(status=204)
 

@@ -99,6 +99,15 @@ class RecordStore:
         self.run(_write_all, rows)
         self._flush = loop.call_at(self._due[0][0] + SLICE_S / 2, self._write_due) if self._due else None
 
+    def save_soon(self, call_id: str, record: dict[str, Any]) -> None:
+        """The same, which nobody waits for."""
+        self.run(self._try_to_save, call_id, record)
+
+    def flush(self, within_s: float) -> None:
+        """Wait until everything so far is written, but no longer than this. Blocks: for the process's end."""
+        with contextlib.suppress(TimeoutError):
+            self._thread.submit(lambda: None).result(within_s)
+
     async def save(self, call_id: str, record: dict[str, Any]) -> None:
         """Keep a finished call's record; that it cannot be written is logged."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._try_to_save, call_id, record)
