@@ -80,6 +80,8 @@ class Reply:
     retried: set[int] = field(default_factory=set)
     ended: bool = False
     problem: str = ""
+    broke_off: bool = False
+    """The voice could not say all of it."""
     first_text_at: float | None = None
     first_sound_at: float | None = None
     interruptible: bool = True
@@ -210,7 +212,10 @@ class Floor:
             return
         if event.problem:
             reply.problem = reply.problem or event.problem
-        self.ledger.phrase_done(event.reply, event.phrase, event.words)
+            reply.broke_off = True
+            self.ledger.phrase_failed(event.reply, event.phrase, event.words)
+        else:
+            self.ledger.phrase_done(event.reply, event.phrase, event.words)
         reply.open_phrases.discard(event.phrase)
 
     # the queue

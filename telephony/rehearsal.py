@@ -75,6 +75,8 @@ class Rehearsal:
         self._withhold = self.conversation.withholder()
         self.failing_phrases = 0
         """So many phrases from now on cannot be spoken."""
+        self.breaking_phrases = 0
+        """So many phrases after those break off in the middle."""
         self.ended = ""
         self.transferred_to = ""
         self._agent = agent
@@ -363,12 +365,16 @@ class Rehearsal:
                 self.failing_phrases -= 1
                 self.put(ev.PhraseSpoken(command.reply, command.phrase, (), "the voice failed"))
                 return
-            available = self._store.append(command.reply, audio)
+            broken = self.breaking_phrases > 0
+            self.breaking_phrases -= broken
+            heard = audio[: len(audio) // 2] if broken else audio
+            available = self._store.append(command.reply, heard)
             self._pacer.extend(command.reply, available)
-            self.put(ev.ReplyAudio(command.reply, command.phrase, len(audio)))
+            self.put(ev.ReplyAudio(command.reply, command.phrase, len(heard)))
             self._ends.setdefault(command.reply, []).append(available)
             self._pacer.phrase_end(command.reply, available)
-            self.put(ev.PhraseSpoken(command.reply, command.phrase, words))
+            told = ((), "the voice broke off") if broken else (words, "")
+            self.put(ev.PhraseSpoken(command.reply, command.phrase, *told))
             self._write_due()
 
         self.after(self._speak_s(command.phrase), spoken)

@@ -19,9 +19,28 @@ from telephony.speak.deepgram import (
 )
 from telephony.speak.phrase_order import Part, PhraseOrder, Spoken
 from telephony.speak.playback import Due, Mark, Pacer, Piece, SpokenStore
-from telephony.speak.words import estimate_words, listen
+from telephony.speak.words import broken_off, estimate_words, listen, spoken_letters
+
+PACE_LETTERS = 40
+"""From so many on a voice's pace can be told."""
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """The part of a phrase that was spoken before the voice broke off."""
+
+    words: tuple[ev.WordTime, ...]
+    samples: int
+
+    def text(self) -> str:
+        return " ".join([word.text for word in self.words])
+
+    def with_rest(self, rest: tuple[ev.WordTime, ...]) -> tuple[ev.WordTime, ...]:
+        """The words of the whole phrase, on its own clock."""
+        later = [ev.WordTime(w.text, w.start + self.samples, w.end + self.samples, w.estimated) for w in rest]
+        return (*self.words, *later)
 
 
 @dataclass(slots=True)
@@ -34,6 +53,8 @@ class _Reply:
     """Where its phrases end, in samples."""
     fresh: dict[int, bytearray] = field(default_factory=dict)
     """The audio of phrases that the voice is making, to be remembered when they are complete."""
+    begun: dict[int, _Begun] = field(default_factory=dict)
+    """Phrases of which the voice broke off in the middle, and now says the rest."""
 
 
 class Speaking:
@@ -53,6 +74,8 @@ class Speaking:
         self._store = SpokenStore()
         self._pacer = Pacer()
         self._replies: dict[int, _Reply] = {}
+        self._spoken = (0, 0.0)
+        """Samples and letters of the phrases that this voice has made: its pace."""
         self._voice = services.voice.open(self._voiced, lambda: self._store.samples / ev.PHONE_RATE)
 
     async def run(self) -> None:
@@ -140,11 +163,9 @@ class Speaking:
         elif isinstance(event, PhraseDone):
             self._done(event)
         elif isinstance(event, PhraseFailed):
-            if event.reply in self._replies:
-                self._replies[event.reply].fresh.pop(event.phrase, None)
-            self._part(event.reply, event.phrase, Spoken(problem=event.reason))
+            self._failed(event)
         elif isinstance(event, PhraseInterrupted):
-            self._put(ev.PhraseCut(event.reply, event.phrase, event.text_spoken))
+            self._interrupted(event)
         elif isinstance(event, VoiceDown):
             told = refusals.told("the voice", event.status, event.dg_error, event.reason)
             log.warning("call %s: %s", self._call_sid, told)
@@ -161,8 +182,44 @@ class Speaking:
         text, ulaw = reply.texts[event.phrase], bytes(audio)
         # A voice that does not say where its words lie: once a phrase, when all of it is here.
         words = event.words or estimate_words(text, len(ulaw), listen(ulaw))
-        self._memory.put(text, ulaw, words)
+        self._spoken = (self._spoken[0] + len(ulaw), self._spoken[1] + spoken_letters(text))
+        begun = reply.begun.get(event.phrase)
+        if begun is None:
+            self._memory.put(text, ulaw, words)
+        else:
+            words = begun.with_rest(words)
         self._part(event.reply, event.phrase, Spoken(words))
+
+    def _failed(self, event: PhraseFailed) -> None:
+        """The voice broke off. Once, it says the rest; what was said of a phrase is known in any case."""
+        reply = self._replies.get(event.reply)
+        if reply is None or event.phrase not in reply.texts:
+            return
+        ulaw = bytes(reply.fresh.pop(event.phrase, b""))
+        before = reply.begun.get(event.phrase)
+        samples, letters = self._spoken
+        pace = samples / letters if letters >= PACE_LETTERS else 0.0
+        words, rest = broken_off(reply.texts[event.phrase], ulaw, pace)
+        if before is not None:
+            words = before.with_rest(words)
+        if not rest:
+            self._part(event.reply, event.phrase, Spoken(words))
+        elif before is None and ulaw:
+            log.info("call %s: the voice broke off (%s): it says the rest", self._call_sid, event.reason)
+            reply.begun[event.phrase] = _Begun(words, len(ulaw))
+            reply.texts[event.phrase] = rest
+            self._voice.speak(event.reply, event.phrase, rest, rest=True)
+        else:
+            self._part(event.reply, event.phrase, Spoken(words, event.reason))
+
+    def _interrupted(self, event: PhraseInterrupted) -> None:
+        """The voice's own account of a phrase that was given up; of a rest, with what was said before it."""
+        reply = self._replies.get(event.reply)
+        begun = reply.begun.get(event.phrase) if reply is not None else None
+        said = event.text_spoken
+        if begun is not None and said:
+            said = f"{begun.text()} {said}".strip()
+        self._put(ev.PhraseCut(event.reply, event.phrase, said))
 
     def _part(self, number: int, phrase: int, part: Part) -> None:
         """More of a phrase: into the store as soon as all before it is there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from telephony.line import CallRecords, Line
 from telephony.opening import open_line
 from telephony.standins.faults import NONE, Faults
 from telephony.standins.flux import FluxStandIn
-from telephony.standins.scripts import Cycle
+from telephony.standins.scripts import Cycle, Script
 from telephony.standins.speak import SpeakStandIn
 from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL
 
@@ -46,11 +46,18 @@ class Running:
 
 
 @asynccontextmanager
-async def running(folder: Path, faults: Faults = NONE, /, **environ: str) -> AsyncIterator[Running]:
-    """`faults` are listening's and the voice's both."""
+async def running(
+    folder: Path,
+    faults: Faults = NONE,
+    script: Callable[[], Script] = lambda: Cycle(texts=("hello", "hello")),
+    length_s: Callable[[str], float] = lambda text: 0.3,
+    /,
+    **environ: str,
+) -> AsyncIterator[Running]:
+    """`faults` are listening's and the voice's both; `script` is what is heard, `length_s` how long said."""
     async with AsyncExitStack() as stack:
-        flux = FluxStandIn(lambda options: Cycle(texts=("hello", "hello")), (faults,))
-        voice = SpeakStandIn(lambda text: 0.3, (faults,))
+        flux = FluxStandIn(lambda options: script(), (faults,))
+        voice = SpeakStandIn(length_s, (faults,))
         await flux.start(0, voice)
         stack.push_async_callback(flux.close)
         given = {"TWILIO_AUTH_TOKEN": AUTH_TOKEN, "PUBLIC_URL": PUBLIC_URL, "API_KEYS": "key-one"}

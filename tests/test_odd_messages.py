@@ -40,7 +40,6 @@ async def test_no_call_is_ended_by_any_of_them(
     async with running(tmp_path, AGENT="tests.flow_agents:Memory") as server:
         (server.flux if side == "listening" else server.voice).misbehave(*shares)
         results = await asyncio.gather(*(server.call() for _ in range(CALLS)))
-        assert server.line.metrics is not None
     for result in results:
         assert verbs(result) == ["Connect", "Hangup"] and result.ended_by == "agent", result.flags
         turns = [turn["agent"]["text"] for turn in (result.record or {})["turns"] if turn["agent"]]

@@ -110,7 +110,11 @@ class Account:
         return Line("agent", text, heard, interrupted)
 
     def settle(self, reply: Reply, now: float, *, interrupted: bool) -> None:
-        """A reply is over: history and record learn what was heard of it."""
+        """A reply is over: history and record learn what was heard of it.
+
+        A reply that the voice could not say to its end was interrupted, too.
+        """
+        interrupted = interrupted or reply.broke_off
         if reply.stage is Stage.DRAFT:
             return
         line = self.line(reply, now, interrupted=interrupted)

@@ -241,7 +241,9 @@ class Channel:
 
     def _begin(self, phrase: Phrase) -> None:
         reply, following, _ = self._contiguous
-        if phrase.number == 0:
+        if phrase.rest:
+            self._contiguous = (-1, 0, 0)
+        elif phrase.number == 0:
             self._contiguous = (phrase.reply, 1, self._session_samples)
         elif (phrase.reply, phrase.number) == (reply, following):
             self._contiguous = (reply, following + 1, self._contiguous[2])

@@ -130,8 +130,11 @@ class VoiceConnection:
         """The service granted no second one."""
         self._over = asyncio.Event()
 
-    def speak(self, reply: int, phrase: int, text: str, draft: bool = False) -> None:
-        """Speak a phrase after those given before. Never waits; what becomes of it is told by events."""
+    def speak(self, reply: int, phrase: int, text: str, draft: bool = False, *, rest: bool = False) -> None:
+        """Speak a phrase after those given before. Never waits; what becomes of it is told by events.
+
+        `rest`: it is what was left of a phrase that failed in the middle.
+        """
         if self._over.is_set():
             return
         channel = self._where.get(reply)
@@ -142,7 +145,7 @@ class VoiceConnection:
                 self._drafts.add(reply)
             while len(self._where) > _REPLIES_KEPT:
                 self._drafts.discard(self._where.popitem(last=False)[0])
-        channel.speak(Phrase(reply, phrase, text))
+        channel.speak(Phrase(reply, phrase, text, rest))
 
     def release(self, reply: int) -> None:
         """A draft has become the answer: its socket is the call's from now on."""

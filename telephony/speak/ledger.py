@@ -84,6 +84,11 @@ class Ledger(Positions):
         known = self._phrases[reply][phrase]
         known.words = words or estimate_words(known.text, known.samples)
 
+    def phrase_failed(self, reply: int, phrase: int, words: tuple[WordTime, ...]) -> None:
+        """A phrase's audio broke off; `words` are those that lie in it, if known. Others never sound."""
+        known = self._phrases[reply][phrase]
+        known.words = tuple([word for word in words or known.timed_words() if word.end <= known.samples])
+
     def phrase_samples(self, reply: int, phrase: int) -> int:
         """How much audio of a phrase there is."""
         return self._phrases[reply][phrase].samples

@@ -30,6 +30,8 @@ class Phrase:
     reply: int
     number: int
     text: str
+    rest: bool = False
+    """What was left of a phrase when a socket was lost: a position in its reply is none in a session."""
     tries: int = 0
     speech_id: str | None = None
     """None until the service said that it began."""

@@ -14,6 +14,9 @@ from telephony.value import value
 _TOKEN = re.compile(r"\S+")
 _LETTERS_A_SECOND = 15.0
 """English at a phone voice's pace: about 170 words of 4.7 letters and a space in a minute."""
+_LETTERS_A_DIGIT = 5.0
+_SLACK = 1.15
+"""A voice is rarely slower than its usual pace by more than this."""
 _EDGE_S = 0.04
 """A rendered phrase begins and ends with about this much near-silence."""
 _WORD_OVERHEAD = 1.5
@@ -61,6 +64,24 @@ def listen(ulaw: bytes) -> Sound | None:
 def speaking_samples(text: str) -> int:
     """How long `text` will take to say, roughly, in samples: for a phrase whose audio is not all here yet."""
     return int((len(text) / _LETTERS_A_SECOND + 2 * _EDGE_S) * PHONE_RATE)
+
+
+def spoken_letters(text: str) -> float:
+    """How much there is to say, in letters: a digit is said as a word."""
+    return len(text) + (_LETTERS_A_DIGIT - 1) * sum(c.isdigit() for c in text)
+
+
+def broken_off(text: str, ulaw: bytes, samples_a_letter: float = 0.0) -> tuple[tuple[WordTime, ...], str]:
+    """Of a phrase whose audio broke off: the words that lie wholly in it, and the rest of its text.
+
+    Where it is in doubt a word is in the rest: said twice it is heard, left out it is not.
+    `samples_a_letter`: this voice's own pace, where it is known.
+    """
+    sound = listen(ulaw)
+    pace = max(samples_a_letter, PHONE_RATE / _LETTERS_A_SECOND) * _SLACK
+    times = estimate_words(text, max(len(ulaw), int(spoken_letters(text) * pace)))
+    words = tuple([word for word in times if sound is not None and word.end <= sound.end])
+    return words, " ".join([word.text for word in times[len(words) :]])
 
 
 def estimate_words(text: str, samples: int, sound: Sound | None = None) -> tuple[WordTime, ...]:

@@ -253,7 +253,7 @@ class _Speaker:
         """False: the connection was dropped in the middle."""
         session, faults = self.session, self.session.faults
         drop_s = faults.reset_after_s
-        cautious = self.pace is not None or drop_s is not None
+        cautious = (self.pace, drop_s, faults.silent_after_s) != (None, None, None)
         size = (
             round(PIECE_S * session.rate) * (session.bytes_per_s // session.rate) if cautious else len(sound)
         )
@@ -263,6 +263,9 @@ class _Speaker:
             seconds = len(piece) / session.bytes_per_s
             session.generated_s += seconds
             session.total_s += seconds
+            if faults.silent_after_s is not None and session.total_s >= faults.silent_after_s:
+                await session.over.wait()
+                return False
             if drop_s is not None and session.total_s >= drop_s:
                 reset(self.request)
                 return False
