@@ -60,18 +60,18 @@ def two_turns(second_s: float) -> Recorded:
     return Recorded(steps)
 
 
-@pytest.mark.parametrize(
-    "fault", [Faults(reset_after_s=1.3), Faults(silent_after_s=1.3)], ids=["reset", "silent"]
-)
+def script() -> Recorded:
+    return two_turns(10.5)
+
+
+def length_s(text: str) -> float:
+    return WORD_S * len(text.split())
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=["reset", "silent"])
 async def test_the_rest_is_said_when_the_voice_breaks_off(tmp_path: Path, fault: Faults) -> None:
     """The caller is not asked to say again what they said well; everything was heard in the end."""
-    agent = f"{__name__}:Teller"
-    async with running(
-        tmp_path,
-        AGENT=agent,
-        script=lambda: two_turns(10.5),
-        length_s=lambda text: WORD_S * len(text.split()),
-    ) as server:
+    async with running(tmp_path, NONE, script, length_s, AGENT=f"{__name__}:Teller") as server:
         server.voice.misbehave(fault, NONE)
         result = await server.call()
         texts = [text for session in server.voice.sessions[-2:] for text in session.texts]
@@ -84,18 +84,10 @@ async def test_the_rest_is_said_when_the_voice_breaks_off(tmp_path: Path, fault:
     assert 0 < len(first.split()) - len(rest.split()) <= 1.3 / WORD_S
 
 
-@pytest.mark.parametrize(
-    "fault", [Faults(reset_after_s=1.3), Faults(silent_after_s=1.3)], ids=["reset", "silent"]
-)
+@pytest.mark.parametrize("fault", FAULTS, ids=["reset", "silent"])
 async def test_what_never_sounded_was_not_heard(tmp_path: Path, fault: Faults) -> None:
     """The voice breaks off again and again: record and history hold no word that was not sent."""
-    agent = f"{__name__}:Teller"
-    async with running(
-        tmp_path,
-        AGENT=agent,
-        script=lambda: two_turns(10.5),
-        length_s=lambda text: WORD_S * len(text.split()),
-    ) as server:
+    async with running(tmp_path, NONE, script, length_s, AGENT=f"{__name__}:Teller") as server:
         server.voice.misbehave(fault)
         result = await server.call()
     answer = _answer(result)
