@@ -55,10 +55,6 @@ class Browser(Desk):
     person = "client:Desk"
 
 
-class Nonsense(Desk):
-    person = "the front desk"
-
-
 class National(Desk):
     person = "(415) 555-0199"
 
