@@ -333,9 +333,7 @@ class Call:
         """The wheel's turn: write what is due, and see to what the clock alone can tell."""
         if self._speaking.feeding:
             self._write_due()
-        self._reading.watch(now)
-        if self._conversation.turn_open:
-            self._reading.fill(now)
+        self._reading.watch(now, self._conversation.turn_open)
         if now - self._t0 >= self._next_look:
             self._next_look = now - self._t0 + LOOK_EVERY_S
             if self._reading.silent_s(now) > NO_MEDIA_S or self._outbox.stuck(now):

@@ -319,6 +319,9 @@ class CallerSide:
         if self._scene.speaking is not None:
             self._scene.timers.set("carried", self._scene.now + CARRIED_S)
 
+    def on_shift(self, event: ev.AudioShifted) -> None:
+        self._turns.shifted(event.at_s, event.seconds)
+
     def turn_not_carried(self) -> None:
         """What the caller was saying when listening was lost has not been heard again."""
         if self._scene.speaking is not None:

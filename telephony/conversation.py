@@ -54,6 +54,7 @@ class Conversation:
             ev.DtmfPressed: keys.on_dtmf,
             ev.ListenUp: caller.on_listen_up,
             ev.ListenDown: caller.on_listen_down,
+            ev.AudioShifted: caller.on_shift,
             ev.ReplyText: agent.on_text,
             ev.ReplyNote: agent.on_note,
             ev.ReplyAction: agent.on_action,

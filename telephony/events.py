@@ -77,6 +77,15 @@ class ListenUp:
 
 
 @value
+class AudioShifted:
+    """From second `at_s` of the audio that listening was given, that audio is `seconds` further ahead of the
+    caller's stream clock: something was put in. Below zero: time of the stream was left out."""
+
+    at_s: float
+    seconds: float
+
+
+@value
 class ListenDown:
     """A listening connection was lost or refused. `retry`: a new one is on its way."""
 
@@ -215,9 +224,9 @@ class OperatorSaid:
 
 
 Event: TypeAlias = (
-    CallStarted | CallerClock | DtmfPressed | MarkPlayed | CallStopped | ListenUp | ListenDown | TurnHeard
-    | Configured | ReplyText | ReplyNote | ReplyAction | ReplyEnded | ReplyAudio | PhraseSpoken | PhraseCut
-    | VoiceDown | Sent | MarkSent | TimerFired | OperatorSaid
+    CallStarted | CallerClock | DtmfPressed | MarkPlayed | CallStopped | ListenUp | ListenDown | AudioShifted
+    | TurnHeard | Configured | ReplyText | ReplyNote | ReplyAction | ReplyEnded | ReplyAudio | PhraseSpoken
+    | PhraseCut | VoiceDown | Sent | MarkSent | TimerFired | OperatorSaid
 )  # fmt: skip
 
 # --- commands -----------------------------------------------------------------------------------

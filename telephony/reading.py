@@ -50,7 +50,7 @@ class Reading:
         self._socket = socket
         self._stream = stream
         self._intake = intake
-        self._audio = CallerAudio()
+        self._audio = CallerAudio(lambda at_s, seconds: put(ev.AudioShifted(at_s, seconds)))
         self._listen = listen
         self._put = put
         self._loop = asyncio.get_running_loop()
@@ -82,11 +82,6 @@ class Reading:
         """How long no media has come, by the loop's clock."""
         return now - self._last_media
 
-    def fill(self, now: float) -> None:
-        """A turn is open: listening must hear silence when no media comes."""
-        for chunk in self._audio.stalled(now, turn_open=True):
-            self._listen(chunk)
-
     @property
     def counts(self) -> AudioCounts:
         """What came in."""
@@ -99,6 +94,8 @@ class Reading:
             "frames": counts.frames,
             "gaps": counts.gaps,
             "filled_samples": counts.filled,
+            "stalled_samples": counts.stalled,
+            "late_samples": counts.late,
             "dropped_samples": counts.dropped,
             "faults": dict(self._stream.counters.faults),
         }
@@ -162,8 +159,11 @@ class Reading:
             # half a frame less: their sizes differ by some digits, and a mark among them is no frame
             self._socket.wake_at(frames * self._frame_bytes - self._frame_bytes // 2)
 
-    def watch(self, now: float) -> None:
-        """Call every 100 ms or so: when no frames come, what waits in the kernel is read."""
+    def watch(self, now: float, turn_open: bool = False) -> None:
+        """Call every 100 ms or so: when no frames come, what waits in the kernel is read, and what waits for
+        an overtaken frame is heard; so is silence, after a while, in a turn that is open."""
+        for chunk in self._audio.stalled(now, turn_open):
+            self._listen(chunk)
         if self._awaited and not self._over and now - self._last_media > AWAITED_S:
             self._awaited = 0
             self._socket.wake_at(1)

@@ -38,6 +38,7 @@ QUIET_S = 1.2
 """Kept of audio in which nothing was heard: StartOfTurn comes 0.6 s after the onset, in the captures."""
 AHEAD_S = 1.0  # of the audio that was sent, by rounding to the service's own blocks
 SILENT_S = 2.0  # Updates come every 0.25 s of audio, in silence too
+UPDATE_S = 0.5  # of the audio, at most so much was not in one yet
 SEND_S = 1.0
 CLOSE_S = 1.0
 MAX_ERRORS = 3
@@ -126,6 +127,8 @@ class FluxConnection:
         self._errors: deque[float] = deque(maxlen=MAX_ERRORS)
         self._heard_at = 0.0
         self._heard_position = 0
+        self._checked = 0
+        """How far the audio had been sent when the watchdogs last looked."""
         self._sending_since: float | None = None
 
     @property
@@ -206,6 +209,9 @@ class FluxConnection:
         if self._socket is None or self._closing:
             return
         unheard = self._audio.next - self._heard_position
+        if self._audio.next == self._checked and unheard < UPDATE_S * self._rate:
+            self._heard_at = max(self._heard_at, now)  # it has nothing to say of a line that stands still
+        self._checked = self._audio.next
         if self._sending_since is not None and now - self._sending_since > SEND_S:
             self._socket.abort(f"it takes nothing: a send is stuck for {SEND_S:g} s")
         elif now - self._heard_at > SILENT_S and unheard >= SILENT_S * self._rate:

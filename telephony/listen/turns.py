@@ -20,6 +20,7 @@ from telephony.listen.flux_messages import (
     TurnInfo,
     Word,
 )
+from telephony.listen.shifts import Shifts
 from telephony.value import value
 
 
@@ -122,6 +123,7 @@ class CallerTurns:
         self.turn = -1
         """The newest turn's number; -1 before the first."""
         self._offset = 0.0
+        self._shifts = Shifts()
         self._sequence = -1
         self._index = 0
         self._carried: tuple[Word, ...] = ()
@@ -134,8 +136,13 @@ class CallerTurns:
         """The caller is in a turn."""
         return self.state is not TurnState.READY
 
+    def shifted(self, at_s: float, seconds: float) -> None:
+        """From second `at_s` of the audio given to all connections, it is so much further ahead of the
+        caller's clock than before."""
+        self._shifts.add(at_s, seconds)
+
     def connected(self, offset_s: float) -> list[TurnEvent]:
-        """A new connection: its second 0 is `offset_s` on the caller's clock.
+        """A new connection: its second 0 is second `offset_s` of all the audio that was given.
 
         What was said of an open turn before that second will not be heard again, so its words are kept.
         """
@@ -147,7 +154,8 @@ class CallerTurns:
             self._carried = ()
             return []
         was, self.state = self.state, TurnState.CARRIED
-        self._carried = tuple([w for w in self._latest.words if w.end is not None and w.end <= offset_s])
+        begins = self._shifts.caller_s(offset_s)
+        self._carried = tuple([w for w in self._latest.words if w.end is not None and w.end <= begins])
         # a draft made for the eager end would be released by nobody
         return [self._event(TurnKind.RESUMED, self._latest)] if was is TurnState.MAYBE_END else []
 
@@ -208,9 +216,10 @@ class CallerTurns:
 
         None where there is nothing to say: no words between turns, or none yet of a turn carried over.
         """
-        start, end = info.audio_window_start + self._offset, info.audio_window_end + self._offset
+        start, end = self._on_clock(info.audio_window_start), self._on_clock(info.audio_window_end)
         if info.transcript:
-            words = info.words if self._offset == 0.0 else tuple([self._rebased(w) for w in info.words])
+            own = self._offset == 0.0 and not self._shifts
+            words = info.words if own else tuple([self._rebased(w) for w in info.words])
             text = info.transcript
             if self._carried:
                 text = " ".join([*(word.word for word in self._carried), text])
@@ -228,13 +237,16 @@ class CallerTurns:
         return self.state in (TurnState.OPEN, TurnState.MAYBE_END)
 
     def _rebased(self, word: Word) -> Word:
-        offset = self._offset
         return Word(
             word.word,
             word.confidence,
-            None if word.start is None else word.start + offset,
-            None if word.end is None else word.end + offset,
+            None if word.start is None else self._on_clock(word.start),
+            None if word.end is None else self._on_clock(word.end),
         )
+
+    def _on_clock(self, connection_s: float) -> float:
+        given = connection_s + self._offset
+        return self._shifts.caller_s(given) if self._shifts else given
 
     def _event(self, kind: TurnKind, heard: TurnEvent, trigger: str | None = None) -> TurnEvent:
         return TurnEvent(

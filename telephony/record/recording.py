@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 RATE = 8000
 SILENCE = b"\xff"
-SETTLED_S = 2.0  # media later than this is lost to the recording
+SETTLED_S = 2.0  # media later than this is lost to the recording, unless all of it was late
+STALL_S = 15.0  # no line stood still so long and lived
 LEAK_S = 20e-6  # a frame: two clocks that run apart by up to a thousandth stay together
 BYTES_PER_S = 2 * RATE  # two channels of mu-law
 
@@ -37,6 +38,9 @@ class Recording:
         self._agent: list[Piece] = []
         self._play_end = 0
         self._offset: float | None = None
+        self._came = 0.0
+        """When the caller's newest frame came, and where it ended."""
+        self._newest = 0
 
     def caller(self, now: float, timestamp_ms: int, sound: bytes) -> None:
         """A frame of the caller has come."""
@@ -45,8 +49,10 @@ class Recording:
             self._offset = lag  # the least delayed frame so far knows the clock best
         else:
             self._offset = min(lag, self._offset + LEAK_S)
+        start = timestamp_ms * RATE // 1000
+        self._came, self._newest = now, start + len(sound)
         if not self.muted:
-            self._caller.append(Piece(timestamp_ms * RATE // 1000, sound))
+            self._caller.append(Piece(start, sound))
 
     def agent(self, now: float, sound: bytes) -> None:
         """We have sent sound."""
@@ -65,6 +71,8 @@ class Recording:
     def take(self, now: float, *, all_of_it: bool = False) -> bytes:
         """What is settled since the last time: interleaved mu-law, caller first. At the end, all of it."""
         end = self._at(now) if all_of_it else self._at(now - SETTLED_S)
+        if not all_of_it and SETTLED_S / 2 < now - self._came < STALL_S:
+            end = min(end, self._newest)  # the line stands still: what was said meanwhile will come
         count = end - self.taken
         if count <= 0:
             return b""
