@@ -15,6 +15,7 @@ record/          the call afterwards: tape, account of its turns, store; recover
 rehearsal        a whole conversation on virtual time, for tests and benches (rehearsal_voice)
 
 audio            mu-law, linear16, framing; with resampling, leveler, wav
+sound_source     where a recording comes from: file, pipe, URL; sound_kinds: what the others are
 serve, app       the server's life, and its routes; line, opening and services put it together
 entrance         who may come in: guard decides what is local, brake slows down who guesses keys
 api, routes      the API for programs; who answers which number (routes_file reads it)

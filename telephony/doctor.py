@@ -271,7 +271,7 @@ def open_files(settings: Settings) -> Iterator[Finding]:
 
 
 def ffmpeg(settings: Settings) -> Iterator[Finding]:
-    from telephony.transcribe.source import HOW_TO_INSTALL_FFMPEG
+    from telephony.sound_source import HOW_TO_INSTALL_FFMPEG
 
     if shutil.which("ffmpeg"):
         yield good("ffmpeg")

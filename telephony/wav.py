@@ -16,6 +16,10 @@ RATES = range(1000, 384_001)
 """What can be a sampling rate; anything else is a damaged header."""
 
 
+LONGEST_HEADER = 64 * 1024
+"""Bytes: no sensible header is longer, and nobody must fill our memory with one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wav:
     """The sound of a WAV file."""
@@ -33,31 +37,70 @@ class Wav:
         return len(self.linear16) / 2 / self.channels / self.rate
 
 
-def read_wav(data: bytes) -> Wav:
-    """Read a whole WAV file. Raises BadAudio, in one line, for what is not one or cannot be read."""
-    if not data:
-        raise BadAudio("is empty")
-    if data[:4] not in (b"RIFF", b"RIFX") or data[8:12] != b"WAVE":
-        raise BadAudio("is not a WAV file (it does not begin with RIFF....WAVE)")
-    if data[:4] == b"RIFX":
+@dataclass(frozen=True, slots=True)
+class WavHeader:
+    """What stands before the sound of a WAV."""
+
+    tag: int
+    """How it is coded: PCM, FLOAT, ALAW, MULAW or another format tag."""
+    channels: int
+    rate: int
+    """Samples a second."""
+    bits: int
+    """Bits a sample."""
+    start: int
+    """Bytes before the first sample."""
+    size: int | None
+    """Bytes of sound; None: to the end, as of a recorder that was stopped or wrote to a pipe."""
+
+    @property
+    def width(self) -> int:
+        """Bytes a sample of one channel."""
+        return self.bits // 8
+
+    @property
+    def form(self) -> str:
+        """For messages: "16 bits PCM, mono, 8000 Hz"."""
+        names = {PCM: "PCM", FLOAT: "float", ALAW: "A-law", MULAW: "mu-law"}
+        channels = {1: "mono", 2: "stereo"}.get(self.channels, f"{self.channels} channels")
+        return f"{self.bits} bits {names.get(self.tag, f'format tag {self.tag}')}, {channels}, {self.rate} Hz"
+
+
+def wav_header(data: bytes | bytearray) -> WavHeader | None:
+    """The header of a WAV of which `data` is the beginning; None: more is needed.
+
+    Raises BadAudio, in one line that follows the name of a file, for what is no WAV or cannot be read.
+    """
+    if bytes(data[:4]) == b"RIFX":
         raise BadAudio("is a big-endian WAV file (RIFX), which is not supported")
+    if not b"RIFF".startswith(data[:4]) or not b"WAVE".startswith(data[8:12]):
+        raise BadAudio("is not a WAV file (it does not begin with RIFF....WAVE)")
     form: bytes | None = None
     at = 12
     while at + 8 <= len(data):
-        name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        # A size of 0, or past the end, is what a recorder leaves that was stopped or wrote to a pipe.
-        body = data[at + 8 : at + 8 + size]
-        if name == b"fmt ":
-            form = body
-        elif name == b"data":
+        name, size = bytes(data[at : at + 4]), int.from_bytes(data[at + 4 : at + 8], "little")
+        if name == b"data":
             if form is None:
-                raise BadAudio("is a damaged WAV file: its data comes before its format")
-            return _decode(form, body if size else data[at + 8 :])
-        at += 8 + size + size % 2
-    raise BadAudio("is a damaged WAV file: it has no data chunk")
+                raise BadAudio("is a damaged WAV file with no format: its data comes before its format")
+            return _header(form, at + 8, size if size not in (0, 0xFFFFFFFF) else None)
+        if name == b"fmt ":
+            if at + 8 + size > len(data) and size <= LONGEST_HEADER:
+                return None
+            form = bytes(data[at + 8 : at + 8 + size])
+        at = _next_chunk(data, at + 8 + size, size % 2)
+    if at > LONGEST_HEADER:
+        raise BadAudio("is a damaged WAV file: it has no data chunk where one should begin")
+    return None
 
 
-def _decode(form: bytes, body: bytes) -> Wav:
+def _next_chunk(data: bytes | bytearray, end: int, odd: int) -> int:
+    """Where the next chunk begins: an odd one is filled up to even (RIFF, 1991); some writers forget that."""
+    padded, unpadded = bytes(data[end + odd : end + odd + 4]), bytes(data[end : end + 4])
+    forgotten = odd and unpadded in (b"data", b"fmt ", b"LIST", b"fact") and padded != unpadded
+    return end if forgotten else end + odd
+
+
+def _header(form: bytes, start: int, size: int | None) -> WavHeader:
     if len(form) < 16:
         raise BadAudio("is a damaged WAV file: its format chunk is too short")
     tag, channels, rate, _, _, bits = struct.unpack("<HHIIHH", form[:16])
@@ -65,16 +108,31 @@ def _decode(form: bytes, body: bytes) -> Wav:
         (tag,) = struct.unpack("<H", form[24:26])
     if not channels or rate not in RATES:
         raise BadAudio(f"is a damaged WAV file: {channels} channels at {rate} Hz")
-    width = bits // 8
-    if not width or bits % 8:
+    if tag not in (PCM, FLOAT, ALAW, MULAW):
+        raise BadAudio(f"is coded in a way that is not supported (format tag {tag}, {bits} bits)")
+    if not bits or bits % 8:
         raise BadAudio(f"has {bits} bits a sample, which is not supported")
-    body = body[: len(body) - len(body) % (width * channels)]
+    linear16(tag, bits // 8, b"")  # raises for a width that nobody writes
+    return WavHeader(tag, channels, rate, bits, start, size)
+
+
+def read_wav(data: bytes) -> Wav:
+    """Read a whole WAV file. Raises BadAudio, in one line, for what is not one or cannot be read."""
+    if not data:
+        raise BadAudio("is empty")
+    header = wav_header(data)
+    if header is None:
+        raise BadAudio("is a damaged WAV file: it has no data chunk, so it has no sound in it")
+    end = None if header.size is None else header.start + header.size
+    body = data[header.start : end]
+    body = body[: len(body) - len(body) % (header.width * header.channels)]
     if not body:
-        raise BadAudio("holds no sound")
-    return Wav(rate, channels, _linear16(tag, width, body))
+        raise BadAudio("has no sound in it")
+    return Wav(header.rate, header.channels, linear16(header.tag, header.width, body))
 
 
-def _linear16(tag: int, width: int, body: bytes) -> bytes:
+def linear16(tag: int, width: int, body: bytes) -> bytes:
+    """Whole samples of a coding and a width in bytes, as linear16. Raises BadAudio for what is not known."""
     if tag == MULAW and width == 1:
         return audioop.ulaw2lin(body, 2)
     if tag == ALAW and width == 1:

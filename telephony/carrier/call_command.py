@@ -16,17 +16,17 @@ from urllib.parse import urlsplit
 
 from telephony.carrier.call_report import CallResult, summary
 from telephony.carrier.caller import HANG_UP_AFTER_S, Caller, RecordingCaller
-from telephony.carrier.caller_script import read_script
+from telephony.carrier.caller_script import SCRIPT_SUFFIXES, read_script
 from telephony.carrier.caller_sounds import make_sounds
 from telephony.carrier.impairments import Echo, Impairments
 from telephony.carrier.junit import junit
 from telephony.carrier.own_server import OwnServer
 from telephony.carrier.script_caller import ScriptCaller
 from telephony.carrier.simulator import CallOptions, place_call
-from telephony.carrier.source import SCRIPT_SUFFIXES, read_recording
 from telephony.config import Settings
 from telephony.errors import BadInput
 from telephony.logs import one_line
+from telephony.sound_source import read_recording
 from telephony.values import host_is_loopback
 
 
@@ -36,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "sources",
         nargs="+",
         metavar="SOURCE",
-        help="a recording (any WAV, or raw mu-law: .ulaw) or a caller's script (.yaml)",
+        help="a recording (WAV, raw mu-law: .ulaw, or what ffmpeg reads; a URL, or - for standard input) "
+        "or a caller's script (.yaml)",
     )
     parser.add_argument(
         "--server", metavar="URL", help="the server to call (default: one is started for the call)"
@@ -105,7 +106,8 @@ class Job:
 
 def _jobs(args: argparse.Namespace, settings: Settings) -> list[Job]:
     """Every call, with its source read: what cannot be played is refused before anything starts."""
-    sources = [Path(name) for name in args.sources]
+    sources = [Path("stdin" if name == "-" else name) for name in args.sources]
+    given = dict(zip(sources, args.sources, strict=True))
     if len(sources) == 1:
         sources *= args.n
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
@@ -113,8 +115,7 @@ def _jobs(args: argparse.Namespace, settings: Settings) -> list[Job]:
     _check_outputs(args)
     line = _impairments(args)
     callers = {
-        source: make_caller(source, line, args.hang_up_after, settings.voice)
-        for source in dict.fromkeys(sources)
+        source: make_caller(name, line, args.hang_up_after, settings.voice) for source, name in given.items()
     }
     names: dict[str, int] = {}
     jobs = []
@@ -140,12 +141,12 @@ def _check_outputs(args: argparse.Namespace) -> None:
 
 
 def make_caller(
-    source: Path, line: Impairments, hang_up_after_s: float, agent_voice: str
+    source: Path | str, line: Impairments, hang_up_after_s: float, agent_voice: str
 ) -> tuple[Callable[[], Caller], Impairments]:
     """What makes the caller of a source anew for each call, and the line it is on. Raises BadInput."""
-    if source.suffix.lower() not in SCRIPT_SUFFIXES:
+    if Path(source).suffix.lower() not in SCRIPT_SUFFIXES:
         return partial(RecordingCaller, read_recording(source), hang_up_after_s), line
-    script = read_script(source)
+    script = read_script(Path(source))
     sounds = make_sounds(script.sounds(), agent_voice)
     line = script.impairments if script.has_line else line
     return partial(ScriptCaller, script, sounds, hang_up_after_s), line

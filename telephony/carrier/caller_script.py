@@ -33,6 +33,7 @@ WITHIN_S = 15.0
 EXPECT_WITHIN_S = 10.0
 SILENT_FOR_S = 0.7
 """Longer than the pauses between an agent's sentences."""
+SCRIPT_SUFFIXES = (".yaml", ".yml")
 KEYS = "0123456789*#ABCD"
 MAX_STEPS = 1000
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from telephony.audio import PHONE_RATE, Leveler, Resampler, linear16_to_ulaw
 from telephony.carrier.caller_script import Recorded, Sound, Spoken
-from telephony.carrier.source import read_recording
 from telephony.errors import BadInput, MissingModel, VoiceFailed
+from telephony.sound_source import read_recording
 
 if TYPE_CHECKING:
     from telephony.engine.voice import Voices

@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from telephony.config import Settings
 from telephony.errors import BadInput
@@ -20,6 +20,8 @@ from telephony.transcribe.show import Screen
 from telephony.transcribe.source import Source, paced
 from telephony.transcribe.stream import CLOSING_S, Stream
 from telephony.transcribe.subtitles import Writer
+
+Opened = TypeVar("Opened")
 
 INTERRUPTED = 130
 SAME_CTRL_C_S = 0.5
@@ -80,7 +82,9 @@ async def _transcribe(args: argparse.Namespace, settings: Settings) -> int:
     peer = speech_peer(args, settings)
     stop = asyncio.Event()
     _stop_at_interrupt(stop)
-    source = await Source.open(args.source)
+    source = await _unless(stop, Source.open(args.source))
+    if source is None:
+        return INTERRUPTED
     try:
         async with _server(settings) if peer.local else _there(peer.url) as url:
             stream = await _unless(stop, Stream.open(peer, url, options, args.timeout))
@@ -112,6 +116,8 @@ async def _run(args: argparse.Namespace, source: Source, stream: Stream, stop: a
             if not stop.is_set():
                 raise fault
         await _closing(printing, stream)
+        if source.warning:
+            sys.stderr.write(f"telephony: {source.warning}\n")
     finally:
         for task in (sending, printing, stopping):
             task.cancel()
@@ -210,8 +216,8 @@ async def _there(url: str) -> AsyncIterator[str]:
     yield url
 
 
-async def _unless(stop: asyncio.Event, opening: Coroutine[object, object, Stream]) -> Stream | None:
-    """The stream, or None when the user gave up meanwhile."""
+async def _unless(stop: asyncio.Event, opening: Coroutine[object, object, Opened]) -> Opened | None:
+    """What is being opened, or None when the user gave up meanwhile."""
     task = asyncio.create_task(opening)
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
