@@ -24,6 +24,8 @@ _CONTAINERS: tuple[tuple[bytes, int, str], ...] = (
     (b".snd", 0, "an AU file"),
 )
 _MP3_FRAME = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x10-\xeb]")
+_MPEG1_KBITS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0)
+_MPEG2_KBITS = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0)
 _OTHER_FILES = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive: unpack it, and name a recording in it"),
@@ -50,7 +52,27 @@ def container(head: bytes) -> str | None:
     for mark, at, name in _CONTAINERS:
         if head[at : at + len(mark)] == mark:
             return name
-    return "an MP3" if _MP3_FRAME.match(head) else None
+    return "an MP3" if _is_mp3(head) else None
+
+
+def looks_like_mp3(head: bytes | bytearray) -> bool:
+    """Whether bytes begin as a frame of an MP3 does; so may the samples of a sound, once in 10,000."""
+    return bool(_MP3_FRAME.match(head))
+
+
+def _is_mp3(head: bytes) -> bool:
+    """Whether two frames stand one behind the other (ISO 11172-3, 2.4.1.3: the header says the length)."""
+    if not looks_like_mp3(head):
+        return False
+    version, layer3 = head[1] >> 3 & 3, head[1] >> 1 & 3 == 1
+    rate_index = head[2] >> 2 & 3
+    if not layer3 or rate_index == 3:
+        return False
+    first = version == 3  # MPEG 1; else 2 or 2.5
+    kbits = (_MPEG1_KBITS if first else _MPEG2_KBITS)[head[2] >> 4]
+    hertz = (44100, 48000, 32000)[rate_index] >> {3: 0, 2: 1, 0: 2}.get(version, 0)
+    length = (144 if first else 72) * kbits * 1000 // hertz + (head[2] >> 1 & 1)
+    return looks_like_mp3(head[length : length + 3])
 
 
 def needs_seeking(head: bytes) -> bool:

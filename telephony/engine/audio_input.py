@@ -1,4 +1,8 @@
-"""The audio that a listening client sends, in whatever form, as linear16 at 8000 Hz. PURE."""
+"""The audio that a listening client sends, in whatever form, as linear16 at 8000 Hz. PURE.
+
+What cannot be what was promised is BadAudio: another container, text, a WAV header that says otherwise, and
+at the end a WAV whose sound never came, or half a sample.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,17 @@ from collections.abc import Callable, Mapping
 
 from telephony.audio import PHONE_RATE, Resampler
 from telephony.errors import BadAudio
+from telephony.sound_kinds import container, is_text, looks_like_mp3
+from telephony.wav import ALAW, LONGEST_HEADER, MULAW, PCM, WavHeader, linear16, wav_header
 
 LISTEN_ENCODINGS = ("linear16", "linear32", "mulaw", "alaw")
 """Of the service's encodings, those that need no decoder of a library; Opus is refused."""
 
-_MAX_HEADER = 64 * 1024
-"""Bytes: no sensible WAV header is longer, and a client must not fill our memory with one."""
+_HEAD = 64
+"""Bytes that are looked at before anything is taken for sound: 2 ms of it."""
+_MP3_HEAD = 2048
+"""More than the longest frame of an MP3: whether another one follows."""
 _RATES = range(8000, 48001)
-_UNTIL_THE_END = (0, 0xFFFFFFFF)
-"""Sizes of a data chunk whose writer did not know how long it would be (a pipe)."""
 
 _Decode = Callable[[bytes], bytes]
 
@@ -27,17 +33,8 @@ _DECODERS: Mapping[str, tuple[int, _Decode]] = {
 }
 """Encoding -> bytes a sample, and what makes linear16 of whole samples."""
 
-_WAV_FORMATS = {(1, 16): "linear16", (1, 32): "linear32", (7, 8): "mulaw", (6, 8): "alaw"}
-"""Format tag and bits of a WAV header -> encoding."""
-
-
-_OTHER_CONTAINERS = {
-    b"OggS": "Ogg",
-    b"\x1a\x45\xdf\xa3": "WebM",
-    b"RF64": "an RF64 file",
-    b"ID3": "an MP3",
-    b"fLaC": "FLAC",
-}
+_NAMES = {(PCM, 16): "linear16", (PCM, 32): "linear32", (MULAW, 8): "mulaw", (ALAW, 8): "alaw"}
+"""Format tag and bits of a WAV header -> encoding of a query."""
 
 
 class AudioInput:
@@ -47,82 +44,135 @@ class AudioInput:
         """`encoding` None: the form stands in a WAV header at the beginning of the audio."""
         self.form = "" if encoding is None else f"{encoding} {sample_rate}"
         """For the log, once it is known."""
+        self._promised = (encoding, sample_rate) if encoding is not None and sample_rate is not None else None
+        self._head = bytearray()
+        """The beginning, until it is known what it is."""
+        self._came = False
+        """Whether any byte of sound came."""
         self._rest = b""
         self._left: int | None = None
         """Bytes of a WAV's data chunk still to come; None: no end is known."""
-        self._header = bytearray()
+        self._width = 1
+        self._decode: _Decode = bytes
         self._resampler: Resampler | None = None
-        if encoding is not None and sample_rate is not None:
-            self._start(encoding, sample_rate)
 
     def feed(self, data: bytes) -> bytes:
-        """More audio. Raises BadAudio where a header is not one of a WAV that can be heard."""
+        """More audio. Raises BadAudio where it cannot be what was promised."""
         if self._resampler is None:
-            data = self._read_header(data)
+            self._head += data
+            data = self._begin()
+        return self._sound(data)
+
+    def flush(self) -> bytes:
+        """The audio is over: what the change of rate still holds."""
+        sound = b""
+        short = self._resampler is None and self._promised is not None and self._head[:4] != b"RIFF"
+        if short and self._head and not self._other_than_promised():  # it was over before its form was sure
+            sound = self._sound(self._raw())
+        return sound if self._resampler is None else sound + self._resampler.flush()
+
+    def fault(self) -> str | None:
+        """What was wrong with the audio as a whole, asked after its end; None: nothing."""
+        other = self._other_than_promised() if self._resampler is None else ""
+        if other:
+            return other
+        if self._resampler is None:
+            return f"the WAV has no data chunk: {len(self._head)} bytes came" if self._head else None
+        if self._rest:
+            left = len(self._rest)
+            return f"the audio ends in the middle of a sample: {self._width} bytes make one, {left} were left"
+        if not self._came:
+            return "the WAV has no sound in it"
+        return None
+
+    def _sound(self, data: bytes) -> bytes:
         if self._left is not None:
+            if not self._left and data.startswith(b"RIFF"):
+                raise BadAudio("another WAV follows the first: send one a stream, or raw audio")
             data = data[: self._left]
             self._left -= len(data)
         if self._resampler is None or not data:
             return b""
+        self._came = True
         if self._rest:
             data = self._rest + data
         whole = len(data) - len(data) % self._width
         data, self._rest = data[:whole], data[whole:]
         return self._resampler.feed(self._decode(data))
 
-    def flush(self) -> bytes:
-        """The audio is over: what the change of rate still holds."""
-        return b"" if self._resampler is None else self._resampler.flush()
+    def _begin(self) -> bytes:
+        """The audio in the head once its form is known; else nothing, and it is waited for more."""
+        head = self._head
+        if self._promised is None or bytes(head[:4]) == b"RIFF" and b"WAVE".startswith(head[8:12]):
+            return self._read_header()
+        if len(head) < _HEAD or looks_like_mp3(head) and len(head) < _MP3_HEAD:
+            return b""
+        other = self._other_than_promised()
+        if other:
+            raise BadAudio(other)
+        return self._raw()
 
-    def _start(self, encoding: str, sample_rate: int) -> None:
+    def _other_than_promised(self) -> str:
+        """What the head is that no raw sound is; "" for what may be the sound that was promised."""
+        if self._promised is None:
+            return ""
+        named = container(bytes(self._head)) or ("text" if is_text(bytes(self._head)) else "")
+        return named and f"the audio is {named}, and not {self.form} as was promised"
+
+    def _raw(self) -> bytes:
+        """The head as the audio that was promised."""
+        assert self._promised is not None
+        encoding, rate = self._promised
         self._width, self._decode = _DECODERS[encoding]
-        self._resampler = Resampler(sample_rate, PHONE_RATE)
-        self.form = f"{encoding} {sample_rate}"
+        self._resampler = Resampler(rate, PHONE_RATE)
+        return self._take_head(0)
 
-    def _read_header(self, data: bytes) -> bytes:
-        """Collects a WAV header; returns the audio behind it."""
-        header = self._header
-        header += data
-        if not b"RIFF".startswith(header[:4]):
-            raise BadAudio(_not_a_wav(header))
-        if len(header) >= 12 and header[8:12] != b"WAVE":
+    def _read_header(self) -> bytes:
+        """Waits for the whole header of a WAV; returns the audio behind it."""
+        head = self._head
+        if not b"RIFF".startswith(head[:4]):
+            raise BadAudio(_not_a_wav(bytes(head)))
+        if len(head) >= 12 and head[8:12] != b"WAVE":
             raise BadAudio("the container is not a WAV")
-        at, form = 12, b""
-        while at + 8 <= len(header):
-            name, size = bytes(header[at : at + 4]), int.from_bytes(header[at + 4 : at + 8], "little")
-            if name == b"data":
-                self._start(*_wav_form(form))
-                self._left = None if size in _UNTIL_THE_END else size
-                behind = bytes(header[at + 8 :])
-                self._header = bytearray()
-                return behind
-            if name == b"fmt ":
-                form = bytes(header[at + 8 : at + 8 + size])
-            at += 8 + size + size % 2
-        if len(header) > _MAX_HEADER:
-            raise BadAudio("the WAV header has no data chunk")
-        return b""
+        try:
+            header = wav_header(head)
+        except BadAudio as error:
+            raise BadAudio(f"the audio {error}") from None
+        if header is None:
+            if len(head) > LONGEST_HEADER:
+                raise BadAudio("the WAV header has no data chunk")
+            return b""
+        self._check(header)
+        self._width = header.width
+        self._decode = lambda raw: linear16(header.tag, header.width, raw)
+        self._resampler = Resampler(header.rate, PHONE_RATE)
+        self._left = header.size
+        self.form = f"{_name(header)} {header.rate}"
+        return self._take_head(header.start)
+
+    def _check(self, header: WavHeader) -> None:
+        if header.channels != 1:
+            raise BadAudio(f"the WAV has {header.channels} channels: only mono can be heard")
+        if header.rate not in _RATES:
+            raise BadAudio(f"the WAV has {header.rate} Hz: 8000 to 48000")
+        if self._promised and self._promised != (_name(header), header.rate):
+            raise BadAudio(
+                f"the audio is a WAV of {header.form}, and not {self.form} as was promised: "
+                "leave encoding and sample_rate out of the query, and its header is believed"
+            )
+
+    def _take_head(self, start: int) -> bytes:
+        behind = bytes(self._head[start:])
+        self._head = bytearray()
+        return behind
 
 
-def _not_a_wav(header: bytearray) -> str:
-    for begin, name in _OTHER_CONTAINERS.items():
-        if header.startswith(begin):
-            return f"the audio is {name}: the local engine reads WAV and raw audio only"
+def _name(header: WavHeader) -> str:
+    return _NAMES.get((header.tag, header.bits), header.form.partition(",")[0])
+
+
+def _not_a_wav(head: bytes) -> str:
+    named = container(head)
+    if named:
+        return f"the audio is {named}: the local engine reads WAV and raw audio only"
     return "the audio has no WAV header: name its encoding and sample_rate in the query"
-
-
-def _wav_form(form: bytes) -> tuple[str, int]:
-    if len(form) < 16:
-        raise BadAudio("the WAV has no format before its data")
-    tag, channels = int.from_bytes(form[0:2], "little"), int.from_bytes(form[2:4], "little")
-    rate, bits = int.from_bytes(form[4:8], "little"), int.from_bytes(form[14:16], "little")
-    if tag == 0xFFFE and len(form) >= 26:
-        tag = int.from_bytes(form[24:26], "little")
-    encoding = _WAV_FORMATS.get((tag, bits))
-    if encoding is None:
-        raise BadAudio(f"the WAV has format tag {tag} with {bits} bits: linear16, linear32, mulaw, alaw")
-    if channels != 1:
-        raise BadAudio(f"the WAV has {channels} channels: only mono can be heard")
-    if rate not in _RATES:
-        raise BadAudio(f"the WAV has {rate} Hz: 8000 to 48000")
-    return encoding, rate

@@ -18,8 +18,16 @@ DEFAULT_PORT = 9090
 INTERRUPTED = 130
 
 
+EPILOG = """the end of a stream:
+  CloseStream ends no turn, here as on Flux: what was still being said comes as an Update. A client that wants
+  its last turn sends ForceEndTurn, then CloseStream; with the SDK: send_force_end_turn(), send_close_stream().
+  Audio that cannot be what the query promised gets an Error, at the latest at CloseStream.
+"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
+    parser.epilog = EPILOG
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="port, 0 for any free one (default: %(default)s)"

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from telephony.engine.audio_input import LISTEN_ENCODINGS, AudioInput
 from telephony.engine.ears import Ear, EarLost, Ears
-from telephony.engine.flux_session import MULTILINGUAL, FluxSession
+from telephony.engine.flux_session import MULTILINGUAL, FluxSession, Phase
 from telephony.engine.sockets import EngineSocket, Gone, Idle
 from telephony.errors import BadAudio, FluxProtocolError, LocalProtocolError
 from telephony.listen.flux import (
@@ -121,6 +121,10 @@ class ListenStream:
                 case CloseStream():
                     await self._hear(ear, self._input.flush())
                     await self._send(self._session.close_stream(await ear.flush()))
+                    fault = self._input.fault()
+                    if fault is not None:
+                        raise BadAudio(fault)
+                    self._note_open_turn()
                     await self._socket.close_without_code()
                     return "closed by CloseStream"
 
@@ -150,6 +154,14 @@ class ListenStream:
         except Gone:
             pass
         return f"{code}: {description}"
+
+    def _note_open_turn(self) -> None:
+        """Clients are often written without this, and miss their last turn on the service, too."""
+        if self._session.phase is not Phase.READY:
+            log.info(
+                "listen %s: CloseStream left a turn open, as on Flux; ForceEndTurn before it ends the turn",
+                self._session.request_id,
+            )
 
     def _note_options(self) -> None:
         options = self._session.options

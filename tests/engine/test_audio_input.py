@@ -7,13 +7,15 @@ import math
 import struct
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telephony.audio import write_wav
+from telephony.audio import read_wav, write_wav
 from telephony.engine.audio_input import AudioInput
 from telephony.errors import BadAudio
+from telephony.sound_kinds import container, is_text
 
 
 def tone(rate: int, seconds: float = 0.5) -> bytes:
@@ -95,11 +97,114 @@ def test_what_cannot_be_heard_is_refused_with_the_reason(data: bytes, says: str)
         AudioInput().feed(data)
 
 
+MP3_FRAME = b"\xff\xfb\x90\x64" + bytes(413)  # 128 kbit/s at 44,100 Hz: 417 bytes
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"ID3\4\0" + bytes(100), "is an MP3"),
+        (MP3_FRAME * 6, "is an MP3"),
+        (b"OggS" + bytes(100), "is Ogg"),
+        (b"fLaC" + bytes(100), "is FLAC"),
+        (b"\x1a\x45\xdf\xa3" + bytes(100), "is WebM"),
+        (b"\0\0\0\x20ftypM4A " + bytes(100), "is an MP4"),
+        (b"<!DOCTYPE html><html><head><title>Not found</title></head><body>", "is text"),
+        (wav(44100, channels=2, body=bytes(400)), "2 channels"),
+        (wav(8000, body=bytes(400)), "leave encoding and sample_rate out"),
+        (wav(16000, tag=7, bits=8, body=bytes(400)), "8 bits mu-law, mono, 16000 Hz"),
+        (wav(16000, tag=85, bits=16, body=bytes(400)), "format tag 85"),
+    ],
+)
+def test_what_is_not_what_was_promised_is_refused(data: bytes, says: str) -> None:
+    """A click, or noise, or nothing would be heard of it."""
+    for cut in (1, 7, len(data)):
+        heard = AudioInput("linear16", 16000)
+        with pytest.raises(BadAudio, match=says):
+            for at in range(0, len(data), cut):
+                heard.feed(data[at : at + cut])
+
+
+def test_a_wav_that_is_what_was_promised_is_heard_without_its_header() -> None:
+    heard = AudioInput("linear16", 8000)
+    assert heard.feed(wav(8000, body=tone(8000))) == tone(8000)
+    assert heard.fault() is None
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        (b"RIF", "no data chunk: 3 bytes came"),
+        (b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0", "no data chunk"),
+        (wav(8000)[:36], "no data chunk"),
+        (wav(8000)[:36] + b"LIST\x04\0\0\0abcd", "no data chunk"),
+        (wav(8000)[:36] + b"data\xff\xff", "no data chunk"),
+        (wav(8000), "no sound in it"),
+        (wav(8000, body=bytes(100), size=5000)[:44], "no sound in it"),
+        (wav(8000, body=bytes(101)), "in the middle of a sample"),
+    ],
+)
+def test_a_wav_whose_sound_never_came_has_a_fault_at_its_end(header: bytes, says: str) -> None:
+    heard = AudioInput()
+    assert not any(heard.feed(header) + heard.flush())
+    assert says in (heard.fault() or "")
+
+
+@pytest.mark.parametrize("padded", [b"", b"\0"], ids=["no pad byte", "pad byte"])
+def test_an_odd_chunk_before_the_sound_loses_nothing(padded: bytes) -> None:
+    """RIFF fills it up to even; some writers do not."""
+    whole = wav(8000, body=tone(8000))
+    odd = whole[:36] + b"LIST\3\0\0\0abc" + padded + whole[36:]
+    for cut in (1, 44, len(odd)):
+        heard = AudioInput()
+        sound = b"".join(heard.feed(odd[at : at + cut]) for at in range(0, len(odd), cut))
+        assert (sound, heard.fault()) == (tone(8000), None)
+
+
+def test_a_second_wav_behind_the_first_is_not_swallowed() -> None:
+    heard = AudioInput()
+    heard.feed(wav(8000, body=tone(8000)))
+    with pytest.raises(BadAudio, match="another WAV follows"):
+        heard.feed(wav(8000, body=tone(8000)))
+
+
+@pytest.mark.parametrize("encoding", ["linear16", "linear32"])
+@pytest.mark.parametrize("length", [1, 63, 65, 1001])
+def test_half_a_sample_at_the_end_is_a_fault(encoding: str, length: int) -> None:
+    heard = AudioInput(encoding, 8000)
+    heard.feed(bytes(length))
+    heard.flush()
+    assert "middle of a sample" in (heard.fault() or "")
+
+
+def test_nothing_at_all_is_no_fault() -> None:
+    for heard in (AudioInput(), AudioInput("mulaw", 8000)):
+        assert (heard.feed(b""), heard.flush(), heard.fault()) == (b"", b"", None)
+
+
+@pytest.mark.parametrize("form", [(1, 8), (1, 24), (3, 32), (3, 64)])
+def test_a_wav_of_any_width_is_heard_as_call_and_transcribe_hear_it(form: tuple[int, int]) -> None:
+    tag, bits = form
+    samples = np.frombuffer(tone(8000), "<i2").astype(np.int64)
+    body = {
+        (1, 8): lambda: ((samples >> 8) + 128).astype("u1").tobytes(),
+        (1, 24): lambda: b"".join(int(s << 8).to_bytes(3, "little", signed=True) for s in samples),
+        (3, 32): lambda: (samples / 32768).astype("<f4").tobytes(),
+        (3, 64): lambda: (samples / 32768).astype("<f8").tobytes(),
+    }[form]()
+    heard = AudioInput()
+    assert (
+        heard.feed(wav(8000, tag=tag, bits=bits, body=body))
+        == read_wav(wav(8000, tag=tag, bits=bits, body=body)).linear16
+    )
+
+
 @given(st.binary(max_size=3000), st.sampled_from([None, *ENCODE]))
 def test_garbage_never_does_worse_than_bad_audio(data: bytes, encoding: str | None) -> None:
     heard = AudioInput(encoding, None if encoding is None else 24000)
     try:
         heard.feed(data)
         heard.flush()
+        heard.fault()
     except BadAudio:
-        assert encoding is None
+        assert encoding is None or container(data) or is_text(data) or data.startswith(b"RIFF")

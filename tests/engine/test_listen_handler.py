@@ -260,3 +260,46 @@ async def test_a_server_that_stops_says_so() -> None:
 def test_the_limit_follows_the_cores() -> None:
     assert Engine(LoudnessEars(), Mouth(ToneVoices())).listen_limit % 2 == 0
     assert replace(Engine(LoudnessEars(), Mouth(ToneVoices())), listen_limit=1).listen_limit == 1
+
+
+FORM = b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0"
+
+
+@pytest.mark.parametrize(
+    ("query", "audio", "says"),
+    [
+        ("", FORM, "no data chunk"),
+        ("", FORM + b"LIST\3\0\0\0abc", "no data chunk"),
+        ("", FORM + b"data\0\0\0\0", "no sound"),
+        ("", b"RI", "no data chunk"),
+        ("&encoding=linear16&sample_rate=8000", b"ID3\4" + bytes(500), "an MP3"),
+        ("&encoding=linear16&sample_rate=16000", FORM + b"data\xff\0\0\0" + bytes(400), "was promised"),
+        (
+            "&encoding=mulaw&sample_rate=8000",
+            b"<!doctype html><html><body>Service Unavailable</body></html>   ",
+            "text",
+        ),
+        ("&encoding=linear16&sample_rate=8000", bytes(1281), "middle of a sample"),
+        ("&encoding=linear32&sample_rate=8000", bytes(1282), "middle of a sample"),
+    ],
+)
+async def test_audio_that_cannot_be_heard_is_an_error_at_the_latest_at_close_stream(
+    server: TestServer, query: str, audio: bytes, says: str
+) -> None:
+    """`Error`, the last message, and then the close: nothing is swallowed in silence."""
+    async with listening(server, f"model=flux-general-en{query}") as client:
+        await client.audio(audio)
+        await client.say('{"type":"CloseStream"}')
+        messages = await client.rest()
+        assert isinstance(messages[-1], FatalError)
+        assert (messages[-1].code, client.close_code) == ("DATA-0000", 1008)
+        assert says in messages[-1].description
+
+
+async def test_what_was_heard_is_told_before_the_error_about_its_end(server: TestServer) -> None:
+    async with listening(server) as client:
+        await client.audio(silence(9) + noise(10) + silence(20) + b"\0")
+        await client.say('{"type":"CloseStream"}')
+        messages = await client.rest()
+        assert events(messages)[:3] == ["Connected", "StartOfTurn", "EndOfTurn"]
+        assert isinstance(messages[-1], FatalError)

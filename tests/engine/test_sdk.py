@@ -75,6 +75,30 @@ async def test_it_listens(client: AsyncDeepgramClient) -> None:
     assert [t.event for t in turns if t.event != "Update"] == ["StartOfTurn", "EagerEndOfTurn", "EndOfTurn"]
 
 
+@pytest.mark.parametrize("force", [True, False])
+async def test_the_last_turn_ends_when_the_client_says_so(client: AsyncDeepgramClient, force: bool) -> None:
+    """Speech right up to the end of the audio, as of a file.
+
+    Flux ends no turn at CloseStream; a ForceEndTurn before it does (deepgram docs, flux/close-stream). A
+    client that is tried here must not learn otherwise.
+    """
+    audio = silence(5) + noise(12)
+    async with client.listen.v2.connect(
+        model="flux-general-en", encoding="linear16", sample_rate=8000
+    ) as connection:
+        for at in range(0, len(audio), BLOCK):
+            await connection.send_media(audio[at : at + BLOCK])
+        if force:
+            await connection.send_force_end_turn()
+        await connection.send_close_stream()
+        heard = [message async for message in connection]
+    turns = [message for message in heard if isinstance(message, ListenV2TurnInfo)]
+    ends = [turn for turn in turns if turn.event == "EndOfTurn"]
+    assert [end.trigger for end in ends] == (["manual"] if force else [])
+    assert turns[-1].transcript or force, "what was heard is told, as an Update"
+    assert all(end.transcript for end in ends)
+
+
 async def test_it_learns_that_it_was_refused(client: AsyncDeepgramClient) -> None:
     with pytest.raises(ApiError) as refused:
         async with client.listen.v2.connect(model="flux", encoding="linear16", sample_rate=8000):
