@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 EPILOG = """the end of a stream:
   CloseStream ends no turn, here as on Flux: what was still being said comes as an Update. A client that wants
-  its last turn sends ForceEndTurn, then CloseStream; with the SDK: send_force_end_turn(), send_close_stream().
+  its last turn sends ForceEndTurn, then CloseStream (send_force_end_turn(), send_close_stream() of the SDK).
   Audio that cannot be what the query promised gets an Error, at the latest at CloseStream.
 """
 
