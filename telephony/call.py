@@ -107,6 +107,7 @@ class Call:
             self.call_id, started.call_sid, services.manners, services.policy
         )
         self._next_look = LOOK_EVERY_S
+        self._too_late = ""  # the caller's last words, heard when the call was over
         self._after: Next | None = None
         self._over = asyncio.Event()
         self._performers: dict[type, Callable[[Any], None]] = {
@@ -231,6 +232,11 @@ class Call:
     def notes(self) -> Mapping[str, Any]:
         """What the agent has noted so far."""
         return self._conversation.notes
+
+    @property
+    def unheeded(self) -> list[str]:
+        """What the caller said last, to which the agent has not answered: all of it once the call is over."""
+        return [*self._conversation.state_to_resume()["unanswered"], self._too_late]
 
     def record(self) -> dict[str, Any]:
         """The call so far, as JSON: what GET /api/calls/{id} gives."""
@@ -381,6 +387,8 @@ class Call:
 
     def _heard(self, event: ListenEvent) -> None:
         if isinstance(event, TurnInfo):
+            if self._conversation.over:
+                self._too_late = event.transcript or self._too_late
             if event.event == START_OF_TURN:
                 self._turn_began = (
                     time.monotonic()

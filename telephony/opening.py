@@ -22,10 +22,11 @@ from telephony.line import AnswerCall, CallRecords, Line, make_line
 from telephony.listen.chosen import chosen
 from telephony.processes import Processes
 from telephony.record.consent import MayStopRecording, announced
-from telephony.record.keeping import SWEEP_S, Keeping
+from telephony.record.keeping import Keeping
 from telephony.record.recorder import Recorder, TappedStream
 from telephony.record.recording import Recording
 from telephony.record.recovery import close_records
+from telephony.record.retention import Retention
 from telephony.reply.agent import Manners, load_agent, manners_of
 from telephony.reply.scripted import ScriptedAgent
 from telephony.routes import Route
@@ -77,14 +78,15 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, Ca
         stack.push_async_callback(line.rest.close)
         line.dialler = Dialler(settings, shared, line.rest)
     services = await stack.enter_async_context(open_services(settings, await _speech(settings, stack), line))
-    services.store.process = processes.own
+    services.store.process, services.store.clock = processes.own, shared.now
     _close_records(settings.data_dir, processes, stack)
     line.answer = await _answer_with(services, line, stack)
     line.say_goodbye = services.say_goodbye
     line.leave_records = services.leave_records
     line.silent_s = services.silent_s
     if settings.retention_days:
-        sweeping = asyncio.create_task(_sweep_for_ever(Keeping(settings.data_dir), settings.retention_days))
+        retention = Retention(Keeping(settings.data_dir), settings.retention_days, shared)
+        sweeping = asyncio.create_task(retention.run())
         stack.callback(sweeping.cancel)
     return line, Records(services)
 
@@ -147,20 +149,17 @@ async def _recorded(socket: FrameSocket, stream: ServerStream, started: Started,
         return next((one for one in way.calls.values() if one.started is started), None)
 
     recording = Recording()
-    recorder = Recorder(recording, find, way.store.folder)
+    keeping = Keeping(way.settings.data_dir)
+    objects = way.agent.objects if isinstance(way.agent, MayStopRecording) else lambda said: False
+    recorder = Recorder(
+        recording, find, way.store.folder, objects, lambda: keeping.folders_of(started.call_sid)
+    )
     writing = asyncio.create_task(recorder.run())
     try:
         await call.answer(socket, TappedStream(stream, recording, recorder.look), started, way)
     finally:
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
-
-
-async def _sweep_for_ever(keeping: Keeping, days: int) -> None:
-    """Delete old calls, now and every hour."""
-    while True:
-        await asyncio.to_thread(keeping.sweep, days)
-        await asyncio.sleep(SWEEP_S)
 
 
 def _greeting(manners: Manners, text: str) -> Manners:

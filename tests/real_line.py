@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,8 @@ from telephony.carrier.caller import RecordingCaller
 from telephony.carrier.simulator import CallOptions, place_call
 from telephony.config import Settings
 from telephony.line import CallRecords, Line
+from telephony.listen import flux
+from telephony.listen.flux_messages import Word
 from telephony.opening import open_line
 from telephony.standins.faults import NONE, Faults
 from telephony.standins.flux import FluxStandIn
@@ -25,6 +27,7 @@ from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL
 
 SILENCE = b"\xff"
 CALL_S = 25.0
+STEP_S = 0.25
 HERE = "+14155550100"
 
 
@@ -79,3 +82,36 @@ def said(result: CallResult) -> str:
     """What the agent said in the call's last stream."""
     turns = (result.record or {}).get("turns", [])
     return " ".join(turn["agent"]["text"] for turn in turns if turn.get("agent"))
+
+
+class Lines:
+    """A caller's turns at their times, each of 0.75 s; a message each 0.25 s, as Flux sends them."""
+
+    def __init__(self, said: Sequence[tuple[float, str]]) -> None:
+        self._steps: dict[int, tuple[str, str]] = {}
+        for at, text in said:
+            first = round(at / STEP_S)
+            self._steps[first] = ("StartOfTurn", " ".join(text.split()[:2]))
+            self._steps[first + 1] = ("Update", text)
+            self._steps[first + 2] = ("EagerEndOfTurn", text)
+            self._steps[first + 3] = ("EndOfTurn", text)
+        self._next = 1
+        self._turn = 0
+        self._window_start = 0.0
+
+    def due(self, audio_s: float) -> Iterable[flux.TurnInfo]:
+        while self._next * STEP_S <= audio_s:
+            yield self._message(*self._steps.get(self._next, ("Update", "")))
+            self._next += 1
+
+    def _message(self, event: str, text: str) -> flux.TurnInfo:
+        at, ended = self._next * STEP_S, event == "EndOfTurn"
+        words = tuple([Word(word, 0.9, at - 0.3, at - 0.1) for word in text.split()])
+        trigger = "model" if ended else None
+        info = flux.TurnInfo(event, self._turn, text, words, 0.9, self._window_start, at, trigger, 0)
+        if ended:
+            self._turn, self._window_start = self._turn + 1, at
+        return info
+
+    def force(self, audio_s: float) -> flux.TurnInfo | None:
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,56 +16,20 @@ from aiohttp import ClientSession
 from telephony.carrier.call_report import CallResult
 from telephony.carrier.caller import RecordingCaller
 from telephony.carrier.simulator import CallOptions, place_call
-from telephony.listen import flux
-from telephony.listen.flux_messages import Word
 from telephony.serve import drain
-from tests.real_line import SILENCE, Running, running
+from tests.real_line import SILENCE, Lines, Running, running
 from tests.secretive_agents import HEARD
 from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL, until
 
 WORDS = "zero one two three four five six seven eight nine".split()
 GIVES_IT_AWAY = 8
 """So many digits in a row of the number, however they are written, must be nowhere."""
-STEP_S = 0.25
 ASKED_S, GIVEN_S, LATER_S = 1.0, 3.5, 7.0
 """When, in the caller's first stream, they say hello, give the number, and say more."""
 
 
 def aloud(number: str) -> str:
     return " ".join(WORDS[int(digit)] for digit in number)
-
-
-class Lines:
-    """A caller's turns at their times, each of 0.75 s; a message each 0.25 s, as Flux sends them."""
-
-    def __init__(self, said: Sequence[tuple[float, str]]) -> None:
-        self._steps: dict[int, tuple[str, str]] = {}
-        for at, text in said:
-            first = round(at / STEP_S)
-            self._steps[first] = ("StartOfTurn", " ".join(text.split()[:2]))
-            self._steps[first + 1] = ("Update", text)
-            self._steps[first + 2] = ("EagerEndOfTurn", text)
-            self._steps[first + 3] = ("EndOfTurn", text)
-        self._next = 1
-        self._turn = 0
-        self._window_start = 0.0
-
-    def due(self, audio_s: float) -> Iterable[flux.TurnInfo]:
-        while self._next * STEP_S <= audio_s:
-            yield self._message(*self._steps.get(self._next, ("Update", "")))
-            self._next += 1
-
-    def _message(self, event: str, text: str) -> flux.TurnInfo:
-        at, ended = self._next * STEP_S, event == "EndOfTurn"
-        words = tuple([Word(word, 0.9, at - 0.3, at - 0.1) for word in text.split()])
-        trigger = "model" if ended else None
-        info = flux.TurnInfo(event, self._turn, text, words, 0.9, self._window_start, at, trigger, 0)
-        if ended:
-            self._turn, self._window_start = self._turn + 1, at
-        return info
-
-    def force(self, audio_s: float) -> flux.TurnInfo | None:
-        return None
 
 
 class KeyingCaller(RecordingCaller):

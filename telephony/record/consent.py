@@ -30,10 +30,13 @@ class MayStopRecording:
         spoken = "|".join(r"\s+".join(map(re.escape, word.split())) for word in words)
         self._words = re.compile(rf"\b(?:{spoken})\b", re.IGNORECASE) if words else None
 
+    def objects(self, said: str) -> bool:
+        """Whether a caller who says this does not want to be recorded."""
+        return self._words is not None and self._words.search(said.replace("\u2019", "'")) is not None
+
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         """As the agent's own, unless it is about the recording."""
-        said = turn.text.replace("\u2019", "'")
-        if self._words is not None and notes.get("recorded") is not False and self._words.search(said):
+        if notes.get("recorded") is not False and self.objects(turn.text):
             yield Note(recorded=False)
             yield STOPPED
             return

@@ -16,7 +16,6 @@ from telephony.record.store import CALL_ID
 
 log = logging.getLogger(__name__)
 
-SWEEP_S = 3600.0
 QUIET_S = 30.0
 """A running call's tape has something new every second."""
 DAY_S = 86_400.0
@@ -34,12 +33,26 @@ class Keeping:
         self._processes = Processes(data_dir)
 
     def sweep(self, days: int, now: float | None = None) -> int:
-        """Delete the calls whose files nobody has changed for so many days; how many there were."""
+        """Delete the calls whose files nobody has changed for so many days; how many there were.
+
+        One that cannot be deleted is logged, and keeps none of the others.
+        """
         before = (time.time() if now is None else now) - days * DAY_S
-        old = [folder for folder in self._folders() if _changed(folder) < before]
-        for folder in old:
-            self._remove(folder)
-        return len(old)
+        deleted = 0
+        for folder in self._folders():
+            try:
+                if _changed(folder) < before and not self._writes(folder.name):
+                    self._remove(folder)
+                    deleted += 1
+            except Exception as error:  # the edge of one call
+                log.error("call %s is too old, and cannot be deleted: %s", folder.name, error)
+        return deleted
+
+    def _writes(self, call: str) -> bool:
+        """Whether a call is surely running, whatever the times of its files are."""
+        folder = self._root / call
+        process = (tape.whose(folder / "tape.jsonl") or {}).get("process")
+        return bool(process) and not (folder / "call.json").exists() and self._processes.lives(str(process))
 
     def delete(self, call: str) -> list[str]:
         """Delete a call by our id or its CallSid: every stream of it. The CallSids of what was deleted.
@@ -54,9 +67,20 @@ class Keeping:
         more = [folder for folder in self._folders() if _call_sid(folder) in sids - {""}]
         if any(self.is_running(folder.name) for folder in {*found, *more}):
             raise StillRunning(f"call {call} is running: it can be deleted when it is over")
-        for folder in {*found, *more}:
-            self._remove(folder)
+        try:
+            for folder in {*found, *more}:
+                self._remove(folder)
+        except OSError as error:
+            raise BadInput(f"call {call} cannot be deleted: {error}") from error
         return sorted(sid or call for sid in sids)
+
+    def newest(self) -> float | None:
+        """When a call was written down last, in Unix seconds; None: there is none."""
+        return max(map(_changed, self._folders()), default=None)
+
+    def folders_of(self, call_sid: str) -> list[Path]:
+        """Where the streams of a call are kept."""
+        return [folder for folder in self._folders() if call_sid and _call_sid(folder) == call_sid]
 
     def is_running(self, call: str, now: float | None = None) -> bool:
         """Whether a call, by our id, is being written down: it has no record yet, and its process lives.
@@ -73,7 +97,7 @@ class Keeping:
     def _remove(self, folder: Path) -> None:
         link = self._root / "by-sid" / (_call_sid(folder) or "-")
         link.unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder)
         log.info("call %s: deleted", folder.name)
 
     def _folders(self) -> Iterator[Path]:
@@ -81,10 +105,18 @@ class Keeping:
         if not self._root.is_dir():
             return
         for folder in list(self._root.iterdir()):
-            ours = CALL_ID.fullmatch(folder.name) and folder.name != "by-sid"
-            if ours and folder.is_dir() and not folder.is_symlink():
-                if any((folder / name).is_file() for name in ("tape.jsonl", "call.json", "call.wav")):
+            try:
+                if _is_call(folder):
                     yield folder
+            except OSError as error:
+                log.error("%s cannot be looked into: %s", folder, error)
+
+
+def _is_call(folder: Path) -> bool:
+    ours = CALL_ID.fullmatch(folder.name) and folder.name != "by-sid"
+    if not ours or folder.is_symlink() or not folder.is_dir():
+        return False
+    return any((folder / name).is_file() for name in ("tape.jsonl", "call.json", "call.wav"))
 
 
 def _changed(folder: Path) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +30,10 @@ class Recorded(Protocol):
     @property
     def notes(self) -> Mapping[str, Any]:
         """`recorded=False` among them: the caller does not want to be recorded."""
+
+    @property
+    def unheeded(self) -> Sequence[str]:
+        """What the caller said last, to which the agent has not answered: all of it once the call is over."""
 
 
 class TappedStream(ServerStream):
@@ -70,9 +74,20 @@ class Recorder:
     """Writes one call's recording until it is cancelled, and its end then."""
 
     def __init__(
-        self, recording: Recording, find: Callable[[], Recorded | None], folder: Callable[[str], Path]
+        self,
+        recording: Recording,
+        find: Callable[[], Recorded | None],
+        folder: Callable[[str], Path],
+        objects: Callable[[str], bool] = lambda said: False,
+        earlier: Callable[[], Iterable[Path]] = tuple,
     ) -> None:
-        """`find` gives the call once it runs; `folder` says where the files of a call id are."""
+        """`find` gives the call once it runs; `folder` says where the files of a call id are.
+
+        `objects`: whether a caller who says this does not want to be recorded; `earlier`: the folders of all
+        streams of the same call, for that case.
+        """
+        self._objects = objects
+        self._earlier = earlier
         self._recording = recording
         self._find = find
         self._folder = folder
@@ -101,10 +116,14 @@ class Recorder:
         if self._call is None or self._given_up:
             return
         path = self._folder(self._call.call_id) / NAME
-        if self._call.notes.get("recorded") is False:
+        if self._call.notes.get("recorded") is False or (last and self._objected(self._call)):
             await self._in_thread(lambda: self._erase(path))
         elif sound:
-            await self._in_thread(lambda: self._write(path, sound))
+            await self._in_thread(lambda: self._write(path, sound, last))
+
+    def _objected(self, call: Recorded) -> bool:
+        """Who objects and hangs up in the same breath has objected, though nobody could answer."""
+        return any(self._objects(said) for said in call.unheeded)
 
     async def _finish(self) -> None:
         await self._step(last=True)
@@ -117,8 +136,12 @@ class Recorder:
             self._given_up = True
             log.error("the recording cannot be written: %s", error)
 
-    def _write(self, path: Path, sound: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def _write(self, path: Path, sound: bytes, last: bool) -> None:
+        if self._bytes and not path.exists():  # somebody has deleted the call: it must not come back
+            self._given_up = True
+            return
+        if not last:
+            path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("r+b" if path.exists() else "w+b") as file:
             # The header is right after each write: a killed process leaves a file that plays.
             file.seek(0, 2)
@@ -131,5 +154,6 @@ class Recorder:
 
     def _erase(self, path: Path) -> None:
         self._given_up = True
-        path.unlink(missing_ok=True)
+        for folder in {path.parent, *self._earlier()}:
+            (folder / NAME).unlink(missing_ok=True)
         log.info("a recording was stopped and deleted: the caller asked for it")

@@ -8,6 +8,7 @@ import itertools
 import logging
 import os
 import re
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,8 @@ class RecordStore:
     def __init__(self, data_dir: Path, process: str = "") -> None:
         """`process`: this one's name, by which others find out whether it lives (processes.py)."""
         self.process = process
+        self.clock: Callable[[], float] = time.time
+        """By which a call is kept: best one that goes on when the wall clock is set."""
         self.left_out = 0
         """Events and records that could not be written, in all calls."""
         self._root = data_dir / "calls"
@@ -124,6 +127,8 @@ class RecordStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         part.write_bytes(orjson.dumps(record, repr, orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
+        ended = self.clock()
+        os.utime(part, (ended, ended))
         os.replace(part, path)
         sid = str(record.get("call_sid") or "")
         if not (self._root / "by-sid" / sid).exists():

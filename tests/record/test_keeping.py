@@ -14,6 +14,7 @@ from telephony.record.keeping import DAY_S, Keeping
 from telephony.shared import SqliteShared
 
 NOW = 1_800_000_000.0
+DIALLED = "d" * 16
 
 
 def call(folder: Path, call_id: str, call_sid: str, age_days: float = 0.0) -> Path:
@@ -70,14 +71,14 @@ def test_a_dialled_call_that_nobody_answered_is_deleted_by_hand(
 
     async def dialled() -> None:
         shared = SqliteShared(tmp_path / "shared.db")
-        await shared.put("dial:d1", {"to": "+14155550100", "from_number": "+14155550101"}, 60.0)
-        await shared.put("dial:d1:sid", {"call_sid": "CA9"}, 60.0)
-        await shared.put("dialled:CA9", {"dial": "d1"}, 60.0)
+        await shared.put(f"dial:{DIALLED}", {"to": "+14155550100", "from_number": "+14155550101"}, 60.0)
+        await shared.put(f"dial:{DIALLED}:sid", {"call_sid": "CA9"}, 60.0)
+        await shared.put("dialled:CA9", {"dial": DIALLED}, 60.0)
         await shared.close()
 
     asyncio.run(dialled())
     assert main(["delete", "CA9"]) == 0 and "deleted CA9" in capsys.readouterr().out
-    assert main(["delete", "d1"]) == 2
+    assert main(["delete", DIALLED]) == 2
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "../outside", "by-sid", "/etc", "a/b", "x\x00"])

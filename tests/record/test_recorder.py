@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from telephony.audio import read_wav
+from telephony.listen import flux
 from telephony.record.consent import STOPPED
-from tests.real_line import Running, running, said
+from tests.real_line import Lines, Running, running, said
+from tests.twilio_side import until
 
 AGENT = "tests.flow_agents:Memory"
 
 
 def recordings(folder: Path) -> list[Path]:
     return list((folder / "calls").glob("*/call.wav"))
+
+
+def tapes(folder: Path) -> list[Path]:
+    return list((folder / "calls").glob("*/tape.jsonl"))
 
 
 def channel(path: Path, number: int) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
@@ -68,3 +76,67 @@ async def test_a_caller_can_have_it_stopped(tmp_path: Path, words: str) -> None:
     async with running(tmp_path, AGENT=AGENT, RECORD="on", RECORD_STOP_WORDS=words) as server:
         result = await server.call(6.0)
     assert STOPPED in said(result) and not recordings(tmp_path)
+
+
+class LastWords(Lines):
+    """Says what it has to say when it is told that no more sound comes."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__([])
+        self._said = said
+        self._audio_s = 0.0
+
+    def due(self, audio_s: float) -> Iterable[flux.TurnInfo]:
+        if audio_s == self._audio_s:
+            return [flux.TurnInfo("StartOfTurn", 0, self._said, (), 0.9, 0.0, audio_s, None, 0)]
+        self._audio_s = audio_s
+        return super().due(audio_s)
+
+
+OBJECTION = "please do not record me"
+BREATHS: dict[str, tuple[Callable[[], Lines], float]] = {
+    "in mid turn": (lambda: Lines([(1.5, OBJECTION)]), 1.9),
+    "at the end of the turn": (lambda: Lines([(1.5, OBJECTION)]), 2.4),
+    "before it was heard": (lambda: LastWords(OBJECTION), 2.0),
+}
+
+
+@pytest.mark.parametrize("breath", BREATHS)
+async def test_who_objects_and_hangs_up_in_the_same_breath_is_not_recorded(
+    tmp_path: Path, breath: str
+) -> None:
+    script, seconds = BREATHS[breath]
+    async with running(tmp_path, AGENT=AGENT, RECORD="on", RECORD_STOP_WORDS="not record") as server:
+        server.flux.plays(lambda options: script())
+        await server.call(seconds)
+        await until(lambda: not server.line.sockets)
+        assert not recordings(tmp_path)
+        server.flux.plays(lambda options: Lines([(1.5, "hello there")]))
+        await server.call(seconds)
+        await until(lambda: not server.line.sockets)
+    assert len(recordings(tmp_path)) == 1, "others are"
+
+
+async def test_who_objects_on_a_later_stream_is_not_recorded_on_the_earlier_ones(tmp_path: Path) -> None:
+    scripts = [Lines([(1.0, "hello there")]), Lines([(1.0, OBJECTION)])]
+    async with running(tmp_path, AGENT=AGENT, RECORD="on", RECORD_STOP_WORDS="not record") as server:
+        server.flux.plays(lambda options: scripts.pop(0) if scripts else Lines([]))
+        calling = asyncio.create_task(server.call(9.0))
+        await until(lambda: bool(recordings(tmp_path)))
+        [socket] = server.line.sockets
+        await socket.close()
+        await calling
+        await until(lambda: not server.line.sockets)
+    assert not recordings(tmp_path) and len(tapes(tmp_path)) == 2
+
+
+async def test_a_recording_that_was_deleted_does_not_come_back(tmp_path: Path) -> None:
+    """Not with the last of its sound either."""
+    async with running(tmp_path, AGENT=AGENT, RECORD="on") as server:
+        calling = asyncio.create_task(server.call(6.0))
+        await until(lambda: bool(recordings(tmp_path)))
+        [ours] = recordings(tmp_path)
+        ours.unlink()
+        await calling
+        await until(lambda: not server.line.sockets)
+    assert not recordings(tmp_path)
