@@ -44,6 +44,7 @@ from telephony.saving import EARLY_S, Saving
 from telephony.services import Services
 from telephony.speak.playback import Mark
 from telephony.speaking import Speaking
+from telephony.speech_state import SpeechState, problems
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Call:
         self._written = 0  # samples handed to the outbox
         self._turn_began: float | None = None  # by the monotonic clock, until something is cleared for it
         options = services.flux_options
+        self._hears = SpeechState()
         self._listening = services.flux.open(options, self._heard)
         listen = services.intake.conversion.stream(
             options.encoding or "linear16", options.sample_rate or 16000, self._listening.send_audio
@@ -241,7 +243,7 @@ class Call:
     def record(self) -> dict[str, Any]:
         """The call so far, as JSON: what GET /api/calls/{id} gives."""
         conversation = self._conversation
-        return record_of(
+        record = record_of(
             conversation,
             self.call_id,
             self.started.call_sid,
@@ -249,6 +251,7 @@ class Call:
             duration_s=self._now(),
             media=self._reading.account(),
         )
+        return {**record, "speech": problems(self._hears, self._speaking.state, conversation.ended_by)}
 
     def traffic(self) -> Traffic:
         """What went over its line so far."""
@@ -389,6 +392,8 @@ class Call:
         if isinstance(event, TurnInfo):
             if self._conversation.over:
                 self._too_late = event.transcript or self._too_late
+            if self._hears.works():
+                log.warning("call %s: listening is back", self.started.call_sid)
             if event.event == START_OF_TURN:
                 self._turn_began = (
                     time.monotonic()
@@ -398,7 +403,8 @@ class Call:
                 self._turn_began = None
         elif isinstance(event, ev.ListenDown):
             told = refusals.told("listening", event.status, event.dg_error, event.reason)
-            log.warning("call %s: %s", self.started.call_sid, told)
+            if self._hears.down(told):
+                log.warning("call %s: %s", self.started.call_sid, told)
             self._put(event)
         elif isinstance(event, ev.ListenUp):
             self._put(event)

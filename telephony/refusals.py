@@ -14,6 +14,16 @@ REMEDIES = {
 }
 
 
+def unreached(error: BaseException) -> str:
+    """Why there is no connection, or no more: aiohttp's own text names certificates that nobody asked for."""
+    cause = getattr(error, "os_error", None)  # of aiohttp's ClientConnectorError
+    if not isinstance(cause, OSError):
+        return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    refused = isinstance(cause, ConnectionRefusedError)  # asyncio repeats the address instead of saying so
+    why = "connection refused" if refused else cause.strerror or str(cause)
+    return f"no connection to {getattr(error, 'host', '?')} port {getattr(error, 'port', '?')}: {why}"
+
+
 def remedy(status: int | None) -> str:
     """One sentence without a full stop."""
     if status is None:

@@ -20,6 +20,7 @@ from telephony.speak.deepgram import (
 from telephony.speak.phrase_order import Part, PhraseOrder, Spoken
 from telephony.speak.playback import Due, Mark, Pacer, Piece, SpokenStore
 from telephony.speak.words import broken_off, estimate_words, listen, spoken_letters
+from telephony.speech_state import SpeechState
 
 PACE_LETTERS = 40
 """From so many on a voice's pace can be told."""
@@ -76,6 +77,8 @@ class Speaking:
         self._replies: dict[int, _Reply] = {}
         self._spoken = (0, 0.0)
         """Samples and letters of the phrases that this voice has made: its pace."""
+        self.state = SpeechState()
+        """Whether the voice is there."""
         self._voice = services.voice.open(self._voiced, lambda: self._store.samples / ev.PHONE_RATE)
 
     async def run(self) -> None:
@@ -157,18 +160,22 @@ class Speaking:
     def _voiced(self, event: VoiceEvent) -> None:
         if isinstance(event, PhraseAudio):
             reply = self._replies.get(event.reply)
+            if self.state.works():
+                log.warning("call %s: the voice is back", self._call_sid)
             if reply is not None and event.phrase in reply.texts:
                 reply.fresh.setdefault(event.phrase, bytearray()).extend(event.ulaw)
                 self._part(event.reply, event.phrase, event.ulaw)
         elif isinstance(event, PhraseDone):
             self._done(event)
         elif isinstance(event, PhraseFailed):
+            self._unspoken(event.reason)
             self._failed(event)
         elif isinstance(event, PhraseInterrupted):
             self._interrupted(event)
         elif isinstance(event, VoiceDown):
             told = refusals.told("the voice", event.status, event.dg_error, event.reason)
-            log.warning("call %s: %s", self._call_sid, told)
+            if self.state.down(told):
+                log.warning("call %s: %s", self._call_sid, told)
             self._put(ev.VoiceDown(event.reason, event.status))
 
     def _done(self, event: PhraseDone) -> None:
@@ -177,6 +184,7 @@ class Speaking:
             return
         audio = reply.fresh.pop(event.phrase, None)
         if audio is None:
+            self._unspoken("it gave no audio")
             self._part(event.reply, event.phrase, Spoken(problem="the voice gave no audio"))
             return
         text, ulaw = reply.texts[event.phrase], bytes(audio)
@@ -220,6 +228,13 @@ class Speaking:
         if begun is not None and said:
             said = f"{begun.text()} {said}".strip()
         self._put(ev.PhraseCut(event.reply, event.phrase, said))
+
+    def _unspoken(self, reason: str) -> None:
+        """A phrase could not be spoken."""
+        told = f"the voice failed: {reason}"
+        if not self.state.why and self.state.down(told):
+            log.warning("call %s: %s", self._call_sid, told)
+        self.state.missed = True
 
     def _part(self, number: int, phrase: int, part: Part) -> None:
         """More of a phrase: into the store as soon as all before it is there."""

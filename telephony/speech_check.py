@@ -16,6 +16,7 @@ from telephony.config import Settings, SpeechPeer
 from telephony.errors import BadInput, PeerRefused
 from telephony.listen.chosen import chosen
 from telephony.listen.flux_options import FluxOptions
+from telephony.refusals import unreached
 from telephony.routes import Route, Routes
 
 TIMEOUT_S = 5.0
@@ -75,7 +76,8 @@ async def ask(session: aiohttp.ClientSession, peer: SpeechPeer, question: Questi
         reason = error.headers.get("dg-error", "") if error.headers else ""
         return PeerRefused(f"{peer.url}{question.path}", error.status, reason)
     except (aiohttp.ClientError, TimeoutError) as error:
-        reason = str(error) or f"no answer within {TIMEOUT_S:g} s"
+        late = isinstance(error, TimeoutError) and not str(error)
+        reason = f"no answer within {TIMEOUT_S:g} s" if late else unreached(error)
         return PeerRefused(f"{peer.url}{question.path}", None, reason)
     await socket.close()
     return None

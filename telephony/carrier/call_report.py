@@ -22,6 +22,7 @@ Json = dict[str, Any]
 SNAP_S = 0.35
 """How far the server's estimate of a moment may lie from the wire's: it does not see the caller's ear."""
 CONTIGUOUS_S = 0.02
+SILENT_CALL_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class CallResult:
     duration_s: float = 0.0
     flags: list[Flag] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
-    """Expectations of a caller script that did not come true."""
+    """Expectations of a caller script that did not come true, and speech that was not there."""
     verbs: list[Json] = field(default_factory=list)
     """The TwiML that was carried out: verb, at_s."""
     record: Json | None = None
@@ -87,6 +88,18 @@ class CallResult:
             "frames_lost": facts.frames_lost if facts else 0,
             "lateness_ms": lateness_ms(facts.lateness_s if facts else ()),
         }
+
+
+def speech_problems(result: CallResult) -> list[str]:
+    """What could not be heard or said, however politely the call ended, in the server's words if it tells."""
+    if result.phone is None or result.ended_by not in ("caller", "agent"):
+        return []  # it was no call, which is told elsewhere
+    if result.record is None:
+        silent = not result.phone.ear.segments and result.phone.duration_s > SILENT_CALL_S
+        apology = any(verb["verb"] == "Say" for verb in result.verbs)
+        return ["the agent made no sound: is its speech service there?"] if silent and apology else []
+    told = result.record.get("speech") or {}
+    return [str(told[key]) for key in ("listening", "voice") if told.get(key)]
 
 
 def stretches(ear: Playout) -> list[Stretch]:

@@ -19,7 +19,7 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 
 from telephony.carrier import twiml_reader as twiml
-from telephony.carrier.call_report import CallResult, recordings
+from telephony.carrier.call_report import CallResult, recordings, speech_problems
 from telephony.carrier.caller import Caller
 from telephony.carrier.impairments import Impairments, Line
 from telephony.carrier.media_leg import CallClock, End, LegEnd, MediaLeg, open_socket
@@ -111,6 +111,7 @@ class _Call:
                 self._result.flags = self._phone.facts.flags
                 self._result.duration_s = self._phone.duration_s
                 self._result.broken = self._caller.broken(self._result.as_json())
+                self._result.broken += speech_problems(self._result)
                 await asyncio.to_thread(self._write)
         return self._result
 

@@ -24,7 +24,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, WSMsgType
 from deepgram import AsyncDeepgramClient, DeepgramClientEnvironment
 from deepgram.transport import install_transport
 
-from telephony import fast_json
+from telephony import fast_json, refusals
 from telephony.errors import PeerRefused, SocketLost
 
 HEARTBEAT_S = 2.0  # a dead peer is noticed after 3 s: ping, and half as long for the pong
@@ -141,7 +141,7 @@ class SpeechSocket:
             except TimeoutError:
                 raise SocketLost(self._end(f"no handshake within {self._connect_s:g} s")) from None
             except (aiohttp.ClientError, OSError) as error:
-                raise SocketLost(self._end(f"{type(error).__name__}: {error}")) from error
+                raise SocketLost(self._end(refusals.unreached(error))) from error
 
     async def _handshake(self) -> _Socket:
         socket = await self._session.ws_connect(
@@ -166,7 +166,7 @@ class SpeechSocket:
             else:
                 await self._socket.send_bytes(data)
         except (aiohttp.ClientError, OSError) as error:
-            raise SocketLost(self._end(f"{type(error).__name__}: {error}")) from error
+            raise SocketLost(self._end(refusals.unreached(error))) from error
 
     def send_now(self, data: bytes) -> bool:
         """Write a binary message if the socket takes it at once. False: nothing was written, `send` it.
@@ -230,7 +230,7 @@ class SpeechSocket:
     def _why(self, socket: _Socket, message: aiohttp.WSMessage) -> str:
         error = message.data if message.type is WSMsgType.ERROR else socket.exception()
         if isinstance(error, BaseException):
-            return f"{type(error).__name__}: {error}"
+            return refusals.unreached(error)
         return f"closed {socket.close_code}"
 
 

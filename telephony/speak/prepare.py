@@ -44,20 +44,23 @@ async def prepare_phrases(client: VoiceClient, memory: PhraseMemory, lines: list
     results: asyncio.Queue[VoiceEvent] = asyncio.Queue()
     voice = client.open(results.put_nowait)
     running = asyncio.create_task(voice.run())
+    failed = 0
     try:
         for number, text in enumerate(wanted):
             voice.speak(0, number, text)
             spoken = await _one(results, number)
             if isinstance(spoken, VoiceDown):
                 if spoken.status in FINAL_STATUSES:
-                    raise PeerRefused("the voice", spoken.status, spoken.reason)
-                log.warning("nothing can be spoken beforehand: %s", spoken.reason)
+                    raise PeerRefused("the voice", spoken.status, spoken.dg_error or spoken.reason)
+                log.warning("the standing phrases are made in the calls: %s", spoken.reason)
                 return
             if spoken is None:
-                log.warning("a standing phrase could not be spoken beforehand")
+                failed += 1
                 continue
             memory.put(text, *spoken)
     finally:
+        if failed:
+            log.warning("%d of %d standing phrases could not be spoken yet", failed, len(wanted))
         voice.close()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -1,0 +1,48 @@
+"""Whether one call's speech is there, in words for the record and for one line of the log. PURE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MOST_TOLD = 10
+
+
+@dataclass(slots=True)
+class SpeechState:
+    """Listening, or the voice, of one call."""
+
+    why: str = ""
+    """Why it is not there; empty while it is, or before anything is known."""
+    worked: bool = False
+    """Whether it ever did what it is for."""
+    missed: bool = False
+    """Whether something was wanted of it while it was not there, and has not been had since."""
+
+    told: set[str] = field(default_factory=set)
+    """What the log has: what comes and goes, or is tried again and again, is said once."""
+
+    def down(self, why: str) -> bool:
+        """It is not there. True: that is to be logged."""
+        self.why = why
+        return self._news(why)
+
+    def works(self) -> bool:
+        """It did what it is for. True: it had been down, and that it is back is to be logged."""
+        back = bool(self.why)
+        self.why, self.worked, self.missed = "", True, False
+        return back and self._news("back")
+
+    def _news(self, what: str) -> bool:
+        if what in self.told or len(self.told) > MOST_TOLD:
+            return False
+        self.told.add(what)
+        return True
+
+
+def problems(listening: SpeechState, voice: SpeechState, ended_by: str) -> dict[str, str | None]:
+    """What the call's record says of its speech: None where it was as it should be.
+
+    Listening must be there to the end. A voice that is away while nothing has to be said does no harm.
+    """
+    silent = voice.why and (voice.missed or not voice.worked or ended_by.startswith("the voice"))
+    return {"listening": listening.why or None, "voice": voice.why if silent else None}
