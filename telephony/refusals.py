@@ -20,7 +20,7 @@ def unreached(error: BaseException) -> str:
     if not isinstance(cause, OSError):
         return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     refused = isinstance(cause, ConnectionRefusedError)  # asyncio repeats the address instead of saying so
-    why = "connection refused" if refused else cause.strerror or str(cause)
+    why = "Connection refused" if refused else cause.strerror or str(cause)
     return f"no connection to {getattr(error, 'host', '?')} port {getattr(error, 'port', '?')}: {why}"
 
 

@@ -95,7 +95,7 @@ async def test_a_port_where_nobody_is_listened_to(tmp_path: Path, nobody: str) -
     """In words: no certificate is spoken of, and what is tried again and again is said once."""
     status, told, err, _ = await call(tmp_path, nobody)
     port = nobody.rpartition(":")[2]
-    why = f"no connection to 127.0.0.1 port {port}: connection refused"
+    why = f"no connection to 127.0.0.1 port {port}: Connection refused"
     assert status == 1 and told["broken"] == [f"listening is down: {why}", f"the voice is down: {why}"]
     assert "ssl:" not in err
     _once(err)
