@@ -59,6 +59,7 @@ def make_app(line: Line, records: CallRecords) -> web.Application:
 def _add_routes(router: web.UrlDispatcher, prefix: str = "") -> None:
     for path, webhook in WEBHOOKS.items():
         router.add_post(prefix + path, webhook)
+        router.add_get(prefix + path, webhook, allow_head=False)  # Twilio's console offers both
     router.add_get(prefix + "/twilio/media", media, allow_head=False)
     router.add_get(prefix + "/twilio/hold.wav", webhooks.hold_music)
     router.add_get(prefix + "/healthz", healthz)

@@ -34,8 +34,6 @@ KEYS, KEYS_PER_S = 30, 0.5
 """Wrong keys of one address before it hears 429."""
 SIGNATURES, SIGNATURES_PER_S = 200, 10.0
 """Wrong signatures: more, since a wrong PUBLIC_URL makes them too, and nobody guesses one."""
-WRONG = ("api_key", "metrics_token", "signature", "stream_token")
-"""Kinds of wrong keys, as metrics name them."""
 WHY = web.RequestKey("why it was refused, for the log", str)
 DID = web.RequestKey("what was done, for the log", str)
 SENDER = web.RequestKey("who asks: a key's label, never the key", str)

@@ -25,8 +25,10 @@ LAG_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # 0.2
 DURATION_S = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 REFUSED = ("blocked", "draining", "full", "lag")
 """Reasons to turn a call away at the webhook."""
-REJECTED = ("signature", "sockets", "stream")
+REJECTED = ("signature", "sockets", "stream", "host", "forwarded", "origin", "peer", "brake")
 """Reasons not to let a request or a media socket in, which is not, or not yet, a call."""
+WRONG_KEYS = ("api_key", "metrics_token", "signature", "stream_token")
+"""Kinds of keys that were given and were wrong."""
 END_REASONS = {"caller": "caller", "agent": "agent", "error": "error", "the socket was lost": "lost"}
 CUT = "cut"  # by the end of the server, by a newer stream of the same call, or by a failure of ours
 
@@ -190,5 +192,11 @@ def _of_line(line: LineState) -> Iterator[Metric]:
         for reason in reasons:
             family.add_metric((reason,), line.counters.get(reason, 0))
         yield family
+    wrong = CounterMetricFamily(
+        "voice_wrong_keys", "Keys, tokens and signatures that were given and were wrong", labels=("kind",)
+    )
+    for kind in WRONG_KEYS:
+        wrong.add_metric((kind,), line.counters.get(f"wrong {kind}", 0))
+    yield wrong
     draining = int(line.draining)
     yield GaugeMetricFamily("voice_drain_state", "1: running calls go on, new ones do not", draining)

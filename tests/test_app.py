@@ -38,7 +38,7 @@ async def test_everything_else_is_not_there(phone: Phone) -> None:
     """Reserved routes and other methods: 404 and 405."""
     for path in ("/", "/phone", "/twilio", "/api", "/api/calls/x/say", "/.env"):
         assert (await phone.client.get(path)).status == 404, path
-    assert (await phone.client.get("/twilio/voice")).status == 405
+    assert (await phone.client.put("/twilio/voice")).status == 405
 
 
 async def test_calls_are_found_while_they_run_and_afterwards(phone: Phone) -> None:

@@ -17,6 +17,7 @@ from telephony.carrier.frame_socket import FrameSocket
 from telephony.carrier.incoming import verify_handshake
 from telephony.carrier.media_stream import Fatal, ServerStream, Started
 from telephony.carrier.token import BadToken
+from telephony.entrance import DOOR
 from telephony.line import LINE, Line
 from telephony.upgraded import upgrading
 
@@ -72,29 +73,32 @@ async def media(request: web.Request) -> web.StreamResponse:
     finally:
         line.waiting.leave(newcomer)
     if isinstance(first, Started):
-        first = await _checked(line, first)
+        first = await _checked(request, first)
     if isinstance(first, Started):
         await _hand_over(line, socket, stream, first)
     elif first is not None:
-        await _refuse(line, socket, first)
+        await _refuse(request, socket, first)
     return socket
 
 
-async def _checked(line: Line, started: Started) -> Started | Refusal:
+async def _checked(request: web.Request, started: Started) -> Started | Refusal:
     """The same, when its token holds; it is used up with this."""
+    line = request.app[LINE]
     try:
         await line.admit_stream(started.parameters.get("token", ""), started.call_sid)
     except BadToken as error:
+        line.refused("wrong stream_token")
         return Refusal(WSCloseCode.POLICY_VIOLATION, str(error))
     if await line.is_ended(started.call_sid):
         return Refusal(WSCloseCode.OK, "the call is over")
     return started
 
 
-async def _refuse(line: Line, socket: FrameSocket, why: Refusal) -> None:
+async def _refuse(request: web.Request, socket: FrameSocket, why: Refusal) -> None:
     """Close without waiting long for the peer's half of it."""
-    line.refused("stream")
-    log.warning("media stream refused: %s", why.reason)
+    request.app[LINE].refused("stream")
+    told = "media stream from %s refused: %s"
+    request.app[DOOR].notice(logging.WARNING, "stream", told, request.remote, why.reason)
     if socket.prepared:
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(REFUSAL_DEADLINE_S):

@@ -12,29 +12,38 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 HEADER = "X-Twilio-Signature"
+SHAPE = re.compile(r"[A-Za-z0-9+/]{27}=")
+"""20 bytes of SHA-1 in base64: what has another shape is not looked at further."""
+MOST_FIELDS = 200
+"""Twilio sends about 30, and a few more for each parameter of ours."""
 DEFAULT_PORTS = {"https": 443, "wss": 443, "http": 80, "ws": 80}
 
 Fields = Mapping[str, Sequence[str]]
 """Form fields as received: every name with all its values."""
 
 
-def webhook_urls(public_url: str, raw_path_qs: str) -> tuple[str, ...]:
-    """The URLs Twilio may have signed for a webhook at this raw path and query."""
-    return _with_ports(_origin(public_url, {"http": "http", "https": "https"}), raw_path_qs)
+def webhook_urls(public_url: str, raw_path_qs: str, prefix_kept: bool = False) -> tuple[str, ...]:
+    """The URLs Twilio may have signed for a webhook at this raw path and query.
+
+    `prefix_kept`: a proxy in front left the path of `public_url` in the raw path; else it took it off.
+    """
+    return _with_ports(_origin(public_url, {"http": "http", "https": "https"}, prefix_kept), raw_path_qs)
 
 
-def handshake_urls(public_url: str, raw_path_qs: str) -> tuple[str, ...]:
+def handshake_urls(public_url: str, raw_path_qs: str, prefix_kept: bool = False) -> tuple[str, ...]:
     """The URLs Twilio may have signed for the media websocket.
 
     The scheme is that of the socket, wss, and where the plain URL does not verify, the one with a slash
     appended does (Twilio, "Security").
     """
-    origin = _origin(public_url, {"http": "ws", "https": "wss"})
+    origin = _origin(public_url, {"http": "ws", "https": "wss"}, prefix_kept)
     plain = _with_ports(origin, raw_path_qs)
     if raw_path_qs.endswith("/"):
         return plain
@@ -42,12 +51,14 @@ def handshake_urls(public_url: str, raw_path_qs: str) -> tuple[str, ...]:
 
 
 def form_fields(body: bytes) -> Fields | None:
-    """The fields of a urlencoded form, empty values kept; None for what is no such form.
+    """The fields of a urlencoded form, empty values kept; None for what is no such form, or not Twilio's.
 
     Stricter than browsers: the signature covers names and values joined together, so `A=b` and `A&b` are
     signed alike; Twilio always writes the `=`, and what does not is refused.
     """
     fields: dict[str, list[str]] = {}
+    if body.count(b"&") >= MOST_FIELDS:
+        return None
     try:
         for pair in body.decode("ascii").split("&") if body else ():
             name, equals, value = pair.partition("=")
@@ -65,8 +76,17 @@ def signature(token: str, url: str, fields: Fields) -> str:
 
     A name given several times is signed with each of its distinct values, sorted, as Twilio's libraries do.
     """
-    signed = url + "".join(name + value for name in sorted(fields) for value in sorted(set(fields[name])))
-    digest = hmac.digest(token.encode(), signed.encode(errors="surrogatepass"), hashlib.sha1)
+    return _signature(token, url, _in_order(fields))
+
+
+def _in_order(fields: Fields) -> bytes:
+    """What is signed behind the URL: made once for a request, whatever URLs and tokens are tried."""
+    text = "".join(name + value for name in sorted(fields) for value in sorted(set(fields[name])))
+    return text.encode(errors="surrogatepass")
+
+
+def _signature(token: str, url: str, ordered: bytes) -> str:
+    digest = hmac.digest(token.encode(), url.encode(errors="surrogatepass") + ordered, hashlib.sha1)
     return base64.b64encode(digest).decode()
 
 
@@ -76,11 +96,19 @@ def verify(tokens: Iterable[str], urls: Iterable[str], fields: Fields, given: st
     Every combination is computed and compared in constant time, so that a refusal takes as long as a match
     and says nothing about which token came near.
     """
-    if not given or not given.isascii():
+    if not has_shape(given):
         return False
+    ordered = _in_order(fields)
     tokens = [token for token in tokens if token]
-    matches = [hmac.compare_digest(signature(token, url, fields), given) for url in urls for token in tokens]
+    matches = [
+        hmac.compare_digest(_signature(token, url, ordered), given) for url in urls for token in tokens
+    ]
     return any(matches)
+
+
+def has_shape(given: str | None) -> TypeGuard[str]:
+    """Whether it could be a signature at all: cheap to ask, so it is asked before a body is read."""
+    return given is not None and SHAPE.fullmatch(given) is not None
 
 
 def body_hash_matches(raw_path_qs: str, body: bytes) -> bool:
@@ -101,12 +129,13 @@ class _Origin:
     """What a proxy in front of us takes off the path, or nothing."""
 
 
-def _origin(public_url: str, schemes: Mapping[str, str]) -> _Origin:
+def _origin(public_url: str, schemes: Mapping[str, str], prefix_kept: bool) -> _Origin:
     parts = urlsplit(public_url)
     host = parts.netloc.rpartition("@")[2]
     if parts.port is not None:
         host = host.removesuffix(f":{parts.port}")
-    return _Origin(schemes[parts.scheme.lower()], host, parts.port, parts.path.rstrip("/"))
+    path = "" if prefix_kept else parts.path.rstrip("/")
+    return _Origin(schemes[parts.scheme.lower()], host, parts.port, path)
 
 
 def _with_ports(origin: _Origin, raw_path_qs: str) -> tuple[str, ...]:

@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 import json
 import logging
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from aiohttp import WSServerHandshakeError
@@ -17,6 +19,7 @@ from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
 from telephony.carrier import incoming
+from telephony.carrier.signature import form_fields, verify
 from tests.twilio_side import AUTH_TOKEN, CALL, PUBLIC, PUBLIC_URL, Phone, phone_line
 
 FORM = b"CallSid=" + CALL.encode() + b"&CallStatus=ringing&CallerName="
@@ -107,20 +110,77 @@ async def test_the_media_handshake_wants_a_signature_too(phone: Phone) -> None:
         await socket.close()
 
 
+SHAPED = "A" * 27 + "="
+"""It could be a signature, so that the body has to be read to know."""
+
+
 async def test_large_compressed_and_broken_bodies_are_refused(phone: Phone) -> None:
     """413, 415 and 400; none is read further than needed."""
-    assert await status_of(phone, "/twilio/voice", b"A=" + b"x" * 70_000, "x") == 413
+    large = b"A=" + b"x" * incoming.BODY_BYTES
+    assert await status_of(phone, "/twilio/voice", large, SHAPED) == 413
     gzip = {"Content-Encoding": "gzip", "Content-Type": TYPE}
     assert (await phone.client.post("/twilio/voice", data=b"\x1f\x8b", headers=gzip)).status in (400, 415)
-    assert await status_of(phone, "/twilio/voice", b"no form at all", "x") == 400
+    assert await status_of(phone, "/twilio/voice", b"no form at all", SHAPED) == 400
+
+
+async def test_a_body_in_chunks_is_read_no_further_than_the_limit(phone: Phone) -> None:
+    """Its headers do not say how long it is."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(64):
+            yield b"A=" + b"x" * 1022
+
+    headers = {"X-Twilio-Signature": SHAPED, "Content-Type": TYPE}
+    answer = await phone.client.post("/twilio/voice", data=endless(), headers=headers)
+    assert answer.status == 413
+
+
+async def test_more_fields_than_twilio_sends_are_no_form(phone: Phone) -> None:
+    """200 at most, in the body or in the query; a genuine form of so many is taken."""
+    few = [("CallSid", CALL), *((f"P{number}", "") for number in range(199))]
+    body = urlencode(few).encode()
+    assert await status_of(phone, "/twilio/voice", body, sign(VOICE, few)) == 200
+    assert await status_of(phone, "/twilio/voice", body + b"&Q=", sign(VOICE, [*few, ("Q", "")])) == 400
+    get = f"/twilio/voice?{urlencode(few)}&Q="
+    assert (
+        await phone.client.get(get, headers={"X-Twilio-Signature": sign(PUBLIC_URL + get, [])})
+    ).status == 400
+
+
+@pytest.mark.parametrize("given", [None, "", "x", "A" * 28, "A" * 27 + "-", "A" * 40, "Ü" * 28])
+async def test_without_a_signatures_shape_no_body_is_waited_for(phone: Phone, given: str | None) -> None:
+    """The answer comes at once, though the body never does."""
+    line = b"" if given is None else b"X-Twilio-Signature: " + given.encode() + b"\r\n"
+    assert b"403" in await first_line(phone, line)
 
 
 async def test_a_body_that_never_comes_is_given_up(phone: Phone) -> None:
     """408 within the deadline, so that a thousand of these are gone soon."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", phone.client.port)
-    writer.write(b"POST /twilio/voice HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nCall")
     begun = asyncio.get_running_loop().time()
-    status = await reader.readline()
-    assert b"408" in status
+    assert b"408" in await first_line(phone, f"X-Twilio-Signature: {SHAPED}\r\n".encode())
     assert asyncio.get_running_loop().time() - begun < incoming.BODY_DEADLINE_S + 0.5
-    writer.close()
+
+
+async def first_line(phone: Phone, headers: bytes) -> bytes:
+    """What is answered to a request whose body does not come."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", phone.client.port)
+    try:
+        writer.write(b"POST /twilio/voice HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n")
+        writer.write(headers + b"\r\nCall")
+        return await reader.readline()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+def test_a_form_at_the_limits_costs_the_loop_two_milliseconds_at_most() -> None:
+    """Whatever the names, and with four URLs and three tokens to try: it is sorted once."""
+    body = b"&".join(b"%d=%s" % (number, b"x" * 70) for number in range(200))
+    assert len(body) < incoming.BODY_BYTES
+    urls = [f"https://h{number}.example/twilio/voice" for number in range(4)]
+    begun = time.thread_time()
+    for _ in range(20):
+        fields = form_fields(body)
+        assert fields is not None and not verify(["a" * 32, "b" * 32, "c" * 32], urls, fields, SHAPED)
+    assert (time.thread_time() - begun) / 20 < 0.002
+    assert form_fields(body + b"&a=b") is None
