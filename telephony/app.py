@@ -61,7 +61,7 @@ def _add_routes(router: web.UrlDispatcher, prefix: str = "") -> None:
         router.add_post(prefix + path, webhook)
         router.add_get(prefix + path, webhook, allow_head=False)  # Twilio's console offers both
     router.add_get(prefix + "/twilio/media", media, allow_head=False)
-    router.add_get(prefix + "/twilio/hold.wav", webhooks.hold_music)
+    router.add_get(prefix + "/twilio/hold.wav", webhooks.hold_music, allow_head=False)
     router.add_get(prefix + "/healthz", healthz)
     router.add_get(prefix + "/readyz", readyz)
     router.add_get(prefix + "/metrics", metrics)

@@ -21,6 +21,7 @@ from aiohttp import web
 
 from telephony import guard
 from telephony.brake import Brake, Notices
+from telephony.connections import Connections
 from telephony.line import Line
 from telephony.logs import one_line
 
@@ -69,6 +70,7 @@ class Door:
     keys: Brake = field(default_factory=lambda: Brake(KEYS, KEYS_PER_S))
     signatures: Brake = field(default_factory=lambda: Brake(SIGNATURES, SIGNATURES_PER_S))
     notices: Notices = field(default_factory=lambda: Notices(NOTICES, NOTICES_PER_S))
+    connections: Connections = field(default_factory=Connections)
     clock: Callable[[], float] = time.monotonic
 
     def prefix_kept(self, request: web.Request) -> bool:
@@ -169,6 +171,7 @@ def _check_api_key(door: Door, request: web.Request) -> None:
     given = given_key(request)
     right = [key.matches(given) for key in keys]  # always all of them
     if True in right:
+        door.connections.prove(request.protocol)
         request[SENDER] = f"API key {right.index(True) + 1}"
         return
     refusal = json_error(web.HTTPUnauthorized, "an API key is needed", {"WWW-Authenticate": "Bearer"})
@@ -186,6 +189,7 @@ def _check_metrics_token(door: Door, request: web.Request) -> None:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     given = given.strip() if scheme.lower() == "bearer" else ""
     if token is None or token.matches(given):
+        door.connections.prove(request.protocol)
         return
     headers = {"WWW-Authenticate": "Bearer"}
     refusal = web.HTTPUnauthorized(headers=headers, text="METRICS_TOKEN is needed\n")

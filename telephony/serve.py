@@ -22,7 +22,9 @@ from aiohttp import web
 
 from telephony.app import make_app
 from telephony.config import Settings, binding, refuse_short_secrets
+from telephony.connections import room_beside, served
 from telephony.doctor import at_start
+from telephony.entrance import DOOR
 from telephony.errors import BadInput
 from telephony.line import CallRecords, Line
 from telephony.routes_file import routes_of
@@ -73,12 +75,14 @@ async def serve(settings: Settings, host: str | None = None, port: int | None = 
             return 0
         line, records = opening.result()
         stop.last_words = line.leave_records
-        runner = web.AppRunner(
-            make_app(line, records), access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=1.0
-        )
+        app = make_app(line, records)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        await web.SockSite(runner, listening, backlog=BACKLOG).start()
+        connections = app[DOOR].connections
+        connections.most = room_beside(settings.max_calls)
+        options = {"access_log": None, "keepalive_timeout": KEEPALIVE_S}
+        await stack.enter_async_context(served(runner, connections, listening, BACKLOG, **options))
         _leave_in_peace()
         _say_ready(settings, listening)
         await stop.told.wait()

@@ -21,6 +21,8 @@ from typing import Any
 from aiohttp import WSMessage, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue
 
+from telephony.tcp_state import TcpState, tcp_state
+
 log = logging.getLogger(__name__)
 
 _TEXT = WSMsgType.TEXT  # looking a member up in its enum costs more than the test it is for
@@ -108,6 +110,13 @@ class FrameSocket(web.WebSocketResponse):
         if plain is not None and transport.get_extra_info("sslcontext") is None:
             with suppress(OSError, ValueError):  # ValueError: uvloop's, of a socket that is closed
                 plain.setsockopt(socket.SOL_SOCKET, _LOW_WATER, size)
+
+    def tcp_state(self) -> TcpState | None:
+        """What the kernel knows of the connection; None when it is closed, or the system does not tell."""
+        transport = None if self._writer is None else self._writer.transport
+        if transport is None or transport.is_closing():
+            return None
+        return tcp_state(transport)
 
     async def close(self, *arguments: Any, **named: Any) -> bool:
         """Close with a handshake; the peer's part of it is a few bytes."""

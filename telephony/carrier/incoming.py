@@ -67,8 +67,11 @@ def _urls(request: web.Request) -> tuple[str, ...]:
 def _verify(request: web.Request, urls: tuple[str, ...], fields: signature.Fields) -> None:
     tokens = request.app[LINE].auth_tokens()
     given = request.headers.get(signature.HEADER)
-    if tokens and not signature.verify(tokens, urls, fields, given):
+    if not tokens:
+        return
+    if not signature.verify(tokens, urls, fields, given):
         raise _refusal(request, urls)
+    request.app[DOOR].connections.prove(request.protocol)
 
 
 def _refusal(request: web.Request, urls: tuple[str, ...]) -> web.HTTPException:

@@ -75,6 +75,7 @@ async def media(request: web.Request) -> web.StreamResponse:
     if isinstance(first, Started):
         first = await _checked(request, first)
     if isinstance(first, Started):
+        request.app[DOOR].connections.prove(request.protocol)
         await _hand_over(line, socket, stream, first)
     elif first is not None:
         await _refuse(request, socket, first)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
 
 from telephony.carrier.frame_socket import FrameSocket
+from telephony.carrier.reader_watch import ReaderWatch
+
+log = logging.getLogger(__name__)
 
 STUCK_S = 2.0
 """A write that takes longer is a fault of the peer."""
@@ -30,16 +34,23 @@ class CarrierOutbox:
         """The writer task has nothing to do, and the peer keeps up."""
         self._writing_since: float | None = None
         self._overflowed = False
+        self._watch = ReaderWatch()
         self._barged_in = barged_in
         self._cause: tuple[str, float] | None = None
 
     def stuck(self, now: float) -> bool:
-        """Whether the peer is to be given up: it took nothing for 2 s, or the outbox overflowed.
+        """Whether the peer is to be given up: it took nothing for 2 s, or reads nothing, or it overflowed.
 
         To be asked now and then; a deadline of its own for each message would cost more than the message.
         """
         since = self._writing_since
-        return self._overflowed or (since is not None and now - since > STUCK_S)
+        if self._overflowed or (since is not None and now - since > STUCK_S):
+            return True
+        state = self._socket.tcp_state()
+        if state is None or not self._watch.reads_nothing(state, now):
+            return False
+        log.warning("the carrier reads nothing of what it is sent: its stream is ended")
+        return True
 
     def put(self, *texts: str) -> None:
         """Have messages written behind those that wait."""

@@ -49,6 +49,7 @@ FRAMES_S = 0.4  # Twilio sends 50 frames a second: a stream without one for so l
 UNNAMED_HOLD_S = (
     5.0  # a hold's answer: half of its shortest music, after which Twilio asks with the same words
 )
+HOLD_PIECE = 16_384  # bytes of the hold music that are written at a time
 REPEAT = "I-Twilio-Idempotency-Token"  # the same on every delivery of one request
 
 FALLBACK = Answer("fallback", {"text": SORRY}, ends=True)
@@ -212,9 +213,20 @@ async def fallback(request: web.Request) -> web.Response:
     return _twiml(request, call_sid, FALLBACK)
 
 
-async def hold_music(request: web.Request) -> web.Response:
-    """GET /twilio/hold.wav: what a parked caller hears."""
-    return web.Response(body=await asyncio.to_thread(music), content_type="audio/wav")
+async def hold_music(request: web.Request) -> web.StreamResponse:
+    """GET /twilio/hold.wav: what a parked caller hears. One a connection, and piece by piece.
+
+    Nothing proves who asks: what waits for somebody who does not read must be little.
+    """
+    sound = await asyncio.to_thread(music)
+    headers = {"Content-Type": "audio/wav", "Content-Length": str(len(sound))}
+    response = web.StreamResponse(headers=headers)
+    response.force_close()
+    await response.prepare(request)
+    for at in range(0, len(sound), HOLD_PIECE):
+        await response.write(sound[at : at + HOLD_PIECE])
+    await response.write_eof()
+    return response
 
 
 def sorry(request: web.Request) -> web.Response:

@@ -1,0 +1,49 @@
+"""Whether a carrier reads what it is sent, by what the kernel says of its connection. PURE.
+
+Two signs. Its window is shut and nothing was taken for 2 s: its kernel's buffer is full. Or the window never
+grew while seven seconds of speech went in: its kernel takes them, and nobody reads them there. A network that
+stands still shows neither: then the window stays as it was, and nothing is acknowledged.
+"""
+
+from __future__ import annotations
+
+from telephony.tcp_state import TcpState
+
+SHUT_S = 2.0
+"""A window that is shut for longer is a fault of the peer."""
+SHUT_SHARE, MESSAGE_BYTES = 0.1, 1500
+"""A window is shut below this share of the widest one seen, or when not one message of ours fits into it."""
+LOOKS = 14
+"""Looks at which more had been taken, and the window had become smaller each time; one each half second."""
+FALL_SHARE = 0.2
+"""Of what was taken meanwhile, that the window lost: buffers grow while they fill, so it is not all of it."""
+
+
+class ReaderWatch:
+    """Looks at one carrier's connection about twice a second."""
+
+    def __init__(self) -> None:
+        self._last: TcpState | None = None
+        self._widest = 0
+        self._first: TcpState | None = None
+        """The look at which the window began to do nothing but shrink."""
+        self._falls = 0
+        self._moved_at = 0.0
+
+    def reads_nothing(self, state: TcpState, now: float) -> bool:
+        """Take one more look; whether the peer is to be given up."""
+        last, self._last = self._last, state
+        self._widest = max(self._widest, state.window)
+        if last is None or state.taken != last.taken or not state.waiting:
+            self._moved_at = now
+        shut = max(SHUT_SHARE * self._widest, MESSAGE_BYTES)
+        if state.window < shut and now - self._moved_at > SHUT_S:
+            return True
+        if last is None or state.taken == last.taken:
+            return False
+        if self._first is None or state.window >= last.window:
+            self._first, self._falls = state, 0
+            return False
+        self._falls += 1
+        lost, taken = self._first.window - state.window, state.taken - self._first.taken
+        return self._falls >= LOOKS and lost >= FALL_SHARE * taken

@@ -1,0 +1,115 @@
+"""A carrier that reads nothing is known within ten seconds of speech, one that reads is never given up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import socket
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from telephony.carrier.reader_watch import LOOKS, SHUT_S, ReaderWatch
+from telephony.tcp_state import TcpState, tcp_state
+
+LOOK_S = 0.5
+SPEECH = b"x" * 5_900
+"""Half a second of speech as media messages, with their marks."""
+
+kernel_tells = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a peer takes")
+
+
+BUFFERS = (4096, 0, 100_000, 400_000)
+"""Of the peer's kernel, in bytes; 0: what it gives by itself."""
+
+
+async def watched(receive_buffer: int, looks: int, read: Callable[[socket.socket], object]) -> float | None:
+    """Speak to a peer on a real socket, so many half seconds; when it was given up."""
+    here = socket.create_server(("127.0.0.1", 0))
+    peer = socket.socket()
+    if receive_buffer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    peer.connect(here.getsockname())
+    peer.setblocking(False)
+    accepted, _ = here.accept()
+    transport, _ = await asyncio.get_running_loop().connect_accepted_socket(asyncio.Protocol, accepted)
+    watch = ReaderWatch()
+    try:
+        for look in range(looks):
+            for at in range(0, len(SPEECH), 1180):
+                transport.write(SPEECH[at : at + 1180])
+                await acknowledged(transport)
+                read(peer)
+            state = tcp_state(transport)
+            assert state is not None
+            if watch.reads_nothing(state, look * LOOK_S):
+                return look * LOOK_S
+        return None
+    finally:
+        transport.abort()
+        await asyncio.sleep(0)
+        peer.close()
+        here.close()
+
+
+async def acknowledged(transport: asyncio.BaseTransport) -> None:
+    """The peer's kernel has what was written, or does not take it: it may think about that for 40 ms."""
+    for _ in range(25):
+        state = tcp_state(transport)
+        if state is None or not state.waiting:
+            return
+        await asyncio.sleep(0.002)
+
+
+def everything(peer: socket.socket) -> None:
+    with contextlib.suppress(BlockingIOError):
+        peer.recv(1 << 20)
+
+
+@kernel_tells
+async def test_a_peer_that_reads_nothing_is_given_up_within_ten_seconds() -> None:
+    """However much its kernel would take for it."""
+    when = await asyncio.gather(*(watched(size, 20, lambda peer: None) for size in BUFFERS))
+    assert all(at is not None and at <= 8.0 for at in when), when
+
+
+@kernel_tells
+async def test_a_peer_that_reads_is_not_given_up() -> None:
+    """At once, or nothing for three seconds and then all of it: a line that stalls."""
+
+    def bursts() -> Callable[[socket.socket], None]:
+        calls = itertools.count(1)
+        return lambda peer: everything(peer) if next(calls) % 30 == 0 else None  # five calls a look
+
+    reading = (watched(size, 40, read) for size in BUFFERS for read in (everything, bursts()))
+    assert set(await asyncio.gather(*reading)) == {None}
+
+
+def test_a_network_that_stands_still_is_not_a_peer_that_does_not_read() -> None:
+    """Nothing is acknowledged, and the window is what it was: for 6 s, retransmissions included."""
+    watch = ReaderWatch()
+    for look in range(200):
+        state = TcpState(taken=10_000 * (look // 12), waiting=True, window=65_536)
+        assert not watch.reads_nothing(state, look * LOOK_S)
+
+
+def test_a_quiet_agent_shows_nothing() -> None:
+    """Where nothing is sent, nothing is waited for, however small the window."""
+    watch = ReaderWatch()
+    watch.reads_nothing(TcpState(0, False, 65_536), 0.0)
+    for look in range(1, 200):
+        assert not watch.reads_nothing(TcpState(100, False, 0), look * LOOK_S)
+
+
+def test_the_two_signs() -> None:
+    """A window that is shut, for two seconds; one that only ever shrinks."""
+    shut = ReaderWatch()
+    told = [shut.reads_nothing(TcpState(5000, True, 60_000 if now < 1 else 0), now) for now in range(6)]
+    assert told.index(True) - 1 == SHUT_S
+    shrinking = ReaderWatch()
+    told = [
+        shrinking.reads_nothing(TcpState(6000 * n, False, 500_000 - 4000 * n), n * LOOK_S) for n in range(30)
+    ]
+    assert told.index(True) == LOOKS + 1
