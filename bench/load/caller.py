@@ -15,7 +15,7 @@ import re
 import struct
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -44,6 +44,7 @@ class Caller(asyncio.Protocol):
         parameters: dict[str, str],
         on_media: Callable[[Caller, int, float], None],
         on_clear: Callable[[Caller, float], None],
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.number = number
         self.open: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -55,6 +56,7 @@ class Caller(asyncio.Protocol):
         self._parameters = parameters
         self._on_media = on_media
         self._on_clear = on_clear
+        self._more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
@@ -72,7 +74,8 @@ class Caller(asyncio.Protocol):
         key = base64.b64encode(os.urandom(16)).decode()
         transport.write(
             f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
-            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+            f"{self._more}\r\n".encode()
         )
 
     def start(self) -> None:

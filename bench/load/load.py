@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from bench.load.caller import FRAME_MS, Caller
+from bench.load.signing import signed
 from telephony.listen import flux
 from telephony.standins.flux import FluxSession, FluxStandIn
 from telephony.standins.scripts import CYCLE_S, Cycle
@@ -68,7 +69,9 @@ class Leg:
 class Load:
     """The callers and the service of one server under test."""
 
-    def __init__(self, eager: bool) -> None:
+    def __init__(self, eager: bool, auth_token: str = "") -> None:
+        """`auth_token`: of the server under test, whose webhooks and handshakes are then signed."""
+        self.auth_token = auth_token
         self.figures = Figures()
         self.legs: list[Leg] = []
         self.sessions: dict[FluxSession, Leg] = {}
@@ -109,7 +112,7 @@ class Load:
         parts = urlsplit(url)
         loop = asyncio.get_running_loop()
         _, caller = await loop.create_connection(
-            lambda: Caller(number, url, parameters, self._media, self._clear),
+            lambda: Caller(number, url, parameters, self._media, self._clear, signed(self.auth_token, url)),
             parts.hostname or "",
             parts.port or 80,
         )
@@ -139,7 +142,8 @@ class Load:
             "Direction": "inbound",
             "ApiVersion": "2010-04-01",
         }
-        async with session.post(f"{server}/twilio/voice", data=form) as answer:
+        voice = f"{server}/twilio/voice"
+        async with session.post(voice, data=form, headers=signed(self.auth_token, voice, form)) as answer:
             twiml = await answer.text()
             if answer.status == 404:
                 return f"{server.replace('http', 'ws')}/twilio/media", {"callSid": sid}
