@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from socket import socket
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -154,10 +154,10 @@ class _Handler(web.RequestHandler):
         self._connections = connections
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         super().connection_made(transport)
-        if not self._connections.enter(self, transport, asyncio.get_running_loop().time()):
-            transport.abort()
+        plain = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        if not self._connections.enter(self, plain, asyncio.get_running_loop().time()):
+            plain.abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._connections.leave(self)
