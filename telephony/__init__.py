@@ -17,7 +17,8 @@ rehearsal        a whole conversation on virtual time, for tests and benches (re
 audio            mu-law, linear16, framing; with resampling, leveler, wav
 sound_source     where a recording comes from: file, pipe, URL; sound_kinds: what the others are
 serve, app       the server's life, and its routes; line, opening and services put it together
-entrance         who may come in: guard decides what is local, brake slows down who guesses keys
+entrance         who may come in: guard decides what is local, brake slows down who guesses keys;
+                 connections: how many, and whether their peers read (tcp_state)
 api, routes      the API for programs; who answers which number (routes_file reads it)
 shared, seats    what processes share: tokens, seats, resumes, caps, and a time that no clock change moves
                  (machine), in shared_file; shared_memory goes on without it; processes: which of them live;

@@ -9,24 +9,13 @@ from __future__ import annotations
 import socket
 import struct
 from asyncio import BaseTransport
-from dataclasses import dataclass
+
+from telephony.carrier.reader_watch import TcpState
 
 _TCP_INFO: int | None = getattr(socket, "TCP_INFO", None)
 _SIZE = 232
 # struct tcp_info of linux/tcp.h: tcpi_unacked, tcpi_bytes_acked, tcpi_notsent_bytes, tcpi_snd_wnd (Linux 5.4)
 _UNACKED, _ACKED, _UNSENT, _WINDOW = 24, 120, 144, 228
-
-
-@dataclass(frozen=True, slots=True)
-class TcpState:
-    """One look at a connection."""
-
-    taken: int
-    """Bytes that the peer's kernel has acknowledged, since the beginning."""
-    waiting: bool
-    """Something of ours was not acknowledged yet, or not even sent."""
-    window: int
-    """Bytes that the peer's kernel would take now: what it holds and its owner does not read is missing."""
 
 
 def tcp_state(transport: BaseTransport | None) -> TcpState | None:

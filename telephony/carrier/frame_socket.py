@@ -21,7 +21,8 @@ from typing import Any
 from aiohttp import WSMessage, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue
 
-from telephony.tcp_state import TcpState, tcp_state
+from telephony.carrier.reader_watch import TcpState
+from telephony.tcp_state import tcp_state
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ stands still shows neither: then the window stays as it was, and nothing is ackn
 
 from __future__ import annotations
 
-from telephony.tcp_state import TcpState
+from dataclasses import dataclass
 
 SHUT_S = 2.0
 """A window that is shut for longer is a fault of the peer."""
@@ -17,6 +17,18 @@ LOOKS = 14
 """Looks at which more had been taken, and the window had become smaller each time; one each half second."""
 FALL_SHARE = 0.2
 """Of what was taken meanwhile, that the window lost: buffers grow while they fill, so it is not all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TcpState:
+    """One look at a connection."""
+
+    taken: int
+    """Bytes that the peer's kernel has acknowledged, since the beginning."""
+    waiting: bool
+    """Something of ours was not acknowledged yet, or not even sent."""
+    window: int
+    """Bytes that the peer's kernel would take now: what it holds and its owner does not read is missing."""
 
 
 class ReaderWatch:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
-from telephony.carrier.reader_watch import LOOKS, SHUT_S, ReaderWatch
-from telephony.tcp_state import TcpState, tcp_state
+from telephony.carrier.reader_watch import LOOKS, SHUT_S, ReaderWatch, TcpState
+from telephony.tcp_state import tcp_state
 
 LOOK_S = 0.5
 SPEECH = b"x" * 5_900
