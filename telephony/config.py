@@ -222,8 +222,9 @@ class Settings:
     )
     record_stop_words: tuple[str, ...] = _setting(
         texts(),
-        "stop recording,stop the recording,do not record,don't record",
-        "a caller who says one of them is recorded no more, and what there was is deleted; comma separated",
+        "",
+        "more words that stop a recording, comma separated; objections in plain words (\"I don't want to be"
+        ' recorded") always do, and what there was is deleted',
     )
     retention_days: int = _setting(
         whole(0, 36_500), "30", "days after which the server deletes a call; 0 keeps them"

@@ -180,7 +180,7 @@ async def _way(services: Services, route: Route, stack: AsyncExitStack) -> Servi
     settings = services.settings
     manners = announced(manners, settings.record_notice)  # without a recording, too: this is a machine
     if settings.record == "on":
-        agent = MayStopRecording(agent, settings.record_stop_words)
+        agent = MayStopRecording(agent, settings.record_stop_words, settings.record_notice)
     way = replace(services, agent=agent, manners=manners)
     way.flux_options = chosen(settings, route.language)
     if route.voice:

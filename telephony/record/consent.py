@@ -9,9 +9,11 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
+from telephony.record.objection import objects
 from telephony.reply.agent import Agent, Manners, Note, Notes, Said, Say, Turn
 
 STOPPED = "All right, the recording is stopped, and what there was of it is deleted. Please go on."
+STOPPED_BEFORE = "The recording is stopped already, and what there was of it is deleted. Please go on."
 
 
 def announced(manners: Manners, notice: str) -> Manners:
@@ -23,22 +25,32 @@ def announced(manners: Manners, notice: str) -> Manners:
 
 
 class MayStopRecording:
-    """An agent around another one: a caller who says one of these words is not recorded any more."""
+    """An agent around another one: a caller who objects to being recorded is not recorded any more.
 
-    def __init__(self, agent: Agent, words: Sequence[str]) -> None:
-        self._agent = self.__wrapped__ = agent
+    `words` are understood besides what `objection` understands. `notice` is what callers are told first: in
+    the turn after it, "I don't agree to that" is about the recording.
+    """
+
+    def __init__(self, agent: Agent, words: Sequence[str], notice: str = "") -> None:
+        self._agent = agent
+        self._notice = notice
         spoken = "|".join(r"\s+".join(map(re.escape, word.split())) for word in words)
         self._words = re.compile(rf"\b(?:{spoken})\b", re.IGNORECASE) if words else None
 
-    def objects(self, said: str) -> bool:
-        """Whether a caller who says this does not want to be recorded."""
-        return self._words is not None and self._words.search(said.replace("\u2019", "'")) is not None
+    def objects(self, said: str, noticed: bool = False) -> bool:
+        """Whether a caller who says this, perhaps right after the notice, does not want to be recorded."""
+        own = self._words is not None and self._words.search(said.replace("\u2019", "'")) is not None
+        return own or objects(said, noticed)
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         """As the agent's own, unless it is about the recording."""
-        if notes.get("recorded") is not False and self.objects(turn.text):
-            yield Note(recorded=False)
-            yield STOPPED
+        first = not any(line.who == "caller" for line in turn.history)
+        if self.objects(turn.text, noticed=bool(self._notice) and first):
+            if notes.get("recorded") is False:
+                yield STOPPED_BEFORE
+            else:
+                yield Note(recorded=False)
+                yield STOPPED
             return
         async for one in self._agent.reply(turn, notes):
             yield one

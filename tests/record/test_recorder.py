@@ -14,6 +14,8 @@ from telephony.listen import flux
 from telephony.record.consent import STOPPED
 from tests.real_line import Lines, Running, running, said
 from tests.twilio_side import until
+from telephony.standins.faults import NONE
+from telephony.standins.scripts import Cycle
 
 AGENT = "tests.flow_agents:Memory"
 
@@ -140,3 +142,31 @@ async def test_a_recording_that_was_deleted_does_not_come_back(tmp_path: Path) -
         await calling
         await until(lambda: not server.line.sockets)
     assert not recordings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("hears", "notice"),
+    [
+        ("I don't want to be recorded.", ""),
+        ("Uh-huh, okay, but turn off the recording.", ""),
+        ("No, I don't consent to that.", "This call is recorded."),
+    ],
+)
+async def test_an_objection_in_plain_words_stops_it(tmp_path: Path, hears: str, notice: str) -> None:
+    """With the default settings, and while the notice is still being said."""
+    async with running(
+        tmp_path, NONE, lambda: Cycle(texts=(hears, "hello")), AGENT=AGENT, RECORD="on", RECORD_NOTICE=notice
+    ) as server:
+        result = await server.call(8.0)
+    assert STOPPED in said(result) and not recordings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "hears", ["Is this call recorded?", "I bought a record.", "I don't mind being recorded."]
+)
+async def test_what_is_no_objection_goes_on_being_recorded(tmp_path: Path, hears: str) -> None:
+    async with running(
+        tmp_path, NONE, lambda: Cycle(texts=(hears, "hello")), AGENT=AGENT, RECORD="on"
+    ) as server:
+        result = await server.call(6.0)
+    assert STOPPED not in said(result) and recordings(tmp_path)
