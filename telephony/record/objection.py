@@ -80,7 +80,8 @@ _ONLY_TELLS = re.compile(
 _KNOWS = re.compile(
     r"\b(?:know|think|remember|sure|hear|heard|understand|find|found|believe"
     r"|notice|understood|aware|knew"
-    r"|(?:see|have|got|get) (?:a|an|the|any|my|your|that|this) (?:\w+ )?(?:record|recording|recordings|tape|recorder))\b"
+    r"|(?:see|have|got|get) (?:a|an|the|any|my|your|that|this) (?:\w+ )?"
+    r"(?:record|recording|recordings|tape|recorder))\b"
 )
 _ASKS = re.compile(
     r"^(?:(?:and|so|but|well|oh|um|uh|okay|ok|hey|hi|hello|sorry|wait|excuse me) )*"
