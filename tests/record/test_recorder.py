@@ -12,10 +12,10 @@ import pytest
 from telephony.audio import read_wav
 from telephony.listen import flux
 from telephony.record.consent import STOPPED
-from tests.real_line import Lines, Running, running, said
-from tests.twilio_side import until
 from telephony.standins.faults import NONE
 from telephony.standins.scripts import Cycle
+from tests.real_line import Lines, Running, running, said
+from tests.twilio_side import until
 
 AGENT = "tests.flow_agents:Memory"
 
