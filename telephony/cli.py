@@ -20,6 +20,7 @@ from typing import Protocol, cast
 from telephony import __version__, logs
 from telephony.config import Settings
 from telephony.errors import BadInput, TelephonyError
+from telephony.private_files import UMASK
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -37,6 +38,8 @@ class Command:
     help: str
     quiet: bool = False
     """Logs only warnings unless LOG_LEVEL says otherwise: its own output is what people read."""
+    private: bool = True
+    """The files it makes are this user's alone, whatever the umask."""
 
 
 class CommandModule(Protocol):
@@ -51,7 +54,7 @@ COMMANDS = (
     Command("serve", "telephony.serve", "answer calls: the server"),
     Command("call", "telephony.carrier.call_command", "a pretend carrier places a call", quiet=True),
     Command("engine", "telephony.engine.command", "the local speech engine alone"),
-    Command("transcribe", "telephony.transcribe.command", "live transcription with turn events", quiet=True),
+    Command("transcribe", "telephony.transcribe.command", "live transcription with turn events", True, False),
     Command("dial", "telephony.dial_command", "place an outbound call", quiet=True),
     Command("number", "telephony.number_command", "point a Twilio number's webhooks here", quiet=True),
     Command("delete", "telephony.delete_command", "delete a call's recording, tape and record", quiet=True),
@@ -96,6 +99,8 @@ def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     args = _parser(wanted, module.add_arguments if module else None).parse_args(argv)
     if wanted is None or module is None:  # argparse has already refused or helped
         return BAD_INPUT
+    if wanted.private:
+        os.umask(UMASK)
     settings = _settings(args, environ)
     if wanted.quiet and settings.log_level == "INFO":
         settings = replace(settings, log_level="WARNING")

@@ -20,6 +20,7 @@ from telephony.engine.process import EngineProcess
 from telephony.errors import BadSetting
 from telephony.line import AnswerCall, CallRecords, Line, make_line
 from telephony.listen.chosen import chosen
+from telephony.private_files import mend, privately
 from telephony.processes import Processes
 from telephony.record.consent import MayStopRecording, announced
 from telephony.record.keeping import Keeping
@@ -61,7 +62,12 @@ class Records:
 
 
 async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, CallRecords]:
-    """A line that can take calls. What was opened is closed by the stack."""
+    """A line that can take calls. What was opened is closed by the stack.
+
+    Until then all that this process writes is its user's alone.
+    """
+    stack.enter_context(privately())
+    await asyncio.to_thread(mend, settings.data_dir)
     processes = Processes(settings.data_dir)
     stack.callback(processes.leave)
     await asyncio.to_thread(processes.enter)
