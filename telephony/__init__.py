@@ -25,7 +25,8 @@ shared, seats    what processes share: tokens, seats, resumes, caps, and a time 
                  withheld: what they do not share
 private_files    what calls leave on the disk is this user's alone
 warm             speech that is connected early
-readiness        would a call go well now?  upgraded: a websocket gets frames only
+readiness        would a call go well now? with speech_health, out of the health that calls tell of
+upgraded         a websocket gets frames only
 dialling         outbound calls, under dial_policy; phone_numbers as people write them and as Twilio says them
 twiml_files      what Twilio is told, from twiml/
 

@@ -229,7 +229,11 @@ class Settings:
     retention_days: int = _setting(
         whole(0, 36_500), "30", "days after which the server deletes a call; 0 keeps them"
     )
-    max_calls: int = _setting(whole(1, 10_000), "50", "calls at a time; more hear that the line is busy")
+    max_calls: int = _setting(
+        whole(1, 10_000),
+        "50",
+        "calls at a time; more hear that the line is busy. With the local engine no more than it carries",
+    )
     max_call_seconds: int = _setting(whole(10, 86_400), "3600", "longest call")
     drain_seconds: int = _setting(
         whole(0, 3600), "25", "how long running calls may go on after a request to stop"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -17,6 +18,7 @@ from telephony.carrier.rest import TwilioRest, has_credentials
 from telephony.config import Settings, SpeechPeer
 from telephony.dialling import Dialler
 from telephony.engine.process import EngineProcess
+from telephony.engine.server import default_limit
 from telephony.errors import BadSetting
 from telephony.line import AnswerCall, CallRecords, Line, make_line
 from telephony.listen.chosen import chosen
@@ -36,7 +38,10 @@ from telephony.services import Services, open_services, prepared
 from telephony.shared import SharedFailure, SqliteShared
 from telephony.speak.deepgram import VoiceClient
 from telephony.speak.phrase_memory import PhraseMemory
+from telephony.speech_health import speech_check
 from telephony.warm import WarmCalls
+
+log = logging.getLogger(__name__)
 
 
 class Records:
@@ -66,6 +71,7 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, Ca
 
     Until then all that this process writes is its user's alone.
     """
+    settings = _within_speech(settings)
     stack.enter_context(privately())
     await asyncio.to_thread(mend, settings.data_dir)
     processes = Processes(settings.data_dir)
@@ -85,6 +91,10 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, Ca
         line.dialler = Dialler(settings, shared, line.rest)
     services = await stack.enter_async_context(open_services(settings, await _speech(settings, stack), line))
     services.store.process, services.store.clock = processes.own, shared.now
+    heard, said = services.flux.health, services.voice.health
+    line.readiness.checks.append(
+        speech_check(settings, services.flux_options, services.flux.url, heard, said)
+    )
     _close_records(settings.data_dir, processes, stack)
     line.answer = await _answer_with(services, line, stack)
     line.say_goodbye = services.say_goodbye
@@ -95,6 +105,19 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, Ca
         sweeping = asyncio.create_task(retention.run())
         stack.callback(sweeping.cancel)
     return line, Records(services)
+
+
+def _within_speech(settings: Settings) -> Settings:
+    """The settings, with no more calls than the local engine listens to, where it is the one that does.
+
+    Else a caller too many would be answered, and then sent away.
+    """
+    carried = default_limit()
+    if not settings.deepgram().local or settings.max_calls <= carried:
+        return settings
+    log.info("%d calls at once, which is what the local engine carries here (MAX_CALLS=%d)", carried,
+             settings.max_calls)  # fmt: skip
+    return replace(settings, max_calls=carried)
 
 
 def _close_records(data_dir: Path, processes: Processes, stack: AsyncExitStack) -> None:
@@ -116,7 +139,7 @@ async def _speech(settings: Settings, stack: AsyncExitStack) -> SpeechPeer:
     speech = settings.deepgram()
     if not speech.local:
         return speech
-    engine = await EngineProcess.start(settings)
+    engine = await EngineProcess.start(settings, listen_limit=default_limit())
     stack.push_async_callback(engine.stop)
     return replace(speech, url=engine.url)
 

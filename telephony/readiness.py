@@ -84,7 +84,7 @@ def _write(folder: Path) -> str:
             with contextlib.suppress(OSError):
                 probe.unlink(missing_ok=True)
     except OSError as error:
-        return f"{folder} cannot be written: {error.strerror or error}"
+        return f"DATA_DIR cannot be written: {error.strerror or error}"
     return ""
 
 
@@ -95,7 +95,7 @@ def store_check(store: Shared) -> Check:
         try:
             await store.put("ready", {}, CHECKED_S)
         except SharedFailure as error:
-            return f"the shared store fails: {error}"
+            return f"the shared store fails: {str(error).rpartition(': ')[2]}"
         return ""
 
     return the_shared_store

@@ -17,10 +17,12 @@ from xml.etree import ElementTree
 import pytest
 from aiohttp import ClientConnectionError, ClientSession
 
+from telephony.engine.server import default_limit
 from telephony.serve import LISTEN_ON_S, drain
 from telephony.standins.flux import FluxStandIn
 from telephony.standins.scripts import Cycle
 from telephony.standins.speak import SpeakStandIn
+from tests.hearing_models import model_path
 from tests.speak.voice_server import voice_server
 from tests.twilio_side import parameters_of, phone_line, start_message, until
 
@@ -254,3 +256,16 @@ async def test_without_a_public_url_only_this_machine_is_listened_on(
     """With an auth token, too: nothing could be verified."""
     async with server(tmp_path, speech, TWILIO_AUTH_TOKEN=token) as one:
         assert one.url.startswith("http://127.0.0.1:")
+
+
+async def test_with_local_speech_no_caller_is_answered_whom_the_engine_cannot_hear(tmp_path: Path) -> None:
+    """MAX_CALLS is what the engine carries; /readyz says so, and one caller more hears busy at once."""
+    for name in ("silero-vad", "moonshine-tiny-en"):
+        model_path(name)
+    async with server(tmp_path, "local") as one, ClientSession() as client:
+        async with client.get(one.url + "/readyz") as response:
+            assert (await response.json())["free"] == default_limit()
+        answers = [await started(client, one.url, f"CA{n}") for n in range(default_limit() + 1)]
+        assert all(answers[:-1]) and not answers[-1], "busy: no stream"
+        async with client.get(one.url + "/readyz") as response:
+            assert response.status == 503 and (await response.json())["free"] == 0

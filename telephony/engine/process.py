@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -29,6 +28,14 @@ REFUSED = "engine refused: "
 STOP_S = 6.0
 """Time for a child to end in order; then it is killed."""
 RESTART_S = 1.0
+MOST_RESTART_S = 15.0
+"""A machine that has no room for another process is not asked for one all the time."""
+START_S = 120.0
+"""For loading its models, which takes 2 to 10 s on a machine with nothing else to do."""
+FETCH_S = 1800.0
+"""For fetching them first, 145 MB."""
+FETCHING = "engine is fetching models"
+"""What the child prints now and then meanwhile."""
 
 
 class EngineFailed(TelephonyError):
@@ -38,7 +45,10 @@ class EngineFailed(TelephonyError):
 class EngineProcess:
     """A running engine. Should it crash, another one takes its place, at the same URL."""
 
-    def __init__(self, url: str, child: asyncio.subprocess.Process, arguments: tuple[str, ...]) -> None:
+    def __init__(
+        self, url: str, child: asyncio.subprocess.Process, arguments: tuple[str, ...], start_s: float
+    ) -> None:
+        self._start_s = start_s
         self.url = url
         """`ws://127.0.0.1:PORT`"""
         self._child = child
@@ -54,8 +64,9 @@ class EngineProcess:
         fetch: bool = True,
         port: int = 0,
         listen_limit: int | None = None,
+        start_s: float = START_S,
     ) -> EngineProcess:
-        """Starts an engine and returns when it can hear.
+        """Starts an engine and returns when it can hear, within `start_s` once its models are here.
 
         Raises BadInput where something has to be put right first, EngineFailed for any other failure.
         """
@@ -63,8 +74,8 @@ class EngineProcess:
         arguments = ("--log-level", level, *(() if fetch else ("--no-fetch",)))
         if listen_limit is not None:
             arguments += ("--limit", str(listen_limit))
-        child, url = await _spawn(port, arguments)
-        return cls(url, child, arguments)
+        child, url = await _spawn(port, arguments, start_s)
+        return cls(url, child, arguments, start_s)
 
     @property
     def pid(self) -> int:
@@ -79,7 +90,7 @@ class EngineProcess:
         await _end(self._child)
 
     async def _keep_running(self) -> None:
-        port = urlsplit(self.url).port or 0
+        port, pause_s = urlsplit(self.url).port or 0, RESTART_S
         while True:
             # The pipe is read to its end so that the child can always write.
             assert self._child.stdout is not None
@@ -87,12 +98,21 @@ class EngineProcess:
                 pass
             status = await self._child.wait()
             log.error("the local engine ended with status %s: starting it again", status)
-            await asyncio.sleep(RESTART_S)
-            with contextlib.suppress(EngineFailed, BadInput):
-                self._child, self.url = await _spawn(port, self._arguments)
+            while True:
+                await asyncio.sleep(pause_s)
+                try:
+                    self._child, self.url = await _spawn(port, self._arguments, self._start_s)
+                    pause_s = RESTART_S
+                    break
+                except (EngineFailed, BadInput, OSError, ValueError) as error:
+                    # OSError: no process, no memory or no descriptor is left, for now.
+                    pause_s = min(2 * pause_s, MOST_RESTART_S)
+                    log.error("the local engine does not start, again in %g s: %s", pause_s, error)
 
 
-async def _spawn(port: int, arguments: tuple[str, ...]) -> tuple[asyncio.subprocess.Process, str]:
+async def _spawn(
+    port: int, arguments: tuple[str, ...], start_s: float
+) -> tuple[asyncio.subprocess.Process, str]:
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "telephony.engine.process", "--port", str(port), *arguments),
@@ -100,17 +120,35 @@ async def _spawn(port: int, arguments: tuple[str, ...]) -> tuple[asyncio.subproc
         stdout=asyncio.subprocess.PIPE,
     )
     try:
-        assert child.stdout is not None
-        while line := (await child.stdout.readline()).decode():
-            if line.startswith(READY):
-                return child, line.removeprefix(READY).strip()
-            if line.startswith(REFUSED):
-                await child.wait()
-                raise BadInput(line.removeprefix(REFUSED).strip())
-    except asyncio.CancelledError:
+        url = await _ready(child, start_s)
+    except TimeoutError:
+        await children.killed(child)
+        raise EngineFailed("the local engine was not ready in time") from None
+    except BaseException:
         await _end(child)
         raise
-    raise EngineFailed(f"the local engine did not start (exit status {await child.wait()})")
+    if url is None:
+        raise EngineFailed(f"the local engine did not start (exit status {await child.wait()})")
+    return child, url
+
+
+async def _ready(child: asyncio.subprocess.Process, start_s: float) -> str | None:
+    """The URL that a child tells when it can hear; None when it ends before.
+
+    Raises TimeoutError, and BadInput where something has to be put right first.
+    """
+    now = asyncio.get_running_loop().time
+    last = now() + FETCH_S
+    assert child.stdout is not None
+    async with asyncio.timeout(start_s) as deadline:
+        while line := (await child.stdout.readline()).decode():
+            if line.startswith(READY):
+                return line.removeprefix(READY).strip()
+            if line.startswith(REFUSED):
+                raise BadInput(line.removeprefix(REFUSED).strip())
+            if line.startswith(FETCHING):
+                deadline.reschedule(min(now() + start_s, last))
+    return None
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:
@@ -143,7 +181,12 @@ async def _child(options: EngineOptions) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     watch = asyncio.create_task(_parent_gone(stop))
     try:
-        await serve(options, stop, lambda url: print(f"{READY}{url}", flush=True))
+        await serve(
+            options,
+            stop,
+            lambda url: print(f"{READY}{url}", flush=True),
+            lambda: print(FETCHING, flush=True),
+        )
     finally:
         watch.cancel()
 

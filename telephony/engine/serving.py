@@ -42,13 +42,20 @@ class EngineOptions:
     """Do not start where no words can be heard, or nothing can be spoken, since models cannot be fetched."""
 
 
-async def serve(options: EngineOptions, stop: asyncio.Event, announce: Callable[[str], None]) -> None:
+async def serve(
+    options: EngineOptions,
+    stop: asyncio.Event,
+    announce: Callable[[str], None],
+    still_fetching: Callable[[], None] = lambda: None,
+) -> None:
     """Serves until `stop` is set. `announce` is called once, with the URL, when speech can be heard.
+
+    `still_fetching` is called now and then while models are fetched, in a thread.
 
     Raises BadInput where the port cannot be had, and with `must_converse` MissingModel.
     """
     if options.fetch:
-        await _fetch(stop, options.must_converse)
+        await _fetch(stop, options.must_converse, still_fetching)
     ears, mouth = WorkerEars(), Mouth(Voices())
     limit = default_limit() if options.listen_limit is None else options.listen_limit
     runner = web.AppRunner(
@@ -70,7 +77,7 @@ async def serve(options: EngineOptions, stop: asyncio.Event, announce: Callable[
         await runner.cleanup()
 
 
-async def _fetch(stop: asyncio.Event, must_converse: bool) -> None:
+async def _fetch(stop: asyncio.Event, must_converse: bool, still_fetching: Callable[[], None]) -> None:
     """Fetches what is missing. Where that fails the engine says so, and does with what is here."""
     absent = models.missing()
     if "joe" in absent and not piper_process.available():
@@ -83,6 +90,7 @@ async def _fetch(stop: asyncio.Event, must_converse: bool) -> None:
         if stop.is_set():  # said in the thread that fetches: the way to end it
             raise MissingModel("stopped while fetching models")
         fetching.info("%s", line)
+        still_fetching()
 
     try:
         await asyncio.to_thread(models.fetch, absent, progress)

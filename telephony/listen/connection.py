@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from telephony.errors import SocketLost
 from telephony.events import ListenDown, ListenUp
+from telephony.health import told
 from telephony.listen import flux
 from telephony.listen.configure_queue import ACK_S, ConfigureQueue
 from telephony.listen.replay import ReplayBuffer
@@ -178,6 +179,7 @@ class FluxConnection:
                 down = await self._connect_once(attempt)
                 if self._closing:
                     return
+                self._client.health.failed(told(down.status), loop.time())
                 self._on_event(down)
                 if not down.retry:
                     return
@@ -341,6 +343,7 @@ class FluxConnection:
         """Act on a message and hand it on. False: no further connection would fare better."""
         if not self._up:
             self._up = True
+            self._client.health.worked(asyncio.get_running_loop().time())
             self._on_event(ListenUp(self.counts.connections, self._base / self._rate))
             if self._owed is not None:
                 owed, self._owed = self._owed, None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import aiohttp
 
+from telephony.health import Health
 from telephony.listen import flux
 from telephony.listen.connection import FluxConnection, ListenCounts, ListenEvent
 from telephony.listen.transport import sdk_client, speech_session
@@ -24,6 +25,8 @@ class FluxClient:
         self.url = url
         self.sdk = sdk_client(url, api_key)
         self.connect_s = connect_s
+        self.health = Health("nobody can be heard")
+        """What its calls met."""
         self.connections: set[FluxConnection] = set()
         self._session: aiohttp.ClientSession | None = None
         self._watch: asyncio.TimerHandle | None = None

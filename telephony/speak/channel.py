@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from telephony.errors import BadAudio, SocketLost
 from telephony.events import PHONE_RATE
+from telephony.health import told
 from telephony.listen.transport import HandshakeRefused, SpeechSocket, connected
 from telephony.speak import messages as wire
 from telephony.speak.events import (
@@ -134,6 +135,8 @@ class Channel:
             began = loop.time()
             self._aborted = False
             down = await self._connect_once(attempt)
+            if down is not None and not self._stopped:
+                self.client.health.failed(told(down.status), loop.time())
             if down is not None:
                 self._lost(down)
             attempt = 0 if self._aborted or loop.time() - began > STEADY_S else attempt + 1
@@ -150,6 +153,7 @@ class Channel:
             ) as (_, socket):
                 self.counts.connections += 1
                 self._up, self._session_samples = True, 0
+                self.client.health.worked(asyncio.get_running_loop().time())
                 self._next()
                 await self._serve(socket)
                 self.counts.lost += 1

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from telephony.audio import VoiceLevel
+from telephony.health import Health
 from telephony.listen.transport import sdk_client, speech_session
 from telephony.speak.channel import Channel
 from telephony.speak.events import (
@@ -63,6 +64,8 @@ class VoiceClient:
         self.model = model
         self.deadlines = deadlines
         self.dialect = dialect_of(model)
+        self.health = Health("nothing can be said")
+        """What its calls met."""
         self.level = VoiceLevel()
         """The voice's own level, learnt by all its calls."""
         self._sdk = sdk_client(url, api_key)

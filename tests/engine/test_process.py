@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
-from telephony.engine.process import READY, EngineProcess
+from telephony.engine.process import READY, EngineFailed, EngineProcess
 from telephony.errors import BadInput
 from telephony.listen.flux import Checker, Connected
 from tests.engine.engine_client import QUERY, FluxClient
@@ -145,3 +146,49 @@ def test_a_model_that_cannot_be_fetched_is_one_clear_line(tmp_path: Path) -> Non
     assert "fetching" in called.stderr, "progress is shown"
     assert last.startswith("telephony: ")
     assert "whisper-base" in last and "python -m telephony.engine.models" in last
+
+
+async def test_an_engine_comes_back_though_the_machine_had_no_room_for_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No descriptor is left when it dies; once there are some, it is there again."""
+    engine = await EngineProcess.start(fetch=False)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        url, first = engine.url, engine.pid
+        # The lowest descriptor that is free: nothing new can be opened, what is open stays.
+        lowest = os.dup(0)
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+        try:
+            os.kill(first, signal.SIGKILL)
+            async with asyncio.timeout(10):
+                while "does not start" not in caplog.text:  # noqa: ASYNC110 - its log is all that it tells
+                    await asyncio.sleep(0.02)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert "Too many open files" in caplog.text
+        await asyncio.wait_for(back(url), 30)
+    finally:
+        await engine.stop()
+
+
+async def test_an_engine_that_does_not_become_ready_is_given_up() -> None:
+    """In time, and nothing of it is left behind."""
+    starting = asyncio.create_task(EngineProcess.start(fetch=False, start_s=1.0))
+    async with asyncio.timeout(5):
+        while not (below := engines()):  # noqa: ASYNC110 - a process tells nobody that it has begun
+            await asyncio.sleep(0.002)
+    os.kill(below[0], signal.SIGSTOP)
+    with pytest.raises(EngineFailed, match="not ready in time"):
+        await asyncio.wait_for(starting, 5)
+    await asyncio.wait_for(gone(below[0]), 5)
+
+
+def engines() -> list[int]:
+    """Our children that are engines."""
+    return [
+        child
+        for child in children(os.getpid())
+        if b"telephony.engine.process" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
