@@ -11,9 +11,12 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from telephony.carrier import twiml_schema
+
 PARAMETER_LIMIT = 500
 """Name and value of one `<Parameter>` together must be shorter."""
 NOT_TWIML = 12100
+TOO_LONG = 11750
 SCHEMA = 12200
 BAD_STREAM_URL = 31922
 MAX_BYTES = 64 * 1024
@@ -108,23 +111,34 @@ class Document:
 
 def read_twiml(text: str | bytes) -> Document:
     """Read a document. Raises BadTwiML."""
-    if len(text) > MAX_BYTES:
-        raise BadTwiML(11750, "the answer is longer than 64 KiB")
+    data = text.encode(errors="surrogatepass") if isinstance(text, str) else text
+    if len(data) > MAX_BYTES:
+        raise BadTwiML(TOO_LONG, "the answer is longer than 64 KiB")
     try:
-        root = ElementTree.fromstring(text)
-    except (ElementTree.ParseError, ValueError) as error:
+        root = ElementTree.fromstring(data, ElementTree.XMLParser(target=_Strict()))
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: no such encoding
         raise BadTwiML(NOT_TWIML, f"the answer is not XML ({error})") from None
     if root.tag != "Response":
         raise BadTwiML(NOT_TWIML, f"the answer is not TwiML: it begins with <{root.tag}>, not <Response>")
     verbs: list[Verb] = []
-    warnings: list[str] = []
+    warnings = list(twiml_schema.warnings(root))
     for element in root:
         reader = _READERS.get(element.tag)
-        if reader is None:
-            warnings.append(f"<{element.tag}> is not a verb that is known here")
-        else:
+        if reader is not None:
             verbs.append(reader(element, warnings))
+        elif ("Response", element.tag) in twiml_schema.KNOWN:
+            warnings.append(f"<{element.tag}> is not carried out here")
     return Document(tuple(verbs), tuple(warnings))
+
+
+class _Strict(ElementTree.TreeBuilder):
+    """Refuses what Twilio does not read, though it is XML: declarations, and words to other programs."""
+
+    def doctype(self, name: str, public: str | None, system: str | None) -> None:
+        raise BadTwiML(NOT_TWIML, "the answer has a DOCTYPE, and with it perhaps entities: TwiML has none")
+
+    def pi(self, target: str, text: str | None = None) -> ElementTree.Element:
+        raise BadTwiML(NOT_TWIML, f"the answer has a processing instruction, <?{target}?>: TwiML has none")
 
 
 def _connect(element: ElementTree.Element, warnings: list[str]) -> Verb:
@@ -167,11 +181,11 @@ def _play(element: ElementTree.Element, warnings: list[str]) -> Verb:
     url, digits = (element.text or "").strip(), element.get("digits", "")
     if not url and not digits:
         warnings.append("<Play> has neither a url nor digits")
-    return Play(url, digits, _whole(element, "loop", 1, warnings))
+    return Play(url, digits, _whole(element, "loop", 1))
 
 
 def _pause(element: ElementTree.Element, warnings: list[str]) -> Verb:
-    return Pause(float(_whole(element, "length", 1, warnings)))
+    return Pause(float(_whole(element, "length", 1)))
 
 
 def _dial(element: ElementTree.Element, warnings: list[str]) -> Verb:
@@ -189,14 +203,9 @@ def _redirect(element: ElementTree.Element, warnings: list[str]) -> Verb:
     return Redirect(url, _method(element, "method"))
 
 
-def _whole(element: ElementTree.Element, name: str, default: int, warnings: list[str]) -> int:
-    text = element.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit()):
-        warnings.append(f"<{element.tag} {name}={text!r}> is not a whole number")
-        return default
-    return int(text[:6])
+def _whole(element: ElementTree.Element, name: str, default: int) -> int:
+    text = element.get(name, "")  # the schema's warnings tell what it must be
+    return int(text[:6]) if text.isascii() and text.isdigit() else default
 
 
 def _method(element: ElementTree.Element, name: str) -> str:

@@ -88,17 +88,18 @@ class WebhookClient:
         fields = {**self._parameters(), **more}
         try:
             async with asyncio.timeout(WEBHOOK_S), self._request(url, method, fields) as response:
-                text = await response.text(errors="replace")
+                body = await _begin(response)
                 status, kind = response.status, response.content_type
         except TimeoutError:
             raise NoAnswer(f"no answer within {WEBHOOK_S:g} s") from None
         except (aiohttp.ClientError, ValueError) as error:
             raise NoAnswer(_reason(error)) from error
         if status != 200:
-            raise HttpError(f"it answers with status {status}: {' '.join(text.split())[:120]}".rstrip(": "))
+            text = " ".join(body.decode(errors="replace").split())
+            raise HttpError(f"it answers with status {status}: {text[:120]}".rstrip(": "))
         if kind not in XML_TYPES:
             raise HttpError(f"it answers with {kind}, not with TwiML", BAD_CONTENT_TYPE)
-        return twiml.read_twiml(text.encode())
+        return twiml.read_twiml(body)
 
     def bad_input(self, url: str, error: Exception) -> BadInput:
         """The one line for a call that could not even begin."""
@@ -227,6 +228,14 @@ class WebhookClient:
             "ToZip": "",
             **dict(options.parameters),
         }
+
+
+async def _begin(response: aiohttp.ClientResponse) -> bytes:
+    """As much of a body as TwiML may be long, and a byte more, as it came: what it is, its reader says."""
+    try:
+        return await response.content.readexactly(twiml.MAX_BYTES + 1)
+    except asyncio.IncompleteReadError as error:
+        return error.partial
 
 
 def _as_signed(url: str) -> str:

@@ -12,9 +12,10 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
-from xml.etree import ElementTree
 
 from aiohttp import web
+
+from telephony.carrier.twiml_reader import BadTwiML, read_twiml
 
 OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 DEFAULTS = {"voice_method": "POST", "voice_fallback_method": "POST", "status_callback_method": "POST"}
@@ -197,6 +198,7 @@ def _refuse(status: int, code: int, message: str) -> web.Response:
 
 def _is_twiml(text: str) -> bool:
     try:
-        return ElementTree.fromstring(text).tag == "Response"
-    except ElementTree.ParseError:
+        read_twiml(text)
+    except BadTwiML:
         return False
+    return True

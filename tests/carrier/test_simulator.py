@@ -314,6 +314,13 @@ async def test_a_line_that_is_cut_says_neither_stop_nor_goodbye() -> None:
     ("document", "kind", "status", "says"),
     [
         ("<Response/>", "text/plain", 200, "text/plain, not with TwiML"),
+        ("<Response/>", "application/json", 200, "application/json, not with TwiML"),
+        ("<Response/>", "application/octet-stream", 200, "not with TwiML"),
+        ("<Response/>", "application/xhtml+xml", 200, "not with TwiML"),
+        ("<!DOCTYPE Response><Response/>", "text/xml", 200, "has a DOCTYPE"),
+        ("<Response><?x?></Response>", "text/xml", 200, "processing instruction"),
+        ("", "text/xml", 200, "not XML"),
+        ("<Response>" + "é" * 40_000 + "</Response>", "text/xml", 200, "longer than 64 KiB"),
         ("hello", "text/xml", 200, "not XML"),
         ("<html/>", "text/html", 200, "begins with <html>"),
         ("<Response/>", "text/xml", 500, "status 500"),
@@ -330,6 +337,28 @@ async def test_an_answer_that_is_no_twiml_is_one_clear_line(
             await call(server, speech(0.1))
         assert str(caught.value).startswith(server.url + "/twilio/voice cannot take a call: ")
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        ("<!DOCTYPE Response><Response/>", 12100),
+        ("<Response><Say>&nbsp;</Say></Response>", 12100),
+        ("<Response><Speak>Hi</Speak><Hangup/></Response>", 12200),
+        ("<Response><Hangup now='yes'/></Response>", 12200),
+    ],
+)
+async def test_what_twilio_would_refuse_in_mid_call_is_flagged(document: str, code: int) -> None:
+    """With Twilio's own code; the call is not good."""
+
+    async def agent(talk: Talk) -> None:
+        await talk.until(Media)
+        await talk.socket.close()
+
+    documents = {"/twilio/voice": CONNECT.replace("<Connect>", '<Connect action="/next">'), "/next": document}
+    async with TwimlServer(agent, documents) as server:
+        result = await call(server, speech(0.5))
+    assert [flag.code for flag in result.flags] == [code] and not result.good
 
 
 async def test_a_server_that_is_not_there_is_one_clear_line() -> None:
