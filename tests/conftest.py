@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 from telephony.config import NAMES
+from telephony.logs import NOISY
 
 # At import, so that it also holds for what fixtures and child processes inherit, in every xdist worker.
 for name in NAMES & os.environ.keys():
@@ -23,6 +26,19 @@ hypothesis.settings.load_profile("ours")
 def _no_dotenv(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tests run in a folder of their own, where no .env is."""
     os.chdir(tmp_path_factory.mktemp("cwd"))
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command sets logging up for its process; the next test writes to its own stderr."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in NOISY}
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, was in levels.items():
+        logging.getLogger(name).setLevel(was)
 
 
 @pytest.fixture

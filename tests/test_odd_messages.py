@@ -63,7 +63,13 @@ def mutated(draw: st.DrawFn, base: dict[str, Any]) -> str:
     for _ in range(draw(st.integers(1, 3))):
         target = message
         inner = target.get("words")
-        if isinstance(inner, list) and inner and isinstance(inner[0], dict) and draw(st.booleans()):
+        if (
+            isinstance(inner, list)
+            and inner
+            and isinstance(inner[0], dict)
+            and inner[0]
+            and draw(st.booleans())
+        ):
             target = inner[0]
         target[draw(st.sampled_from(sorted(target)))] = draw(JSON)
     return json.dumps(message)
