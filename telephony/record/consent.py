@@ -32,7 +32,7 @@ class MayStopRecording:
     """
 
     def __init__(self, agent: Agent, words: Sequence[str], notice: str = "") -> None:
-        self._agent = agent
+        self._agent = self.__wrapped__ = agent
         self._notice = notice
         spoken = "|".join(r"\s+".join(map(re.escape, word.split())) for word in words)
         self._words = re.compile(rf"\b(?:{spoken})\b", re.IGNORECASE) if words else None

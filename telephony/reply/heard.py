@@ -9,14 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from .numbers import TIMES, spoken_digits
+
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'"})
+_DECIMAL = re.compile(r"(?<![\d.,/])(\d[\d,]*)[./](\d+)(?![\d./])")
+"""A decimal point or a fraction, which is no pause between digits: "3.5", "1/2"; not "415.555.0132"."""
+_SIGH = re.compile(r"(?:(?<=^)|(?<=[.?!] ))(?:oh|o), ")
+"""It would be a zero before digits."""
 _NOT_A_WORD = re.compile(r"[^\w' ]+|_")
 _CLAUSE = re.compile(r"([^.,;:!?…—–]+)([.,;:!?…—–]*)")
 
 
 def plain(text: str) -> str:
     """Lower case, no punctuation but apostrophes inside words, single spaces."""
-    words = _NOT_A_WORD.sub(" ", text.lower().translate(_APOSTROPHES)).split()
+    text = _DECIMAL.sub(r"\1 point \2", _SIGH.sub("", text.lower().translate(_APOSTROPHES)))
+    words = _NOT_A_WORD.sub(" ", text).split()
     return " ".join(bare for word in words if (bare := word.strip("'")))
 
 
@@ -33,40 +40,13 @@ NO_PREFERENCE = re.compile(
 
 # ---- digits
 
-_ONES = "zero one two three four five six seven eight nine".split()
-_DIGITS = {word: str(value) for value, word in enumerate(_ONES)} | {"oh": "0", "o": "0", "nought": "0"}
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_NUMBERS = {word: 10 + value for value, word in enumerate(_TEENS)} | {
-    word: 20 + 10 * value for value, word in enumerate(_TENS)
-}
-_TIMES = {"double": 2, "triple": 3}
-
 
 def digits(text: str) -> str:
-    """The digits dictated in (plain) `text`, as one string: "four one five", "double five", "ninety two".
+    """The digits in (plain) `text`, as one string: "four one five", "double five", "two hundred".
 
-    Words between them are passed over.
+    Empty when there are none, and when they could be another number: see `numbers`.
     """
-    out: list[str] = []
-    times = 1
-    tens = False  # "ninety two" is 92 and "ninety twelve" is 9012
-    for word in text.split():
-        if word in _TIMES:
-            times = _TIMES[word]
-            continue
-        one = word if word.isdecimal() else _DIGITS.get(word)
-        if one is not None and tens and len(one) == 1 and one != "0":
-            out[-1] = out[-1][:-1] + one
-        elif one is not None:
-            out.append(one * times)
-        elif word in _NUMBERS:
-            out.append(str(_NUMBERS[word]))
-        elif word == "hundred" and out:
-            out.append("00")
-        tens = word in _TENS
-        times = 1
-    return "".join(out)
+    return spoken_digits(text) or ""
 
 
 # ---- letters
@@ -92,8 +72,8 @@ def letters(text: str) -> str:
     times = 1
     for word in [*_AS_IN.sub(r"\1", text.replace("x ray", "xray")).split(), ""]:
         letter = _LETTERS.get(word) or _NAMES_OF_LETTERS.get(word)
-        if word in _TIMES and run:
-            times = _TIMES[word]
+        if word in TIMES and run:
+            times = TIMES[word]
         elif letter:
             sure += word in _LETTERS or len(word) > 3
             run, times = run + letter * times, 1
