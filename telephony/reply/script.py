@@ -49,6 +49,8 @@ class Slot:
     least: int = 1
     """For digits and spelling: fewest characters that count."""
     most: int = 64
+    confirm: bool = False
+    """Its value is read back, and used when the caller has said that it is right."""
 
     @property
     def options(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -41,7 +42,7 @@ _TOP += ("about", "correct", "silence", "fillers", "bridge", "reask", "farewell"
 _STEP = ("say", "interruptible", "expects", "options", "sensitive", "do", "otherwise", "then")
 _INTENT = ("match", "keys", *_STEP, "asks", "item", "brief", "on_yes", "on_no")
 _ASK = ("say", "expects", "options", "sensitive")
-_SLOT = ("type", "least", "most", "values")
+_SLOT = ("type", "least", "most", "values", "confirm")
 _ANSWERS = ("yes", "no")  # intents with these names need no match: a bare yes or no runs them
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _SLOT_IN_REGEX = re.compile(r"\{([a-z_]\w*)(\??)\}")
@@ -115,13 +116,14 @@ class _Reader:
             return self._slot_of_words(name, value)
         fields = value.fields(_SLOT)
         kind = cast(SlotKind, fields["type"].one_of(SLOT_KINDS))
+        confirm = "confirm" in fields and fields["confirm"].flag()
         if kind == "words":
             if "values" not in fields:
                 value.wrong("`values` is missing")
-            return self._slot(name, fields["values"])
+            return replace(self._slot(name, fields["values"]), confirm=confirm)
         least = fields["least"].number(1, 64) if "least" in fields else 1
         most = fields["most"].number(least, 64) if "most" in fields else 64
-        return Slot(name, kind, {}, int(least), int(most))
+        return Slot(name, kind, {}, int(least), int(most), confirm)
 
     def _slot_of_words(self, name: str, value: Value) -> Slot:
         """`{small: [little, tiny], large: []}`: what is meant, and other ways to say it."""
@@ -259,6 +261,10 @@ class _Reader:
             fields = {"say": one} if one.is_text else one.fields(_ASK, needed=("say",))
             expect = self._expect(fields, self.slots[name])
             assert expect  # a slot always has a kind
+            if expect.sensitive and self.slots[name].confirm:
+                one.wrong(
+                    f"sensitive: it is never spoken, and `confirm` of the slot {name!r} would read it back"
+                )
             asks.append(Ask(name, self._template(fields["say"]), expect))
         return tuple(asks)
 

@@ -10,6 +10,9 @@ from .agent import Note, Notes
 
 Item: TypeAlias = Mapping[str, str]
 
+SKIPPED = "-"  # stands in a slot that the caller would not or could not fill
+GIVEN = "(given)"  # stands for a sensitive answer: notes are stored with the call
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -25,6 +28,10 @@ class State:
     """How often in a row that question has been asked."""
     mending: bool = False
     """The caller was asked what to change."""
+    checking: bool = False
+    """The open question reads a slot's value back."""
+    checked: tuple[str, ...] = ()
+    """The slots of the item whose values the caller has confirmed."""
     misses: int = 0
     """How often the caller was not understood in this call: the fallback lines take turns."""
 
@@ -37,6 +44,8 @@ class State:
             partial=cast("Item", notes.get("partial", {})),
             tries=int(cast(int, notes.get("tries", 0))),
             mending=bool(notes.get("mending", False)),
+            checking=bool(notes.get("checking", False)),
+            checked=tuple(cast("Sequence[str]", notes.get("checked", ()))),
             misses=int(cast(int, notes.get("misses", 0))),
         )
 
@@ -51,5 +60,7 @@ class State:
             partial=dict(self.partial),
             tries=self.tries,
             mending=self.mending,
+            checking=self.checking,
+            checked=list(self.checked),
             misses=self.misses,
         )

@@ -8,25 +8,21 @@ an utterance as a whole means it, and never on a word in it; a correction replac
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 from . import heard
 from .acts import lasting
-from .agent import Expect, HangUp, Manners, Notes, Said, Say, Transfer, Turn, Wait
-from .corrections import Correction, ask_for, correction
-from .matching import Finder, Match
+from .agent import Manners, Notes, Said, Turn
+from .corrections import Correction, correction
+from .matching import Match
+from .numbers import spoken_digits
 from .polarity import Answer, answered
-from .script import Ask, Do, Intent, Script, Step, Values, dictated, fill, find_slots, listed, spoken
-from .script_state import Item, State
-from .usual import NO_STEP, TRANSFER_STEP, WAIT_STEP, YES_STEP, count_in_words, last_said
+from .replies import MAX_ASKS, Replies
+from .script import Ask, Script, dictated, find_slots
+from .script_state import State
 from .wishes import Wish, wish_among, wish_of
 
-_MAX_ASKS = 2  # a question for a slot is asked again once; then the order goes on without it
-_MAX_THEN = 8  # `then` to `then`: a bound for scripts that go in circles
-SKIPPED = "-"  # stands in a slot that the caller would not or could not fill
-GIVEN = "(given)"  # stands for a sensitive answer: notes are stored with the call
 _OPERATOR = "0"  # the key that callers press to reach a person
 
 
@@ -50,20 +46,8 @@ class ScriptedAgent:
         return list(_Answer(self.script, turn, State.of(notes), self._vocabulary).make())
 
 
-class _Answer:
-    """Makes one answer: finds what was meant, then says and does it."""
-
-    def __init__(self, script: Script, turn: Turn, state: State, vocabulary: set[str]) -> None:
-        self.script, self.turn, self.state, self.vocabulary = script, turn, state, vocabulary
-        self.text = heard.plain(turn.text)
-        self.finder = Finder(script, turn.text, state)
-        self.intent, self.ask = self._open_question()
-
-    def _open_question(self) -> tuple[Intent | None, Ask | None]:
-        name, _, slot = self.state.asked.partition(".")
-        intent = self.script.intents.get(name)
-        known = self.script.slots.get(slot)
-        return intent, ask_for(intent, known) if intent and known else None
+class _Answer(Replies):
+    """Finds what was meant, then says and does it."""
 
     # ---- what was meant
 
@@ -74,8 +58,14 @@ class _Answer:
         if wish := wish_of(self.turn.text):
             yield from self._wish(wish)
             return
+        if self.ask and self.state.checking:
+            yield from self._check(self.ask)
+            return
         if self.ask and (value := self._dictation(self.ask)):
             yield from self._answered(self.ask, value)
+            return
+        if self.ask and self._is_unclear(self.ask):
+            yield from self._not_understood()
             return
         answer = answered(self.turn.text, self._question(), self._expects_yes_no)
         if wrong := self._correction(answer):
@@ -116,11 +106,32 @@ class _Answer:
             return False
         return not lasting(self._resolved(self._branch(answer.yes)))
 
-    def _question(self) -> str:
-        """The words of the question that is open."""
-        if self.ask:
-            return self.ask.say
-        return " ".join(self.intent.step.say) if self.intent else ""
+    # ---- reading back
+
+    def _check(self, ask: Ask, keys: str = "") -> Iterator[Said]:
+        """The answer to "I have ... Is that right?"."""
+        slot, had = self.script.slots[ask.slot], self.state.partial[ask.slot]
+        now = self._keyed(keys, ask) if keys else find_slots(self.text, {ask.slot: slot}).get(ask.slot, "")
+        answer = (
+            answered(self.turn.text, self._question()).yes if not keys else {"1": True, "2": False}.get(keys)
+        )
+        assert self.intent is not None  # it is what asked
+        if now and now != had and answer is not True:
+            found = {**self.state.partial, ask.slot: now}
+            yield from self._run(Match(self.intent, (found,)), new=False)
+        elif answer or (now and now == had):
+            self.state = replace(self.state, checked=(*self.state.checked, ask.slot), checking=False)
+            yield from self._run(Match(self.intent, (self.state.partial,)), new=False)
+        elif answer is False and self.state.tries > MAX_ASKS:
+            yield from self._given_up()
+        elif answer is False:
+            partial = {name: value for name, value in self.state.partial.items() if name != ask.slot}
+            state = replace(self.state, partial=partial, checking=False, tries=self.state.tries + 1)
+            yield self.wording.filled(ask.say, partial, state)
+            yield ask.expect
+            yield state.note()
+        else:
+            yield from self._not_understood()
 
     # ---- corrections
 
@@ -142,54 +153,14 @@ class _Answer:
             yield from self._still_open()
             yield replace(self.state, mending=True).note()
 
-    def _ask_again(self, intent: Intent, ask: Ask) -> Iterator[Said]:
-        """The last item is open again, without the part that is to change."""
-        *before, last = self.state.items
-        slots = {name: value for name, value in last.items() if name in self.script.slots}
-        slots.pop(ask.slot, None)
-        asked = f"{intent.name}.{ask.slot}"
-        yield ask.say
-        yield ask.expect
-        yield replace(
-            self.state, items=tuple(before), partial=slots, mending=False, tries=1, asked=asked
-        ).note()
-
-    def _replace(self, latest: Intent, found: Item, dropped: frozenset[str]) -> Iterator[Said]:
-        """What was named takes the place of what was understood, and is read back."""
-        if self.ask and self.intent:
-            partial = {name: value for name, value in self.state.partial.items() if name not in dropped}
-            yield from self._run(Match(self.intent, ({**partial, **found},)), new=False)
-            return
-        *before, last = self.state.items
-        kept = {name: value for name, value in last.items() if name not in dropped - set(latest.needs)}
-        item = self._item(latest, {**kept, **found})
-        state = replace(self.state, items=(*before, item), asked="", partial={}, tries=0)
-        own = self.script.by_action(Do.CHANGE)
-        yield from self._read_back(own if own and own.step.say else latest, state, item, {*found, *dropped})
-
-    def _read_back(
-        self, intent: Intent, state: State, item: Item | None = None, changed: set[str] | None = None
-    ) -> Iterator[Said]:
-        item = item or state.items[-1]
-        brief = self.script.intents[item["intent"]].brief
-        in_brief = not brief or all(f"{{{name}" in brief for name in changed or ())
-        found = {**item, "item": item["brief"] if in_brief else item["item"]}
-        yield from self._perform(intent.step, replace(state, mending=False), found, intent)
-
-    @property
-    def _expects_yes_no(self) -> bool:
-        expect = self._open_expect()
-        return expect is not None and expect.kind == "yes_no"
-
-    def _open_expect(self) -> Expect | None:
-        if self.ask:
-            return self.ask.expect
-        return self.intent.step.expect if self.intent else None
-
     def _dictation(self, ask: Ask) -> str:
         """The answer to a question for digits, letters or free text."""
         slot = self.script.slots[ask.slot]
         return self.text if slot.kind == "text" else dictated(self.text, slot, alone=True)
+
+    def _is_unclear(self, ask: Ask) -> bool:
+        """Whether a number was said that could be another one."""
+        return self.script.slots[ask.slot].kind == "digits" and spoken_digits(self.text) is None
 
     def _chosen(self, text: str, ask: Ask) -> str:
         return find_slots(text, {ask.slot: self.script.slots[ask.slot]}).get(ask.slot, "")
@@ -197,7 +168,9 @@ class _Answer:
     # ---- keys
 
     def _keys(self, keys: str) -> Iterator[Said]:
-        if self.ask and (value := self._keyed(keys, self.ask)):
+        if self.ask and self.state.checking and (keys in ("1", "2") or self._keyed(keys, self.ask)):
+            yield from self._check(self.ask, keys)
+        elif self.ask and (value := self._keyed(keys, self.ask)):
             yield from self._answered(self.ask, value)
         elif self._expects_yes_no and keys in ("1", "2"):
             yield from self._run_branch(keys == "1")
@@ -214,195 +187,3 @@ class _Answer:
             options = ask.expect.options or slot.options
             return options[int(keys) - 1] if keys.isdecimal() and 1 <= int(keys) <= len(options) else ""
         return keys if slot.kind == "digits" and slot.least <= len(keys) <= slot.most else ""
-
-    # ---- what is said and done
-
-    def _wish(self, wish: Wish) -> Iterator[Said]:
-        if wish is Wish.REPEAT:
-            yield from self._again()
-        elif wish is Wish.ABOUT:
-            asked = re.findall(r"[^.?!]*\?", last_said(self.turn.history, self.script))
-            yield f"{self.script.about} {asked[-1].strip() if asked else ''}".strip()
-            yield from self._still_open()
-        else:
-            do, usual = (Do.WAIT, WAIT_STEP) if wish is Wish.WAIT else (Do.TRANSFER, TRANSFER_STEP)
-            own = self.script.by_action(do)
-            yield from self._perform(own.step if own else usual, self.state, keep_question=True)
-
-    def _again(self) -> Iterator[Said]:
-        yield last_said(self.turn.history, self.script)
-        yield from self._still_open()
-
-    def _still_open(self) -> Iterator[Said]:
-        if expect := self._open_expect():
-            yield expect
-
-    def _not_understood(self) -> Iterator[Said]:
-        state = replace(self.state, misses=self.state.misses + 1)
-        if self.ask and self.state.tries >= _MAX_ASKS:
-            yield from self._answered(self.ask, "")
-            return
-        line = self.script.fallback[self.state.misses % len(self.script.fallback)]
-        if self.ask:
-            line, state = f"{line} {self.ask.say}", replace(state, tries=self.state.tries + 1)
-        yield line
-        yield from self._still_open()
-        yield state.note()
-
-    def _answered(self, ask: Ask, value: str) -> Iterator[Said]:
-        """The open question for a slot has its answer; an empty one means to go on without it."""
-        assert self.intent is not None  # it is what asked
-        if not value and ask.slot in self.intent.needs:
-            yield from self._given_up()
-            return
-        if value and ask.expect.sensitive:
-            value = GIVEN
-        found = {**self.state.partial, ask.slot: value or SKIPPED}
-        yield from self._run(Match(self.intent, (found,)), new=False)
-
-    def _given_up(self) -> Iterator[Said]:
-        """Without this answer there is nothing to do: the question is dropped."""
-        state = replace(self.state, asked="", partial={}, tries=0, misses=self.state.misses + 1)
-        yield self.script.fallback[self.state.misses % len(self.script.fallback)]
-        yield state.note()
-
-    def _branch(self, answer: bool) -> Step:
-        """What a yes or no runs."""
-        own = self.intent and (self.intent.on_yes if answer else self.intent.on_no)
-        named = self._named(answer)
-        return own or (named.step if named else YES_STEP if answer else NO_STEP)
-
-    def _run_branch(self, answer: bool) -> Iterator[Said]:
-        step, named = self._branch(answer), self._named(answer)
-        yield from self._perform(
-            step, self._settled(), intent=named if named and step is named.step else None
-        )
-
-    def _resolved(self, step: Step) -> Step:
-        """The step that `then` leads to."""
-        for _ in range(_MAX_THEN):
-            if not step.then:
-                break
-            step = self.script.intents[step.then].step
-        return step
-
-    def _named(self, answer: bool) -> Intent | None:
-        """The intent that a yes or no runs when the question has no branch for it: `yes`, `no`, a goodbye."""
-        named = self.script.intents.get("yes" if answer else "no")
-        closing = None if answer or not self._expects_yes_no else self.script.by_action(Do.HANG_UP)
-        return named or closing
-
-    def _settled(self) -> State:
-        """The state when the caller has gone on: what was ordered stands, even without all the details."""
-        state = replace(self.state, asked="", partial={}, tries=0, mending=False)
-        intent = self.intent
-        if intent and intent.item and all(self.state.partial.get(slot) for slot in intent.needs):
-            state = replace(state, items=(*state.items, self._item(intent, self.state.partial)))
-        return state
-
-    def _run(self, match: Match, new: bool = True, closing: Intent | None = None) -> Iterator[Said]:
-        intent, state = (
-            match.intent,
-            self._settled() if new else replace(self.state, asked="", partial={}, mending=False),
-        )
-        last = match.found[-1]
-        missing = next((ask for ask in intent.asks if not last.get(ask.slot)), None)
-        if intent.item:
-            done = match.found[:-1] if missing else match.found
-            items = tuple(self._item(intent, found) for found in done)
-            state = replace(state, items=(*state.items, *items))
-            last = {**last, "item": listed([item["brief"] for item in items])}
-        if missing:
-            tries = state.tries + 1 if missing is self.ask else 1
-            asked = f"{intent.name}.{missing.slot}"
-            state = replace(state, asked=asked, partial=dict(match.found[-1]), tries=tries)
-            yield self._filled(missing.say, last, state)
-            yield missing.expect
-            yield state.note()
-            return
-        if intent.step.do is Do.CHANGE:
-            state = self._changed(state, last)
-        step = (closing or intent).step
-        keep = step.do in (Do.WAIT, Do.REPEAT, Do.TRANSFER)
-        if step.do is Do.REPEAT and not step.say:
-            yield from self._again()
-        else:
-            yield from self._perform(step, self.state if keep else state, last, intent, keep)
-
-    def _changed(self, state: State, found: Item) -> State:
-        *before, last = state.items
-        intent = self.script.intents[last["intent"]]
-        return replace(state, items=(*before, self._item(intent, {**last, **found})))
-
-    def _item(self, intent: Intent, found: Item) -> Item:
-        slots = {
-            name: value
-            for name, value in found.items()
-            if name in self.script.slots and value not in (SKIPPED, GIVEN)
-        }
-        said = self._spoken(slots)
-        brief = fill(intent.brief or intent.item, said, capital=False)
-        full = fill(intent.item, said, capital=False)
-        return {**slots, "intent": intent.name, "item": full, "brief": brief}
-
-    def _perform(
-        self,
-        step: Step,
-        state: State,
-        found: Item | None = None,
-        intent: Intent | None = None,
-        keep_question: bool = False,
-    ) -> Iterator[Said]:
-        for _ in range(_MAX_THEN):
-            if not step.then:
-                break
-            intent = self.script.intents[step.then]
-            step = intent.step
-        if step.do is Do.FORGET:
-            state = replace(state, items=())
-        say = step.say[self.turn.index % len(step.say)] if step.say else ""
-        if step.do is Do.TRANSFER and not step.to:
-            say = step.otherwise or TRANSFER_STEP.otherwise
-        text = self._filled(say, found or {}, state) or self._filled(step.otherwise, found or {}, state)
-        if text:
-            yield text if step.interruptible else Say(text, interruptible=False)
-        if keep_question:
-            yield from self._still_open()
-        elif step.expect:
-            state = replace(state, asked=intent.name if intent else self.state.asked)
-            yield step.expect
-        yield state.note()
-        yield from _actions(step)
-
-    def _filled(self, template: str, found: Item, state: State) -> str:
-        latest = state.items[-1] if state.items else {}
-        slots = {**latest, **state.partial, **found}
-        values = self._spoken({name: value for name, value in slots.items() if value not in (SKIPPED, GIVEN)})
-        items = [item["item"] for item in state.items]
-        values |= {"items": listed(items), "count": count_in_words(len(items))}
-        values["item"] = found.get("item") or latest.get("brief", "")
-        values["summary"] = self._summary(values, len(items))
-        return fill(template, values)
-
-    def _summary(self, values: Values, count: int) -> str:
-        summary = self.script.summary
-        if not count:
-            return fill(summary.empty, values)
-        return fill(summary.say if count <= summary.at_most else summary.many, values)
-
-    def _spoken(self, slots: Item) -> dict[str, str]:
-        known = self.script.slots
-        return {name: spoken(known[name], value) for name, value in slots.items() if name in known}
-
-
-def _lacks(intent: Intent, found: Item) -> bool:
-    return not all(found.get(name) for name in intent.needs)
-
-
-def _actions(step: Step) -> Iterator[Said]:
-    if step.do is Do.WAIT:
-        yield Wait()
-    elif step.do is Do.HANG_UP:
-        yield HangUp()
-    elif step.do is Do.TRANSFER and step.to:
-        yield Transfer(step.to)

@@ -1,0 +1,280 @@
+"""What a scripted agent says and does, once it is known what was meant. PURE."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from . import heard
+from .agent import Expect, HangUp, Said, Say, Transfer, Turn, Wait
+from .corrections import ask_for
+from .matching import Finder, Match
+from .script import Ask, Do, Intent, Script, Step, listed
+from .script_state import GIVEN, SKIPPED, Item, State
+from .usual import NO_STEP, TRANSFER_STEP, WAIT_STEP, YES_STEP, last_said
+from .wishes import Wish
+from .wording import Wording, read_back
+
+MAX_ASKS = 2  # a question for a slot is asked again once; then the order goes on without it
+_MAX_THEN = 8  # `then` to `then`: a bound for scripts that go in circles
+
+
+class Replies:
+    """Says and does things in answer to one turn."""
+
+    def __init__(self, script: Script, turn: Turn, state: State, vocabulary: set[str]) -> None:
+        self.script, self.turn, self.state, self.vocabulary = script, turn, state, vocabulary
+        self.text = heard.plain(turn.text)
+        self.finder = Finder(script, turn.text, state)
+        self.wording = Wording(script)
+        self.intent, self.ask = self._open_question()
+
+    def _open_question(self) -> tuple[Intent | None, Ask | None]:
+        name, _, slot = self.state.asked.partition(".")
+        intent = self.script.intents.get(name)
+        known = self.script.slots.get(slot)
+        return intent, ask_for(intent, known) if intent and known else None
+
+    def _question(self) -> str:
+        """The words of the question that is open."""
+        if self.ask and self.state.checking:
+            return read_back(self.script.slots[self.ask.slot], self.state.partial.get(self.ask.slot, ""))
+        if self.ask:
+            return self.ask.say
+        return " ".join(self.intent.step.say) if self.intent else ""
+
+    def _to_check(self, found: Item) -> str:
+        """The slot whose value is to be read back before it is used."""
+        slots = self.script.slots
+        names = (name for name in found if name in slots and slots[name].confirm)
+        given = (name for name in names if found[name] not in ("", SKIPPED, GIVEN))
+        return next((name for name in given if name not in self.state.checked), "")
+
+    @property
+    def _expects_yes_no(self) -> bool:
+        expect = self._open_expect()
+        return expect is not None and expect.kind == "yes_no"
+
+    def _open_expect(self) -> Expect | None:
+        if self.state.checking:
+            return Expect("yes_no")
+        if self.ask:
+            return self.ask.expect
+        return self.intent.step.expect if self.intent else None
+
+    # ---- what is said and done
+
+    def _wish(self, wish: Wish) -> Iterator[Said]:
+        if wish is Wish.REPEAT:
+            yield from self._again()
+        elif wish is Wish.ABOUT:
+            asked = re.findall(r"[^.?!]*\?", last_said(self.turn.history, self.script))
+            yield f"{self.script.about} {asked[-1].strip() if asked else ''}".strip()
+            yield from self._still_open()
+        else:
+            do, usual = (Do.WAIT, WAIT_STEP) if wish is Wish.WAIT else (Do.TRANSFER, TRANSFER_STEP)
+            own = self.script.by_action(do)
+            yield from self._perform(own.step if own else usual, self.state, keep_question=True)
+
+    def _again(self) -> Iterator[Said]:
+        yield last_said(self.turn.history, self.script)
+        yield from self._still_open()
+
+    def _still_open(self) -> Iterator[Said]:
+        if expect := self._open_expect():
+            yield expect
+
+    def _not_understood(self) -> Iterator[Said]:
+        state = replace(self.state, misses=self.state.misses + 1)
+        if self.ask and self.state.tries >= MAX_ASKS and not self.state.checking:
+            yield from self._answered(self.ask, "")
+            return
+        line = self.script.fallback[self.state.misses % len(self.script.fallback)]
+        if self.ask:
+            line = f"{line} {self._question()}"
+            state = state if self.state.checking else replace(state, tries=self.state.tries + 1)
+        yield line
+        yield from self._still_open()
+        yield state.note()
+
+    def _answered(self, ask: Ask, value: str) -> Iterator[Said]:
+        """The open question for a slot has its answer; an empty one means to go on without it."""
+        assert self.intent is not None  # it is what asked
+        if not value and ask.slot in self.intent.needs:
+            yield from self._given_up()
+            return
+        if value and ask.expect.sensitive:
+            value = GIVEN
+        found = {**self.state.partial, ask.slot: value or SKIPPED}
+        yield from self._run(Match(self.intent, (found,)), new=False)
+
+    def _given_up(self) -> Iterator[Said]:
+        """Without this answer there is nothing to do: the question is dropped."""
+        state = replace(
+            self.state,
+            asked="",
+            partial={},
+            tries=0,
+            checking=False,
+            checked=(),
+            misses=self.state.misses + 1,
+        )
+        yield self.script.fallback[self.state.misses % len(self.script.fallback)]
+        yield state.note()
+
+    def _branch(self, answer: bool) -> Step:
+        """What a yes or no runs."""
+        own = self.intent and (self.intent.on_yes if answer else self.intent.on_no)
+        named = self._named(answer)
+        return own or (named.step if named else YES_STEP if answer else NO_STEP)
+
+    def _run_branch(self, answer: bool) -> Iterator[Said]:
+        step, named = self._branch(answer), self._named(answer)
+        yield from self._perform(
+            step, self._settled(), intent=named if named and step is named.step else None
+        )
+
+    def _resolved(self, step: Step) -> Step:
+        """The step that `then` leads to."""
+        for _ in range(_MAX_THEN):
+            if not step.then:
+                break
+            step = self.script.intents[step.then].step
+        return step
+
+    def _named(self, answer: bool) -> Intent | None:
+        """The intent that a yes or no runs when the question has no branch for it: `yes`, `no`, a goodbye."""
+        named = self.script.intents.get("yes" if answer else "no")
+        closing = None if answer or not self._expects_yes_no else self.script.by_action(Do.HANG_UP)
+        return named or closing
+
+    def _settled(self) -> State:
+        """The state when the caller has gone on: what was ordered stands, even without all the details."""
+        state = replace(self.state, asked="", partial={}, tries=0, mending=False, checking=False, checked=())
+        intent = self.intent
+        if intent and intent.item and all(self.state.partial.get(slot) for slot in intent.needs):
+            state = replace(state, items=(*state.items, self.wording.item(intent, self.state.partial)))
+        return state
+
+    def _run(self, match: Match, new: bool = True, closing: Intent | None = None) -> Iterator[Said]:
+        intent, state = (
+            match.intent,
+            self._settled()
+            if new
+            else replace(self.state, asked="", partial={}, mending=False, checking=False),
+        )
+        last = match.found[-1]
+        check = self._to_check(last)
+        missing = next((ask for ask in intent.asks if not last.get(ask.slot)), None)
+        if intent.item:
+            done = match.found[:-1] if missing or check else match.found
+            items = tuple(self.wording.item(intent, found) for found in done)
+            state = replace(state, items=(*state.items, *items))
+            last = {**last, "item": listed([item["brief"] for item in items])}
+        if check or missing:
+            yield from self._halt(match, state, last, check, missing)
+            return
+        if intent.step.do is Do.CHANGE:
+            state = self._changed(state, last)
+        step = (closing or intent).step
+        keep = step.do in (Do.WAIT, Do.REPEAT, Do.TRANSFER)
+        if step.do is Do.REPEAT and not step.say:
+            yield from self._again()
+        else:
+            yield from self._perform(step, self.state if keep else state, last, intent, keep)
+
+    def _halt(
+        self, match: Match, state: State, last: Item, check: str, missing: Ask | None
+    ) -> Iterator[Said]:
+        """A value is read back, or one that is missing is asked for, before the intent goes on."""
+        again = self.ask and self.ask.slot == (check or (missing and missing.slot))
+        state = replace(state, partial=dict(match.found[-1]), tries=state.tries + 1 if again else 1)
+        if check:
+            asked = f"{match.intent.name}.{check}"
+            yield read_back(self.script.slots[check], match.found[-1][check])
+            yield Expect("yes_no")
+            yield replace(state, asked=asked, checking=True).note()
+        elif missing:
+            yield self.wording.filled(missing.say, last, state)
+            yield missing.expect
+            yield replace(state, asked=f"{match.intent.name}.{missing.slot}").note()
+
+    def _changed(self, state: State, found: Item) -> State:
+        *before, last = state.items
+        intent = self.script.intents[last["intent"]]
+        return replace(state, items=(*before, self.wording.item(intent, {**last, **found})))
+
+    def _perform(
+        self,
+        step: Step,
+        state: State,
+        found: Item | None = None,
+        intent: Intent | None = None,
+        keep_question: bool = False,
+    ) -> Iterator[Said]:
+        for _ in range(_MAX_THEN):
+            if not step.then:
+                break
+            intent = self.script.intents[step.then]
+            step = intent.step
+        if step.do is Do.FORGET:
+            state = replace(state, items=())
+        say = step.say[self.turn.index % len(step.say)] if step.say else ""
+        if step.do is Do.TRANSFER and not step.to:
+            say = step.otherwise or TRANSFER_STEP.otherwise
+        text = self.wording.filled(say, found or {}, state) or self.wording.filled(
+            step.otherwise, found or {}, state
+        )
+        if text:
+            yield text if step.interruptible else Say(text, interruptible=False)
+        if keep_question:
+            yield from self._still_open()
+        elif step.expect:
+            state = replace(state, asked=intent.name if intent else self.state.asked)
+            yield step.expect
+        yield state.note()
+        yield from _actions(step)
+
+    def _ask_again(self, intent: Intent, ask: Ask) -> Iterator[Said]:
+        """The last item is open again, without the part that is to change."""
+        *before, last = self.state.items
+        slots = {name: value for name, value in last.items() if name in self.script.slots}
+        slots.pop(ask.slot, None)
+        asked = f"{intent.name}.{ask.slot}"
+        yield ask.say
+        yield ask.expect
+        yield replace(
+            self.state, items=tuple(before), partial=slots, mending=False, tries=1, asked=asked
+        ).note()
+
+    def _replace(self, latest: Intent, found: Item, dropped: frozenset[str]) -> Iterator[Said]:
+        """What was named takes the place of what was understood, and is read back."""
+        if self.ask and self.intent:
+            partial = {name: value for name, value in self.state.partial.items() if name not in dropped}
+            yield from self._run(Match(self.intent, ({**partial, **found},)), new=False)
+            return
+        *before, last = self.state.items
+        kept = {name: value for name, value in last.items() if name not in dropped - set(latest.needs)}
+        item = self.wording.item(latest, {**kept, **found})
+        state = replace(self.state, items=(*before, item), asked="", partial={}, tries=0)
+        own = self.script.by_action(Do.CHANGE)
+        yield from self._read_back(own if own and own.step.say else latest, state, item, {*found, *dropped})
+
+    def _read_back(
+        self, intent: Intent, state: State, item: Item | None = None, changed: set[str] | None = None
+    ) -> Iterator[Said]:
+        item = item or state.items[-1]
+        brief = self.script.intents[item["intent"]].brief
+        in_brief = not brief or all(f"{{{name}" in brief for name in changed or ())
+        found = {**item, "item": item["brief"] if in_brief else item["item"]}
+        yield from self._perform(intent.step, replace(state, mending=False), found, intent)
+
+
+def _actions(step: Step) -> Iterator[Said]:
+    if step.do is Do.WAIT:
+        yield Wait()
+    elif step.do is Do.HANG_UP:
+        yield HangUp()
+    elif step.do is Do.TRANSFER and step.to:
+        yield Transfer(step.to)
