@@ -35,6 +35,7 @@ standins/        pretend speech services at the wire, with faults on demand
 demo/            the recorded caller of `make demo`
 testing          `place_call`, a pytest fixture for tests of your own agent
 
+terminal         where colour may be written
 cli              the command line (__main__ comes first, for wrong Pythons), and its commands:
                  serve, doctor (doctor_peers, speech_check), dial_command, number_command, delete_command,
                  transcribe/

@@ -16,6 +16,7 @@ import platform
 import resource
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from dotenv import dotenv_values
 
 from telephony.config import NAMES, SHORT_ALLOWED, Settings, binding, short_secrets
 from telephony.errors import BadInput, MissingModel
+from telephony.terminal import GREEN, RED, YELLOW, may_colour, paint
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,9 @@ class Verdict(Enum):
     GOOD = "good"
     NOTE = "note"
     BAD = "BAD "
+
+
+_COLOURS = {Verdict.GOOD: GREEN, Verdict.NOTE: YELLOW, Verdict.BAD: RED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,13 +331,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Prints every finding as it is made. Exit status 1 if one is bad."""
-    broken = 0
+    broken, colour = 0, may_colour(sys.stdout, os.environ)
     for check in CHECKS:
         if check is peers and args.offline:
             continue
         for finding in check(settings):
             broken += finding.verdict is Verdict.BAD
-            print(f"{finding.verdict.value}  {finding.what}", flush=True)
+            verdict = finding.verdict.value
+            verdict = paint(verdict, _COLOURS[finding.verdict]) if colour else verdict
+            print(f"{verdict}  {finding.what}", flush=True)
             if finding.remedy:
                 print(f"      {finding.remedy}", flush=True)
     print(f"{broken} to repair" if broken else "all good")

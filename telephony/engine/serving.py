@@ -84,7 +84,8 @@ async def _fetch(stop: asyncio.Event, must_converse: bool, still_fetching: Calla
         absent.remove("joe")  # nothing here could speak with it
     if not absent:
         return
-    fetching.info("fetching %s: once, into %s", ", ".join(absent), models.cache_dir())
+    size = models.download_bytes(absent) / 1e6
+    fetching.info("fetching %s: %.0f MB, once, into %s", ", ".join(absent), size, models.cache_dir())
 
     def progress(line: str) -> None:
         if stop.is_set():  # said in the thread that fetches: the way to end it

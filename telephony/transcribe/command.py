@@ -15,6 +15,7 @@ from typing import TextIO, TypeVar
 from telephony.config import Settings
 from telephony.errors import BadInput
 from telephony.listen.flux_messages import END_OF_TURN, NO_ACTIVE_TURN, ServerMessage, TurnInfo, Warning
+from telephony.terminal import may_colour
 from telephony.transcribe.options import flux_options, speech_peer
 from telephony.transcribe.show import Screen
 from telephony.transcribe.source import Source, paced
@@ -158,8 +159,7 @@ class _Printer:
         self._out = out
         self._json = args.json
         terminal = out.isatty()
-        # https://no-color.org: set and not empty
-        colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        colour = may_colour(out, os.environ)
         columns = shutil.get_terminal_size().columns
         live = terminal and os.environ.get("TERM") != "dumb"
         self._screen = Screen(colour=colour, live=live, events=args.events, width=columns)

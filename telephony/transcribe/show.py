@@ -11,16 +11,11 @@ from telephony.listen.flux_messages import (
     TurnInfo,
     Word,
 )
+from telephony.terminal import DIM, paint
 
 # (least confidence, ANSI colour): green, yellow, orange, and red below all of them.
 COLOURS = ((0.90, "32"), (0.80, "33"), (0.70, "38;5;208"), (0.0, "31"))
-RESET = "\x1b[0m"
-DIM = "2"
 REWRITE = "\r\x1b[K"  # back to the line's start, and clear it
-
-
-def paint(text: str, colour: str) -> str:
-    return f"\x1b[{colour}m{text}{RESET}"
 
 
 def coloured(words: Sequence[Word]) -> str:

@@ -65,7 +65,7 @@ async def test_without_out_the_recordings_lie_in_the_data_folder(
     async with TwimlServer(listen) as server:
         await telephony(wav(folder / "a.wav"), "--server", server.url + "/twilio/voice", *QUICK)
     (recording,) = (folder / "calls").rglob("*-a/call.wav")
-    assert str(recording) in capsys.readouterr().err
+    assert f"files: {recording.parent}: call.wav (both)" in capsys.readouterr().err
 
 
 async def test_n_plays_one_source_n_times_at_once(folder: Path) -> None:

