@@ -247,7 +247,7 @@ def _interruption(agent: Mapping[str, Any]) -> str:
 _PAINTED = (
     (re.compile(r"^\s*\S*  (?:why|notes) .*$"), DIM),
     (re.compile(r"(?<=   )\[interrupted; heard: .*\]$|^interrupted: .*$"), YELLOW),
-    (re.compile(r"^(?:Twilio would flag|not as expected|note: this machine) .*$"), RED),
+    (re.compile(r"^(?:Twilio would flag|not as expected: |note: this machine).*$"), RED),
     (re.compile(r"(?<=\d  )caller(?=  )"), CYAN),
 )
 
