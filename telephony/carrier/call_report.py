@@ -205,16 +205,14 @@ class Teller:
         open_since = math.inf
         for turn in record.get("turns") or []:
             index, caller, agent = turn.get("index", 0), turn.get("caller"), turn.get("agent")
-            if caller and caller.get("text"):
-                if caller.get("eot_s") is not None:
-                    self._add(index, "caller", caller.get("start_s"), caller["text"], "")
-                elif caller.get("start_s") is not None:
-                    open_since = min(open_since, caller["start_s"])
-            if agent and agent.get("text"):
-                if agent.get("last_audio_s") is not None:
-                    self._add(index, "agent", agent.get("first_audio_s"), agent["text"], _interruption(agent))
-                elif agent.get("first_audio_s") is not None:
-                    open_since = min(open_since, agent["first_audio_s"])
+            if caller and caller.get("eot_s") is None and caller.get("start_s") is not None:
+                open_since = min(open_since, caller["start_s"])
+            elif caller and caller.get("eot_s") is not None and caller.get("text"):
+                self._add(index, "caller", caller.get("start_s"), caller["text"], "")
+            if agent and agent.get("last_audio_s") is None and agent.get("first_audio_s") is not None:
+                open_since = min(open_since, agent["first_audio_s"])  # its text is known when it is over
+            elif agent and agent.get("last_audio_s") is not None and agent.get("text"):
+                self._add(index, "agent", agent.get("first_audio_s"), agent["text"], _interruption(agent))
             if self._verbose:
                 self._explain(index, turn)
         if not record.get("live", record.get("ended_by") is None):

@@ -22,7 +22,7 @@ CLOSE_S = 3.0
 
 
 class Gone(Exception):
-    """The client has closed, is lost, or was cut off. `str()` says which."""
+    """The client has closed, has left without a word, or was cut off. `str()` says which."""
 
 
 class Idle(Exception):
@@ -74,7 +74,7 @@ class EngineSocket:
             raise Gone("closed by the client")
         if message.type is WSMsgType.ERROR:
             raise Gone(f"broken: {message.data}")
-        raise Gone("lost")
+        raise Gone("the client left")
 
     async def send(self, data: str | bytes) -> None:
         """Sends a message. Raises Gone when the client does not read, or is not there."""
@@ -88,7 +88,7 @@ class EngineSocket:
             self.abort()
             raise Gone(f"cut off: it read nothing for {SEND_S:.0f} s") from None
         except (ClientConnectionResetError, ConnectionError):
-            raise Gone("lost") from None
+            raise Gone("the client left") from None
 
     async def close(self, code: int, reason: bytes = b"") -> None:
         """Closes with a code."""

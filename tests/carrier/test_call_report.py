@@ -107,10 +107,11 @@ def test_each_line_of_a_conversation_is_told_once() -> None:
 def test_lines_come_in_the_order_of_time() -> None:
     """An agent's line is whole when it has been heard; what the caller said over it was whole before that."""
     teller = Teller()
-    first = turn(0, first_audio_s=2.4, last_audio_s=None, text="We have coffee, latte and tea.")
+    first = turn(0, first_audio_s=2.4, last_audio_s=None, text="")  # it is written down when it is over
     over_it = {"index": 1, "caller": {"text": "Tea.", "start_s": 3.0, "eot_s": 3.9}, "agent": None}
     assert teller.lines({"live": True, "turns": [first]}) == ["0:01.0  caller  a latte"]
     assert teller.lines({"live": True, "turns": [first, over_it]}) == []
+    first["agent"] |= {"text": "We have coffee, latte and tea."}
     first["agent"] |= {"last_audio_s": 3.2, "interrupted": True, "heard": "We have"}
     assert teller.lines({"live": True, "turns": [first, over_it]}) == [
         '0:02.4  agent   We have coffee, latte and tea.   [interrupted; heard: "We have"]',
