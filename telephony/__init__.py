@@ -23,6 +23,7 @@ api, routes      the API for programs; who answers which number (routes_file rea
 shared, seats    what processes share: tokens, seats, resumes, caps, and a time that no clock change moves
                  (machine), in shared_file; shared_memory goes on without it; processes: which of them live;
                  withheld: what they do not share
+endings          a call that is over is told to its agent
 private_files    what calls leave on the disk is this user's alone
 warm             speech that is connected early
 readiness        would a call go well now? with speech_health, out of the health that calls tell of

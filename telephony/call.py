@@ -14,6 +14,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from telephony.carrier.frame_socket import FrameSocket
 from telephony.carrier.media_stream import ServerStream, Started
 from telephony.carrier.outbox import CarrierOutbox
 from telephony.conversation import Conversation
+from telephony.endings import tell
 from telephony.listen.deepgram import ListenEvent
 from telephony.listen.flux import (
     END_OF_TURN,
@@ -37,8 +39,8 @@ from telephony.listen.flux import (
 from telephony.metrics import Outcome, Traffic
 from telephony.reading import Reading
 from telephony.record.record import record_of
+from telephony.reply.agent import EndedCall, HangUp, Note, Said, Say, Transfer, Wait
 from telephony.reply.agent import Expect as ExpectAnswer
-from telephony.reply.agent import HangUp, Note, Said, Say, Transfer, Wait
 from telephony.reply.runner import run_reply
 from telephony.saving import EARLY_S, Saving
 from telephony.services import Services
@@ -48,6 +50,8 @@ from telephony.speech_state import SpeechState, problems
 
 log = logging.getLogger(__name__)
 
+OVER_WITH = (Then.HANG_UP, Then.SAY)
+"""What is left to do of a call that is over."""
 NO_MEDIA_S = 15.0
 """A stream without a frame for so long is dead, whatever its socket says (livekit/sip's figure)."""
 LOOK_EVERY_S = 0.5
@@ -67,6 +71,7 @@ async def answer(socket: FrameSocket, stream: ServerStream, started: Started, se
     finally:
         del services.calls[call.call_id]
         services.line.metrics.ended(call)
+        call.tell_ended()
 
 
 class Call:
@@ -105,8 +110,10 @@ class Call:
         self._draining = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        began = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._origin = {"started": began, "agent": services.agent_name}
         self._tape = services.store.open_tape(
-            self.call_id, started.call_sid, services.manners, services.policy
+            self.call_id, started.call_sid, services.manners, services.policy, self._origin
         )
         self._next_look = LOOK_EVERY_S
         self._too_late = ""  # the caller's last words, heard when the call was over
@@ -219,6 +226,21 @@ class Call:
         self._tape.close()
         self._services.store.save_soon(self.call_id, self.record())
 
+    def tell_ended(self) -> None:
+        """Its stream is over: the agent is told when the call is."""
+        conversation, after = self._conversation, self._after
+        ended = EndedCall(
+            conversation.info,
+            dict(conversation.notes),
+            tuple(conversation.account.history),
+            conversation.ended_by,
+            self._origin["started"],
+            round(self._now(), 3),
+        )
+        final = conversation.ended_by == "caller" or (after is not None and after.then in OVER_WITH)
+        telling = partial(tell, self._services.agent, ended, lambda: conversation.withholding)
+        self._services.line.endings.stream_ended(self.started.call_sid, telling, final=final)
+
     def silent_s(self) -> float | None:
         """For how long its stream has brought no frame; None when it has ended."""
         if self._conversation.over or self._socket.closed:
@@ -240,6 +262,11 @@ class Call:
         """What the caller said last, to which the agent has not answered: all of it once the call is over."""
         return [*self._conversation.state_to_resume()["unanswered"], self._too_late]
 
+    @property
+    def answered(self) -> bool:
+        """Whether the caller has said something before that."""
+        return any(line[0] == "caller" for line in self._conversation.state_to_resume()["history"])
+
     def record(self) -> dict[str, Any]:
         """The call so far, as JSON: what GET /api/calls/{id} gives."""
         conversation = self._conversation
@@ -250,6 +277,7 @@ class Call:
             ended_by=conversation.ended_by,
             duration_s=self._now(),
             media=self._reading.account(),
+            origin=self._origin,
         )
         return {**record, "speech": problems(self._hears, self._speaking.state, conversation.ended_by)}
 

@@ -157,6 +157,11 @@ class Conversation:
         return self._scene.ended_by
 
     @property
+    def info(self) -> CallInfo:
+        """Which call this is, once it has begun."""
+        return self._scene.info
+
+    @property
     def notes(self) -> Mapping[str, Any]:
         """What the agent has noted so far."""
         return self._scene.notes

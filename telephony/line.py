@@ -22,6 +22,7 @@ from telephony.carrier.waiting import WaitingRoom
 from telephony.config import Settings
 from telephony.dial_policy import Forbidden, TransferPolicy, named_targets
 from telephony.dialling import Dialler, forget_dialled
+from telephony.endings import Endings
 from telephony.metrics import Metrics
 from telephony.phone_numbers import country_of
 from telephony.readiness import Readiness, disk_check, store_check
@@ -120,6 +121,8 @@ class Line:
     """Why calls would not go well now."""
     transfers: TransferPolicy = field(init=False)
     """Where callers may be sent."""
+    endings: Endings = field(init=False)
+    """Tells agents of calls that are over."""
     withheld: Withheld = field(init=False)
     """What callers said that is not to be saved."""
     metrics: Metrics = field(init=False)
@@ -132,6 +135,7 @@ class Line:
         self.shared = FailOpen(self.store)
         checks = [disk_check(self.settings.data_dir), store_check(self.store)]
         self.readiness = Readiness(checks, time.monotonic)
+        self.endings = Endings(self.is_ended, CONVERSATION_TTL_S)
         self.withheld = Withheld(CONVERSATION_TTL_S, secrets.token_hex(8))
         self.metrics = Metrics(self)
         settings = self.settings
@@ -169,6 +173,7 @@ class Line:
 
         The answer that opened the stream has done its work: when it closes, Twilio asks anew.
         """
+        self.endings.stream_began(call_sid)
         await asyncio.gather(
             self.seats.keep(call_sid),
             self.shared.take(f"after:{call_sid}"),
@@ -292,6 +297,7 @@ class Line:
     async def call_ended(self, call_sid: str) -> None:
         """The call is over: nothing can resume it, and what waits for its stream is given back."""
         self.withheld.forget(call_sid)
+        self.endings.call_ended(call_sid)
         self.stream_came(call_sid)
         self.stream_done(call_sid)
         await asyncio.gather(

@@ -100,6 +100,7 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, Ca
     line.say_goodbye = services.say_goodbye
     line.leave_records = services.leave_records
     line.silent_s = services.silent_s
+    stack.push_async_callback(line.endings.close)
     if settings.retention_days:
         retention = Retention(Keeping(settings.data_dir), settings.retention_days, shared)
         sweeping = asyncio.create_task(retention.run())
@@ -179,7 +180,7 @@ async def _recorded(socket: FrameSocket, stream: ServerStream, started: Started,
 
     recording = Recording()
     keeping = Keeping(way.settings.data_dir)
-    objects = way.agent.objects if isinstance(way.agent, MayStopRecording) else lambda said: False
+    objects = way.agent.objects if isinstance(way.agent, MayStopRecording) else lambda said, noticed: False
     recorder = Recorder(
         recording, find, way.store.folder, objects, lambda: keeping.folders_of(started.call_sid)
     )
@@ -210,7 +211,8 @@ async def _way(services: Services, route: Route, stack: AsyncExitStack) -> Servi
     manners = announced(manners, settings.record_notice)  # without a recording, too: this is a machine
     if settings.record == "on":
         agent = MayStopRecording(agent, settings.record_stop_words, settings.record_notice)
-    way = replace(services, agent=agent, manners=manners)
+    name = route.agent or services.agent_name
+    way = replace(services, agent=agent, manners=manners, agent_name=name)
     way.flux_options = chosen(settings, route.language)
     if route.voice:
         key = settings.deepgram().api_key.reveal()

@@ -56,6 +56,8 @@ class Services:
     phrases: PhraseMemory = field(default_factory=PhraseMemory)
     calls: dict[str, Call] = field(default_factory=dict)
     """The calls of now, by our id."""
+    agent_name: str = ""
+    """What AGENT or a route calls the agent."""
 
     def snapshot(self, call_id: str) -> dict[str, Any] | None:
         """A running call by our id or its CallSid, as JSON."""
@@ -107,6 +109,7 @@ async def open_services(settings: Settings, speech: SpeechPeer, line: Line) -> A
         manners_of(agent),
         policy_of(settings),
         RecordStore(settings.data_dir),
+        agent_name=settings.agent,
     )
     line.metrics.unwritten = lambda: services.store.left_out
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from telephony.reply.agent import (
+    EndedCall,
     HangUp,
     Manners,
     Note,
@@ -89,3 +90,34 @@ class Memory:
         yield f"That was turn {count}."
         if count >= 3:
             yield HangUp()
+
+
+ENDED: list[EndedCall] = []
+"""What the agents below were told of calls that are over."""
+
+
+class Noting(Memory):
+    """As Memory; it notes who they are, and wants to know when a call is over."""
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        yield Note(name="Ada", order={"drink": "latte", "size": 2})
+        async for said in super().reply(turn, notes):
+            yield said
+
+    async def ended(self, call: EndedCall) -> None:
+        ENDED.append(call)
+
+
+class NotingDesk(Desk):
+    """As Desk, likewise."""
+
+    async def ended(self, call: EndedCall) -> None:
+        ENDED.append(call)
+
+
+class Stumbling(Memory):
+    """Trips over the end of a call."""
+
+    async def ended(self, call: EndedCall) -> None:
+        ENDED.append(call)
+        raise LookupError("no such customer")

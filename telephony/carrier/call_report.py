@@ -75,10 +75,12 @@ class CallResult:
             "call_id": record.get("call_id"),
             "call_sid": self.call_sid,
             "source": self.source,
+            **{name: record.get(name) for name in ("from", "to", "started", "agent", "route")},
             "duration_s": round(self.duration_s, 3),
             "ended_by": self.ended_by,
             "violations": [{"code": f.code, "reason": f.reason, "at_s": f.at_s} for f in self.flags],
             "turns": turns(self.record, ear),
+            "notes": record.get("notes"),
             "clears_s": [round(at, 3) for at in ear.clears],
             "marks": {
                 "sent": ear.marks_sent,

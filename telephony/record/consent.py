@@ -40,12 +40,12 @@ class MayStopRecording:
     def objects(self, said: str, noticed: bool = False) -> bool:
         """Whether a caller who says this, perhaps right after the notice, does not want to be recorded."""
         own = self._words is not None and self._words.search(said.replace("\u2019", "'")) is not None
-        return own or objects(said, noticed)
+        return own or objects(said, noticed and bool(self._notice))
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         """As the agent's own, unless it is about the recording."""
         first = not any(line.who == "caller" for line in turn.history)
-        if self.objects(turn.text, noticed=bool(self._notice) and first):
+        if self.objects(turn.text, noticed=first):
             if notes.get("recorded") is False:
                 yield STOPPED_BEFORE
             else:

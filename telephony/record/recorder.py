@@ -35,6 +35,10 @@ class Recorded(Protocol):
     def unheeded(self) -> Sequence[str]:
         """What the caller said last, to which the agent has not answered: all of it once the call is over."""
 
+    @property
+    def answered(self) -> bool:
+        """Whether the caller has said something before that."""
+
 
 class TappedStream(ServerStream):
     """A stream that goes on from another one, and lets a recording hear both sides."""
@@ -78,13 +82,13 @@ class Recorder:
         recording: Recording,
         find: Callable[[], Recorded | None],
         folder: Callable[[str], Path],
-        objects: Callable[[str], bool] = lambda said: False,
+        objects: Callable[[str, bool], bool] = lambda said, noticed: False,
         earlier: Callable[[], Iterable[Path]] = tuple,
     ) -> None:
         """`find` gives the call once it runs; `folder` says where the files of a call id are.
 
-        `objects`: whether a caller who says this does not want to be recorded; `earlier`: the folders of all
-        streams of the same call, for that case.
+        `objects`: whether a caller who says this, perhaps as the first thing after a notice, does not want to
+        be recorded; `earlier`: the folders of all streams of the same call, for that case.
         """
         self._objects = objects
         self._earlier = earlier
@@ -123,7 +127,7 @@ class Recorder:
 
     def _objected(self, call: Recorded) -> bool:
         """Who objects and hangs up in the same breath has objected, though nobody could answer."""
-        return any(self._objects(said) for said in call.unheeded)
+        return any(self._objects(said, not call.answered) for said in call.unheeded)
 
     async def _finish(self) -> None:
         await self._step(last=True)

@@ -81,7 +81,7 @@ def record_of_tape(path: Path, call_id: str, whose: dict[str, Any]) -> dict[str,
                 "turns": [], "media": None}  # fmt: skip
     conversation.receive(ev.CallStopped(CRASHED), at)  # what was in the caller's ear is written down
     ended_by = conversation.ended_by or CRASHED
-    return record_of(conversation, call_id, sid, ended_by=ended_by, duration_s=at, media=None)
+    return record_of(conversation, call_id, sid, ended_by=ended_by, duration_s=at, media=None, origin=whose)
 
 
 def _write(folder: Path, record: dict[str, Any]) -> None:

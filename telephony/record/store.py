@@ -10,9 +10,10 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO, TypeAlias
 
 import orjson
@@ -34,11 +35,17 @@ CALL_ID = re.compile(r"[A-Za-z0-9_-]{2,64}")
 SIDS_REMEMBERED = 10_000
 
 
+SUMMARY = ("call_id", "call_sid", "from", "to", "started", "agent", "route", "live", "ended_by", "duration_s")
+
+
+NO_ORIGIN: Mapping[str, str] = MappingProxyType({})
+
+
 def summary(record: dict[str, Any]) -> dict[str, Any]:
     """A call's record as a list of calls shows it: how many turns there were, nothing of what was said."""
     turns = record.get("turns")
     return {
-        **{name: record.get(name) for name in ("call_id", "call_sid", "live", "ended_by", "duration_s")},
+        **{name: record.get(name) for name in SUMMARY},
         "turns": len(turns) if isinstance(turns, list) else 0,
     }
 
@@ -64,15 +71,22 @@ class RecordStore:
     def folder(self, call_id: str) -> Path:
         return self._root / call_id
 
-    def open_tape(self, call_id: str, call_sid: str, manners: Manners, policy: Policy) -> TapeWriter:
-        """A tape for a new call."""
+    def open_tape(
+        self,
+        call_id: str,
+        call_sid: str,
+        manners: Manners,
+        policy: Policy,
+        origin: Mapping[str, str] = NO_ORIGIN,
+    ) -> TapeWriter:
+        """A tape for a new call; `origin` as in its record."""
         if call_sid:
             self._ids[call_sid] = call_id
             while len(self._ids) > SIDS_REMEMBERED:
                 del self._ids[next(iter(self._ids))]
         writer = TapeWriter(self.folder(call_id) / "tape.jsonl", self)
         self._open.add(writer)
-        whose = {"id": call_id, "sid": call_sid, "process": self.process}
+        whose = {"id": call_id, "sid": call_sid, "process": self.process, **origin}
         self.run(writer.begin, tape.header(manners, policy, whose))
         self.run(self._link, call_sid, call_id)
         return writer

@@ -49,7 +49,10 @@ _READERS = {cls: _reader(cls) for cls in TYPES.values()}
 
 
 def header(manners: agent.Manners, policy: Policy, whose: Mapping[str, str] | None = None) -> bytes:
-    """A tape's first line. `whose`: the call's `id`, its CallSid as `sid`, and the `process` that has it."""
+    """A tape's first line.
+
+    `whose`: the call's `id`, its CallSid as `sid`, the `process` that has it, when it `started`, its `agent`.
+    """
     return _dumps({"tape": VERSION, "call": whose or {}, "manners": manners, "policy": policy})
 
 

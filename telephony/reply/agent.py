@@ -185,8 +185,31 @@ class Turn:
     call: CallInfo
 
 
+@dataclass(frozen=True, slots=True)
+class EndedCall:
+    """A call that is over: what an agent's optional method `ended` is told."""
+
+    call: CallInfo
+    """Which call it was, of its last stream."""
+    notes: Notes
+    """All that was noted, sensitive answers too."""
+    history: tuple[Line, ...]
+    """All that was said, oldest first; of the agent's lines `heard` is what the caller heard."""
+    ended_by: str
+    """`agent`, `caller`, or what broke: `error`, `socket lost`."""
+    started: str
+    """When the last stream began: ISO 8601, UTC."""
+    duration_s: float
+    """Of the last stream, in seconds."""
+
+
 class Agent(Protocol):
-    """Answers turns. Anything that has `reply` will do; an attribute `manners` is optional."""
+    """Answers turns. Anything that has `reply` will do; an attribute `manners` is optional.
+
+    So is a method `async def ended(self, call: EndedCall) -> None`. It is called once when a call is over,
+    beside the calls that run; after 10 s it is cancelled, and what it raises is logged. A call that was
+    transferred is over when the carrier says so. It is not called for a call whose process was killed.
+    """
 
     def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         """Yield text as it comes, notes and actions.

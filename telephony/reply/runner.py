@@ -85,11 +85,15 @@ class _Outlet:
         """Log an exception of the agent's."""
         if self.closed:
             return
-        if self._withholding():  # its text may be what the caller said
-            log.error("agent %s: reply %d failed: %s at %s (its text is withheld)", name, reply,
-                      type(error).__name__, _lines_of(error))  # fmt: skip
-        else:
-            log.error("agent %s: reply %d failed", name, reply, exc_info=error)
+        log_failure(f"agent {name}: reply {reply} failed", error, self._withholding())
+
+
+def log_failure(what: str, error: BaseException, withheld: bool) -> None:
+    """Log an exception of an agent's code; only where it was if its text may be what a caller said."""
+    if withheld:
+        log.error("%s: %s at %s (its text is withheld)", what, type(error).__name__, _lines_of(error))
+    else:
+        log.error("%s", what, exc_info=error)
 
 
 def _lines_of(error: BaseException) -> str:
