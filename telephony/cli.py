@@ -112,7 +112,7 @@ def _settings(args: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     if args.ignore_environment:
         return Settings.load({})
     env_file: Path | None = args.env_file
-    if env_file is not None and not env_file.is_file():
+    if env_file is not None and not env_file.exists():
         raise BadInput(f"{env_file}: no such file to read settings from")
     return Settings.load(environ, env_file or Path(".env"))
 

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-
-from telephony.errors import BadInput, BadSetting
+from telephony.env_file import read_env_file
+from telephony.errors import BadSetting
 from telephony.secret import Secret, mask
 from telephony.values import (
     Kind,
@@ -281,12 +280,7 @@ OUR_DOORS = tuple(s.name for s in SETTINGS if s.secret and s.name not in THEIR_D
 
 def _given(environ: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:
     """What the user set, stripped; an empty value in the environment hides the file's."""
-    filed: Mapping[str, str | None] = {}
-    if dotenv is not None and dotenv.is_file():
-        try:
-            filed = dotenv_values(dotenv, interpolate=False)
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(f"{dotenv} cannot be read: {error}") from error
+    filed = read_env_file(dotenv, NAMES) if dotenv is not None else {}
     both = {**filed, **environ}
     return {name: value.strip() for name in NAMES if (value := both.get(name)) and value.strip()}
 

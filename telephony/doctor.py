@@ -23,9 +23,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from dotenv import dotenv_values
-
 from telephony.config import NAMES, SHORT_ALLOWED, Settings, binding, short_secrets
+from telephony.env_file import read_env_file
 from telephony.errors import BadInput, MissingModel
 from telephony.terminal import GREEN, RED, YELLOW, may_colour, paint
 
@@ -103,7 +102,7 @@ def packages(settings: Settings) -> Iterator[Finding]:
 
 def environment(settings: Settings) -> Iterator[Finding]:
     """Names that look like ours and are not: a misspelt setting is otherwise silent."""
-    filed = dotenv_values(".env") if Path(".env").is_file() else {}
+    filed = read_env_file(Path(".env"))
     misspelt = misspelt_names({**filed, **os.environ})
     for name, close in misspelt.items():
         yield bad(f"{name} is no setting", f"is {close} meant?")
