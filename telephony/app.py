@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler
 from telephony import api
 from telephony.carrier import webhooks
 from telephony.carrier.media_socket import media
-from telephony.entrance import DOOR, Door, entrance
+from telephony.entrance import DOOR, SUMMARY_S, Door, entrance
 from telephony.line import LINE, CallRecords, Line
 from telephony.metrics import CONTENT_TYPE
 from telephony.pulse import TICK_S, Pulse
@@ -125,10 +125,18 @@ async def _beat(pulse: Pulse, line: Line) -> None:
         line.metrics.late(pulse.beat(due, time.monotonic()))
 
 
+async def _sum_up(door: Door) -> None:
+    """Tell of refusals that had no line of their own, while the server runs."""
+    while True:
+        await asyncio.sleep(SUMMARY_S)
+        door.sum_up()
+
+
 async def _background(app: web.Application) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(_beat(app[PULSE], app[LINE])),
         asyncio.create_task(app[LINE].seats.renew_for_ever()),
+        asyncio.create_task(_sum_up(app[DOOR])),
     ]
     yield
     for task in tasks:
