@@ -39,9 +39,7 @@ def test_a_flood_is_summed_up() -> None:
     """The first lines are written at once, the others are counted by kind, and told once."""
     notices = Notices(burst=2, per_s=0.1)
     let_through = [notices.may(kind, 0.0) for kind in ("401", "404", "401", "401", "404")]
-    assert let_through == [True] * 2 + [
-        False
-    ] * 3
+    assert let_through == [True] * 2 + [False] * 3
     assert notices.left_out(5.0, after_s=10) == ""
     assert notices.left_out(10.0, after_s=10) == "2 401, 1 404"
     assert notices.left_out(20.0, after_s=10) == ""
