@@ -40,10 +40,11 @@ terminal         where colour may be written
 cli              the command line (__main__ comes first, for wrong Pythons), and its commands:
                  serve, doctor (doctor_peers, speech_check), dial_command, number_command, delete_command,
                  transcribe/
-config           the settings table; values and secret are its kinds of values; env_file reads .env
+config           the settings table; values and secret are its kinds of values, secret_rules theirs;
+                 env_file reads .env
 errors, refusals what can go wrong, and what to do when a service refuses
 metrics, pulse   what is counted and measured, for Prometheus; how late the event loop is
-logs, fast_json  lines without secrets; JSON on the hot path; value: the classes of what happens;
+logs, fast_json  lines without secrets (masking); JSON on the hot path; value: classes of what happens;
                  wire_numbers: the numbers of a peer's messages, in bounds;
                  children: processes that are ended in order
 """

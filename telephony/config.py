@@ -46,12 +46,6 @@ ACCOUNT_SID = re.compile("AC[0-9a-fA-F]{32}")
 SHOWN = 60  # characters of a long value in an error
 MULAW_RATE = 8000  # G.711 knows no other
 
-THEIR_DOORS = frozenset({"DEEPGRAM_API_KEY", "TWILIO_API_SECRET"})
-"""Secrets that we bring to others, who made them."""
-LEAST_SECRET = 16
-"""Characters; a random one of 16 letters and digits has 95 bits."""
-SHORT_ALLOWED = f"a public server needs at least {LEAST_SECRET} characters (openssl rand -hex 16)"
-
 BargeIn = Literal["patient", "immediate", "off"]
 Eager = Literal["voice", "text", "off"]
 Record = Literal["on", "off"]
@@ -262,7 +256,7 @@ class Settings:
     def secret_values(self) -> tuple[str, ...]:
         """Everything that no log and no error may show."""
         held = (getattr(self, s.name.lower()) for s in SETTINGS if s.secret)
-        return tuple(one.reveal() for value in held for one in _each(value))
+        return tuple(one.reveal() for value in held for one in each_secret(value))
 
 
 def _table() -> tuple[Setting, ...]:
@@ -274,8 +268,6 @@ def _table() -> tuple[Setting, ...]:
 
 SETTINGS: tuple[Setting, ...] = _table()
 NAMES = frozenset(s.name for s in SETTINGS)
-OUR_DOORS = tuple(s.name for s in SETTINGS if s.secret and s.name not in THEIR_DOORS)
-"""Secrets that others bring to us."""
 
 
 def _given(environ: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:
@@ -363,22 +355,8 @@ def _rest(settings: Settings, given: Mapping[str, str]) -> Settings:
     return settings
 
 
-def refuse_short_secrets(settings: Settings) -> None:
-    """Raise BadSetting for what could be guessed, where the whole internet may try. See `short_secrets`."""
-    for name, value in short_secrets(settings):
-        raise BadSetting(name, mask(value), SHORT_ALLOWED)
-
-
-def short_secrets(settings: Settings) -> list[tuple[str, str]]:
-    """The settings that open a door of ours and are too short for a public server, with their values."""
-    if not settings.public_url:
-        return []
-    doors = {name: getattr(settings, name.lower()) for name in OUR_DOORS}
-    flat = ((name, one.reveal()) for name, value in doors.items() for one in _each(value))
-    return [(name, value) for name, value in flat if len(value) < LEAST_SECRET]
-
-
-def _each(value: Secret | tuple[Secret, ...] | None) -> tuple[Secret, ...]:
+def each_secret(value: Secret | tuple[Secret, ...] | None) -> tuple[Secret, ...]:
+    """One, several or none, as a tuple."""
     return value if isinstance(value, tuple) else () if value is None else (value,)
 
 

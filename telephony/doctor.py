@@ -23,9 +23,10 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from telephony.config import NAMES, SHORT_ALLOWED, Settings, binding, short_secrets
+from telephony.config import NAMES, Settings, binding
 from telephony.env_file import read_env_file
 from telephony.errors import BadInput, MissingModel
+from telephony.secret_rules import SHORT_ALLOWED, short_secrets
 from telephony.terminal import GREEN, RED, YELLOW, may_colour, paint
 
 log = logging.getLogger(__name__)

@@ -9,44 +9,62 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 from collections.abc import Iterable
+from types import TracebackType
 from typing import TextIO
 
-from telephony.secret import MASK
+from telephony.brake import Notices
+from telephony.masking import Masker, one_line
+
+__all__ = ["CONTINUED", "LONGEST_LINE", "SafeFormatter", "one_line", "set_up"]
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-SHORTEST_SECRET = 4  # shorter ones would mask ordinary words
-NOISY = ("aiohttp.access", "urllib3", "twilio.http_client", "websockets", "httpx", "httpcore", "asyncio")
+CONTINUED = "    | "
+LONGEST_LINE = 8192
+# Other people's debug lines show headers and payloads. Of all they hold only what may be a fault is written.
+NOISY = (
+    *("aiohttp", "aiohttp.access", "asyncio", "charset_normalizer", "deepgram", "fern", "h11", "hpack"),
+    *("httpcore", "httpx", "requests", "twilio", "twilio.http_client", "urllib3", "websocket", "websockets"),
+)
+NOT_HTTP, NOT_HTTP_PER_S = 20, 1.0
+"""Lines about requests that are no HTTP: so many at once, and then so many a second."""
 
 # E.164 as Twilio writes it, also percent-encoded in a URL; the last two digits are left to tell calls apart.
 _PHONE_NUMBER = re.compile(r"(\+|%2B)\d{4,13}(\d{2})(?!\d)", re.IGNORECASE)
-# C0, DEL and C1 controls; the separators that str.splitlines takes for line ends; marks that turn the writing
-# direction, with which a line can be made to read as another.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def one_line(text: str) -> str:
-    """`text` with every control character written as an escape."""
-    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 class SafeFormatter(logging.Formatter):
-    """Formats a record as one line (and its traceback), masking what must not be seen."""
+    """Formats a record as one line, masking what must not be seen; what belongs to it below is marked.
+
+    A traceback holds the text of an exception, which may be a caller's name or a peer's message. Its lines
+    begin with CONTINUED, which no line of a record's own does.
+    """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__(FORMAT)
-        known = sorted({s for s in secrets if len(s) >= SHORTEST_SECRET}, key=len, reverse=True)
-        self._secrets = re.compile("|".join(map(re.escape, known))) if known else None
-
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        record.message = one_line(record.message)
-        return super().formatMessage(record)
+        self._masker = Masker(secrets)
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        if self._secrets is not None:
-            text = self._secrets.sub(MASK, text)
-        return _PHONE_NUMBER.sub(r"\1***\2", text)
+        record.message = one_line(record.getMessage())
+        if self.usesTime():
+            record.asctime = self.formatTime(record, self.datefmt)
+        more = []
+        if record.exc_info:
+            more.append(self.formatException(record.exc_info))  # not exc_text, which another may have made
+        elif record.exc_text:
+            more.append(record.exc_text)
+        if record.stack_info:
+            more.append(self.formatStack(record.stack_info))
+        below = [CONTINUED + one_line(line) for text in more for line in text.split("\n")]
+        lines = [one_line(self.formatMessage(record)), *below]
+        return "\n".join(map(self._safe, lines))
+
+    def _safe(self, line: str) -> str:
+        return _PHONE_NUMBER.sub(r"\1***\2", self._masker.mask(line))[:LONGEST_LINE]
+
+
+_not_http = Notices(NOT_HTTP, NOT_HTTP_PER_S)
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
@@ -56,7 +74,41 @@ def _without_traceback(record: logging.LogRecord) -> bool:
         record.exc_info, record.exc_text = None, None
         record.msg, record.args = "%s: %s", (record.getMessage(), type(error).__name__)
         record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return _not_http.may(type(error).__name__, record.created)
     return True
+
+
+def _without_protocols(record: logging.LogRecord) -> bool:
+    """A browser's key is one of the subprotocols it offers (`token, KEY`), and aiohttp writes them all."""
+    if "Client protocols" in str(record.msg):
+        remote = record.args[0] if isinstance(record.args, tuple) and record.args else "?"
+        record.msg, record.args = "%s: a websocket offered no subprotocol that is known here", (remote,)
+    return True
+
+
+# Whoever has set up the log, and however: our own set-up is not the only one (pytest, a user's agent).
+logging.getLogger("aiohttp.websocket").addFilter(_without_protocols)
+
+
+def _thread_failed(args: threading.ExceptHookArgs) -> None:
+    """An exception that ended a thread: a log line like any other, not a bare traceback."""
+    if args.exc_value is not None:
+        told = (args.exc_type, args.exc_value, args.exc_traceback)
+        logging.getLogger("telephony").error("a thread failed", exc_info=told)
+
+
+def _unraisable(args: sys.UnraisableHookArgs) -> None:
+    """An exception that nobody can catch, of a destructor: the same."""
+    if args.exc_value is not None:
+        told = (args.exc_type, args.exc_value, args.exc_traceback)
+        logging.getLogger("telephony").error("ignored, in %r", type(args.object), exc_info=told)
+
+
+def _failed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What ends the process: the same."""
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    logging.getLogger("telephony").critical("the program fails", exc_info=(kind, error, trace))
 
 
 def set_up(level: str, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
@@ -66,6 +118,8 @@ def set_up(level: str, secrets: Iterable[str] = (), stream: TextIO | None = None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in NOISY:  # other people's debug lines show headers and payloads
+    for name in NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.getLogger("aiohttp.server").addFilter(_without_traceback)  # adding it twice changes nothing
+    if sys.unraisablehook is sys.__unraisablehook__:  # else somebody has taken them already (pytest does)
+        sys.excepthook, sys.unraisablehook, threading.excepthook = _failed, _unraisable, _thread_failed

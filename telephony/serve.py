@@ -21,13 +21,14 @@ from contextlib import AsyncExitStack
 from aiohttp import web
 
 from telephony.app import make_app
-from telephony.config import Settings, binding, refuse_short_secrets
+from telephony.config import Settings, binding
 from telephony.connections import room_beside, served
 from telephony.doctor import at_start
 from telephony.entrance import DOOR
 from telephony.errors import BadInput
 from telephony.line import CallRecords, Line
 from telephony.routes_file import routes_of
+from telephony.secret_rules import refuse_short_secrets
 from telephony.speech_check import refuse_what_can_never_work
 from telephony.values import host_is_loopback
 

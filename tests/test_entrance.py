@@ -12,12 +12,13 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from telephony.app import make_app
-from telephony.config import Settings, short_secrets
+from telephony.config import Settings
 from telephony.engine.loudness import LoudnessEars
 from telephony.engine.mouth import Mouth
 from telephony.engine.server import Engine
 from telephony.engine.server import make_app as make_engine
 from telephony.line import make_line
+from telephony.secret_rules import short_secrets
 from telephony.shared import SqliteShared
 from tests.engine.tone_voice import ToneVoices
 from tests.twilio_side import CALL, PUBLIC, phone_line

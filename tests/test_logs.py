@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -14,6 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony import logs
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -54,6 +59,61 @@ def test_what_a_caller_sends_cannot_forge_a_line_or_steer_a_terminal(evil: str) 
     written = logs.SafeFormatter().format(record)
     assert len(written.splitlines()) == 1 and evil not in written
     assert "INFO forged" in written
+
+
+FORGED = "Bob\n2026-11-28 00:00:00,000 INFO    telephony.dialling: dialling is stopped\x1b[2J\u2028more"
+
+
+@pytest.mark.parametrize("kind", ["exception", "cause", "note", "stack", "made by another", "group"])
+def test_a_traceback_cannot_forge_a_line(kind: str) -> None:
+    """Whatever an exception says, and whoever formatted it: only the first line looks like a line."""
+    record = logging.makeLogRecord({"msg": "failed", "levelname": "ERROR", "name": "telephony"})
+    error: Exception = ValueError(FORGED)
+    if kind == "cause":
+        error = RuntimeError("outer")
+        error.__cause__ = ValueError(FORGED)
+    elif kind == "note":
+        error = ValueError("plain")
+        error.add_note(FORGED)
+    elif kind == "group":
+        error = ExceptionGroup(FORGED, [ValueError(FORGED)])
+    if kind == "stack":
+        record.stack_info = FORGED
+    elif kind == "made by another":
+        record.exc_text = FORGED
+    else:
+        record.exc_info = (type(error), error, None)
+    written = logs.SafeFormatter().format(record)
+    first, *below = written.splitlines()
+    assert first.endswith("telephony: failed") and below
+    assert all(line.startswith(logs.CONTINUED) for line in below), written
+    assert "\x1b" not in written and "\u2028" not in written and "dialling is stopped" in written
+
+
+def test_a_line_cannot_begin_as_a_continuation(lines: io.StringIO) -> None:
+    """A logger's own name is cleaned, too; and a line ends somewhere."""
+    logging.getLogger("evil\nname").error("%s", "x" * 100_000)
+    (line,) = lines.getvalue().splitlines()
+    assert "evil\\nname" in line and len(line) == logs.LONGEST_LINE
+
+
+def test_a_thread_and_a_destructor_fail_in_the_log(tmp_path: Path) -> None:
+    """In a program of ours: what Python would print bare is a log line, and masked."""
+    program = (
+        "import threading, telephony.logs as logs\n"
+        "logs.set_up('INFO', ['sk-very-secret'])\n"
+        "def fail(): raise ValueError('a\\nforged sk-very-secret')\n"
+        "class Odd:\n    def __del__(self): fail()\n"
+        "Odd()\n"
+        "one = threading.Thread(target=fail); one.start(); one.join()\n"
+        "fail()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1
+    assert "sk-very-secret" not in done.stderr
+    lines = done.stderr.splitlines()
+    assert len([line for line in lines if "telephony: " in line]) == 3
+    assert not [line for line in lines if line.startswith("forged")]
 
 
 def test_other_peoples_debug_lines_stay_out(lines: io.StringIO) -> None:

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 
 from telephony.carrier.call_report import CallResult, summary
-from telephony.logs import one_line
+from telephony.masking import one_line
 
 _DECLARATION = b"<?xml version='1.0' encoding='utf-8'?>\n"
 

@@ -18,6 +18,7 @@ from telephony import children, logs
 from telephony.config import Settings
 from telephony.engine.serving import EngineOptions, serve
 from telephony.errors import BadInput, TelephonyError
+from telephony.secret_rules import secrets_in
 
 log = logging.getLogger(__name__)
 
@@ -198,7 +199,7 @@ def _main() -> int:
     parser.add_argument("--log-level", default="INFO")
     parser.add_argument("--no-fetch", action="store_true")
     args = parser.parse_args()
-    logs.set_up(args.log_level)
+    logs.set_up(args.log_level, secrets_in(os.environ))
     os.environ["LOG_LEVEL"] = args.log_level  # the hearing worker's, too
     try:
         options = EngineOptions(

@@ -21,6 +21,10 @@ CLOSE_S = 3.0
 """How long we wait for a client's answer to a close."""
 
 
+PROTOCOLS = ("token", "bearer")
+"""How a browser passes its key: `Sec-WebSocket-Protocol: token, KEY`."""
+
+
 class Gone(Exception):
     """The client has closed, has left without a word, or was cut off. `str()` says which."""
 
@@ -45,8 +49,7 @@ class EngineSocket:
             max_msg_size=MAX_MESSAGE,
             autoclose=False,
             timeout=CLOSE_S,
-            # How a browser passes its key: Sec-WebSocket-Protocol: token, KEY.
-            protocols=("token", "bearer"),
+            protocols=PROTOCOLS,
         )
         self._ws.headers["dg-request-id"] = request_id
 
@@ -139,4 +142,5 @@ def refuse(
 
 def is_websocket(request: web.Request) -> bool:
     """Whether a handshake can follow."""
-    return request.method == "GET" and bool(web.WebSocketResponse().can_prepare(request).ok)
+    trial = web.WebSocketResponse(protocols=PROTOCOLS)
+    return request.method == "GET" and bool(trial.can_prepare(request).ok)
