@@ -1,4 +1,4 @@
-"""The keys that a caller presses: an entry ends with `#` or a pause, and its tones are no words. PURE."""
+"""Keys that a caller presses: an entry ends with `#`, a pause or the last key. Tones are no words. PURE."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ class Keys:
         self._complete: str | None = None
         """An entry that is answered together with the turn that is open, when that has ended."""
         self._pressed: deque[float] = deque(maxlen=LONGEST_ENTRY)
+        self._full_until = 0.0
+        """Until then `#` belongs to the entry that was complete without it."""
         self.asked = False
         """Whether all keys of this entry were asked for as something harmless."""
 
@@ -43,6 +45,9 @@ class Keys:
         scene = self._scene
         scene.timers.clear("silence")
         self._pressed.append(scene.now)
+        if event.digit == TERMINATOR and scene.now < self._full_until:
+            return  # the entry it ends was complete with its last key
+        self._full_until = 0.0
         self.asked = scene.keys_asked and (self.asked or not self._digits)
         if scene.floor.queue and self._agent.may_interrupt():
             # Who presses keys over a question answers it.
@@ -53,8 +58,13 @@ class Keys:
             return
         self._entry.append(scene.now)
         self._digits = (self._digits + event.digit)[-LONGEST_ENTRY:]
-        asked = scene.question is not None and scene.question.kind == "digits"
-        patience = scene.policy.dtmf_gap_s if asked else scene.policy.single_key_s
+        question, patience = scene.asking, scene.policy.single_key_s
+        if question is not None and question.kind == "digits":
+            patience = scene.policy.dtmf_gap_s if question.pause_s is None else question.pause_s
+            if question.length is not None and len(self._digits) >= question.length:
+                self._full_until = scene.now + patience
+                self.done()
+                return
         scene.timers.set("digits", scene.now + patience)
 
     def done(self) -> None:

@@ -42,8 +42,8 @@ class Policy:
     """Listening lost and not back for this long: we say so, rather than leave dead air."""
     no_speech_s: float = 3.0
     """From the call's start: without listening, or without a voice by then, we say so and end the call."""
-    dtmf_gap_s: float = 3.0
-    """Keys this far apart are one entry; a longer pause ends it."""
+    dtmf_gap_s: float = 5.0
+    """A pause this long ends keys that were asked for; a question may say another (`Expect.pause_s`)."""
     single_key_s: float = 1.5
     """The same where no digits were asked for: one key is an entry."""
     apology: str = "I'm sorry, I can't hear you properly. Please call again a little later. Goodbye."

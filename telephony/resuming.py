@@ -6,6 +6,7 @@ What was withheld is restored in the same process only: `parted` takes it out of
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,7 +56,7 @@ def leave(scene: Scene, agent: AgentSide, now: float) -> dict[str, Any]:
         "history": [[x.who, x.text, x.heard, x.interrupted] for x in history],
         "notes": dict(scene.notes if notes is None else notes),
         "unspoken": " ".join(unspoken),
-        "question": [question.kind, list(question.options), question.sensitive] if question else None,
+        "question": None if question is None else list(dataclasses.astuple(question)),
         "hang_up": any(isinstance(action, HangUp) for action in actions),
         "transfer": next((action.to for action in actions if isinstance(action, Transfer)), ""),
         "unanswered": [text for text in unanswered if text],
@@ -106,7 +107,7 @@ def take_up(scene: Scene, agent: AgentSide, state: Mapping[str, Any], why: str) 
     _take_up_secrets(scene, state)
     agent.turn_count = int(state.get("turns", 0))
     known = state.get("question")
-    question = Expect(known[0], tuple(known[1]), known[2]) if known else None
+    question = Expect(known[0], tuple(known[1]), *known[2:]) if known else None
     unanswered = [str(text) for text in state.get("unanswered", ())]
     digits = str(state.get("digits", ""))
     secret, hidden_keys = bool(state.get("secret")), bool(state.get("hidden_keys"))

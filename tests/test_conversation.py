@@ -899,3 +899,84 @@ def test_a_voice_that_is_only_busy_does_not_end_the_call() -> None:
     assert not talk.over
     talk.put(ev.VoiceDown("INVALID_AUTH", 401))
     assert talk.ended == "the voice was refused"
+
+
+DIGITS = Manners(greeting=Say(""), silence=())
+
+
+def asked_for_keys(*said: Said, **policy: Any) -> tuple[Rehearsal, list[str | None]]:
+    """The caller has heard a question; the keys of each later turn."""
+    keyed: list[str | None] = []
+
+    def agent(turn: Turn, notes: Mapping[str, Any]) -> list[Said]:
+        keyed.append(turn.digits)
+        return list(said) if turn.index == 0 else ["Thank you."]
+
+    talk = Rehearsal(agent, DIGITS, Policy(**policy))
+    talk.caller("my account please")
+    talk.run(4)
+    keyed.clear()
+    return talk, keyed
+
+
+def press_slowly(talk: Rehearsal, keys: str, apart_s: float) -> None:
+    for key in keys:
+        talk.put(ev.DtmfPressed(key))
+        talk.run(apart_s)
+
+
+@pytest.mark.parametrize(
+    ("expect", "apart_s"),
+    [
+        (Expect("digits"), 4.9),
+        (Expect("digits", pause_s=12.0), 11.0),
+        (Expect("digits", pause_s=1.0), 0.9),
+    ],
+)
+def test_keys_pressed_slowly_are_one_entry_as_long_as_the_question_waits(
+    expect: Expect, apart_s: float
+) -> None:
+    talk, keyed = asked_for_keys("Your account number?", expect)
+    press_slowly(talk, "4711", apart_s)
+    talk.run(apart_s + 1)
+    assert keyed == ["4711"]
+
+
+def test_an_entry_ends_with_the_pause_of_its_question_and_not_sooner() -> None:
+    talk, keyed = asked_for_keys("Your account number?", Expect("digits", pause_s=2.0))
+    press_slowly(talk, "47", 1.9)
+    assert keyed == []
+    talk.run(0.2)
+    assert keyed == ["47"]
+
+
+def test_an_entry_of_known_length_ends_with_its_last_key_and_a_hash_behind_it_is_part_of_it() -> None:
+    talk, keyed = asked_for_keys("Your pin?", Expect("digits", length=4))
+    press_slowly(talk, "4711", 0.3)
+    assert keyed == ["4711"]
+    press_slowly(talk, "#", 0.3)
+    talk.run(10)
+    assert keyed == ["4711"]
+    assert talk.said_by_agent[-1] == "Thank you.", "nor did the # interrupt it"
+
+
+def test_a_key_over_the_question_waits_as_the_question_says() -> None:
+    """The question need not have been heard to its end, nor may it be interruptible."""
+    for question in (Say("Your account number, please, or four digits of it?"), Say("Your number?", False)):
+        talk = Rehearsal(fixed(question, Expect("digits", pause_s=3.0)), DIGITS)
+        talk.caller("my account please")
+        talk.run(0.5)
+        press_slowly(talk, "47", 2.8)
+        talk.run(0.5)
+        begun = [command.turn.digits for command in talk.commands if isinstance(command, ev.StartReply)]
+        assert begun == [None, "47"]
+
+
+def test_what_a_question_waits_for_survives_the_stream() -> None:
+    talk, _ = asked_for_keys("Your pin?", Expect("digits", (), True, 9.0, 4))
+    state = json.loads(json.dumps(talk.conversation.state_to_resume()))
+    again = Rehearsal(fixed("Thank you."), DIGITS, resumed=state)
+    press_slowly(again, "471", 8.5)
+    assert not any(isinstance(c, ev.StartReply) for c in again.commands)
+    press_slowly(again, "1", 0.1)
+    assert any(isinstance(c, ev.StartReply) and c.turn.digits == "4711" for c in again.commands)

@@ -30,6 +30,9 @@ from ..errors import BadAgent
 ExpectKind: TypeAlias = Literal["yes_no", "digits", "spelling", "address", "choice", "open"]
 KEYS = frozenset("0123456789*#ABCDwW")
 MOST_KEYS = 32
+PAUSE_S = (0.5, 60.0)
+"""The least and the longest pause that may end what is keyed in."""
+MOST_DIGITS = 64
 EXPECT_KINDS: tuple[ExpectKind, ...] = ("yes_no", "digits", "spelling", "address", "choice", "open")
 
 Notes: TypeAlias = Mapping[str, object]
@@ -136,6 +139,11 @@ class Expect:
     Such a question lasts until it is answered ("one second" is no card number), until the agent expects
     something else, or for three turns.
     """
+    pause_s: float | None = None
+    """For `digits`: a pause of so many seconds behind a key ends the entry (0.5 to 60). None: of 5 seconds,
+    as with TwiML's `<Gather timeout>`. `#` ends it at once."""
+    length: int | None = None
+    """For `digits`: the entry ends with this many keys (1 to 64), without waiting; None: any number."""
 
 
 Said: TypeAlias = str | Say | Note | HangUp | Transfer | Wait | Expect

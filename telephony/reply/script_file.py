@@ -14,7 +14,7 @@ from typing import cast
 from ..dial_policy import Forbidden, check_named, named_target
 from ..errors import BadScript
 from ..phone_numbers import country_of
-from .agent import EXPECT_KINDS, Expect, ExpectKind, Manners, Say, SilenceStep
+from .agent import EXPECT_KINDS, MOST_DIGITS, PAUSE_S, Expect, ExpectKind, Manners, Say, SilenceStep
 from .heard import plain
 from .script import (
     MADE_UP,
@@ -39,9 +39,10 @@ READY = Path(__file__).parent / "scripts"
 
 _TOP: tuple[str, ...] = ("name", "greeting", "slots", "intents", "fallback", "summary")
 _TOP += ("about", "correct", "silence", "fillers", "bridge", "reask", "farewell", "warning", "acknowledge")
-_STEP = ("say", "interruptible", "expects", "options", "sensitive", "do", "otherwise", "then")
+_QUESTION = ("options", "sensitive", "pause_s", "length")
+_STEP = ("say", "interruptible", "expects", *_QUESTION, "do", "otherwise", "then")
 _INTENT = ("match", "keys", *_STEP, "asks", "item", "brief", "on_yes", "on_no")
-_ASK = ("say", "expects", "options", "sensitive")
+_ASK = ("say", "expects", *_QUESTION)
 _SLOT = ("type", "least", "most", "values", "confirm")
 _ANSWERS = ("yes", "no")  # intents with these names need no match: a bare yes or no runs them
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
@@ -245,14 +246,23 @@ class _Reader:
         if "expects" in fields:
             kind = cast(ExpectKind, fields["expects"].one_of(EXPECT_KINDS))
         if kind is None:
-            for name in ("options", "sensitive"):
+            for name in _QUESTION:
                 if name in fields:
                     fields[name].wrong("belongs to a question: `expects` is missing")
             return None
         options = fields["options"].texts() if "options" in fields else slot.options if slot else ()
         if kind == "choice" and not options:
             fields["expects"].wrong("a choice needs its `options`")
-        return Expect(kind, options, "sensitive" in fields and fields["sensitive"].flag())
+        for name in ("pause_s", "length"):
+            if name in fields and kind != "digits":
+                fields[name].wrong("is of keys: `expects: digits` is missing")
+        return Expect(
+            kind,
+            options,
+            "sensitive" in fields and fields["sensitive"].flag(),
+            fields["pause_s"].number(*PAUSE_S) if "pause_s" in fields else None,
+            int(fields["length"].number(1, MOST_DIGITS)) if "length" in fields else _length(slot),
+        )
 
     def _asks(self, value: Value) -> tuple[Ask, ...]:
         asks = []
@@ -346,6 +356,11 @@ def _item_of(step: Step) -> str:
     return "a " + " ".join(f"{{{n}?}}" if n in optional else f"{{{n}}}" for n in fields_of(say))
 
 
+def _length(slot: Slot | None) -> int | None:
+    """With how many keys the entry for a slot is complete, if the script says so."""
+    return slot.most if slot is not None and slot.kind == "digits" and slot.most < MOST_DIGITS else None
+
+
 def _with_asks(intent: Intent, asks: tuple[Ask, ...], slots: Mapping[str, Slot]) -> Intent:
     """The intent with a question for each slot it needs: its own, or a plain one."""
     own = {ask.slot for ask in asks}
@@ -353,7 +368,7 @@ def _with_asks(intent: Intent, asks: tuple[Ask, ...], slots: Mapping[str, Slot])
         Ask(
             name,
             f"Which {name.replace('_', ' ')}?",
-            Expect(_EXPECT_OF_SLOT[slots[name].kind], slots[name].options),
+            Expect(_EXPECT_OF_SLOT[slots[name].kind], slots[name].options, length=_length(slots[name])),
         )
         for name in intent.needs
         if name not in own

@@ -11,7 +11,20 @@ import math
 import re
 from collections.abc import Mapping
 
-from .agent import EXPECT_KINDS, KEYS, MOST_KEYS, Expect, HangUp, Note, Said, Say, Transfer, Wait
+from .agent import (
+    EXPECT_KINDS,
+    KEYS,
+    MOST_DIGITS,
+    MOST_KEYS,
+    PAUSE_S,
+    Expect,
+    HangUp,
+    Note,
+    Said,
+    Say,
+    Transfer,
+    Wait,
+)
 
 MOST_NESTED = 20  # lists and dicts within each other
 MOST_NOTED = 65_536  # characters of a note's names and texts; numbers and brackets count as 8
@@ -70,7 +83,24 @@ def _expect(said: Expect) -> Expect:
     for option in options:
         _must(isinstance(option, str), "one of Expect.options", option, "text")
     _must(isinstance(said.sensitive, bool), "Expect.sensitive", said.sensitive, "True or False")
-    return Expect(said.kind, tuple([_text(option) for option in options]), said.sensitive)
+    pause_s, length = said.pause_s, said.length
+    if pause_s is not None:
+        number = isinstance(pause_s, int | float) and not isinstance(pause_s, bool)
+        _must(number, "Expect.pause_s", pause_s, "a number of seconds")
+        if not PAUSE_S[0] <= pause_s <= PAUSE_S[1]:
+            raise NotAllowed(
+                f"Expect.pause_s is {pause_s:g}: {PAUSE_S[0]:g} to {PAUSE_S[1]:g} s may end an entry"
+            )
+    if length is not None:
+        _must(
+            isinstance(length, int) and not isinstance(length, bool),
+            "Expect.length",
+            length,
+            "a whole number",
+        )
+        if not 1 <= length <= MOST_DIGITS:
+            raise NotAllowed(f"Expect.length is {length}: an entry has 1 to {MOST_DIGITS} keys")
+    return Expect(said.kind, tuple([_text(option) for option in options]), said.sensitive, pause_s, length)
 
 
 # ---- transfers

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from telephony.errors import BadScript
-from telephony.reply import Say, SilenceStep
+from telephony.reply import Expect, Say, SilenceStep
 from telephony.reply.agent import EXPECT_KINDS, load_agent, manners_of
 from telephony.reply.script import Do
 from telephony.reply.script_file import _ASK, _INTENT, _SLOT, _TOP, READY, load_script
@@ -102,6 +102,15 @@ OK = 'intents: {hi: {match: ["hi"], say: "Hello."}}\n'
             "intents:\n  a: {match: a, say: b, sensitive: true}\n",
             "belongs to a question: `expects` is missing",
         ),
+        (
+            "intents:\n  a: {match: a, say: b, length: 4}\n",
+            "belongs to a question: `expects` is missing",
+        ),
+        (
+            "intents:\n  a: {match: a, say: b, expects: yes_no, pause_s: 4}\n",
+            "2: intents.a.pause_s: is of keys: `expects: digits` is missing",
+        ),
+        ("intents:\n  a: {match: a, say: b, expects: digits, pause_s: 90}\n", "2: intents.a.pause_s: "),
     ],
 )
 def test_a_mistake_is_reported_with_its_line_and_what_is_allowed(
@@ -135,6 +144,24 @@ def test_a_script_gives_its_manners(tmp_path: Path) -> None:
     manners = manners_of(load_agent(f"scripted:{file}", {}))
     assert manners.greeting == Say("Hi.", interruptible=False)
     assert manners.silence == (SilenceStep(3.0, "Well", hang_up=True),)
+
+
+def test_a_question_for_keys_says_when_their_entry_ends(tmp_path: Path) -> None:
+    """By its own word, or by its slot's greatest length."""
+    file = tmp_path / "s.yaml"
+    file.write_text(
+        """
+slots: {zip: {type: digits, least: 5, most: 5}, account: {type: digits}}
+intents:
+  zip: {match: zip, say: "{zip}.", asks: {zip: "Your zip code?"}}
+  account: {match: account, say: "{account}.", asks: {account: {say: "Which?", pause_s: 9, length: 12}}}
+  plain: {match: plain, say: "{account} {zip}."}
+"""
+    )
+    intents = load_script(str(file), Settings()).intents
+    assert [ask.expect for ask in intents["zip"].asks] == [Expect("digits", length=5)]
+    assert [ask.expect for ask in intents["account"].asks] == [Expect("digits", pause_s=9.0, length=12)]
+    assert [ask.expect for ask in intents["plain"].asks] == [Expect("digits"), Expect("digits", length=5)]
 
 
 def test_the_ready_script_is_sound_and_named_by_a_word() -> None:

@@ -195,6 +195,7 @@ def test_whatever_passes_as_a_transfer_leaves_a_word_that_twiml_can_say(to: str)
 @pytest.mark.parametrize("said", [
     "text", "", Say("text"), Say("text", interruptible=False), Note(), HangUp(), Wait(),
     *(Expect(kind) for kind in EXPECT_KINDS), Expect("choice", ("a", "b"), sensitive=True),
+    Expect("digits", pause_s=9, length=4),
 ])  # fmt: skip
 def test_what_is_right_stays_as_it_is(said: Said) -> None:
     assert checked(said) == said
@@ -207,6 +208,10 @@ def test_what_is_right_stays_as_it_is(said: Said) -> None:
     (Expect("number"), "Expect.kind"), (Expect(["digits"]), "Expect.kind"),  # type: ignore[arg-type]
     (Expect("choice", "small"), "Expect.options is str"), (Expect("choice", (1,)), "Expect.options is int"),  # type: ignore[arg-type]
     (Expect("digits", sensitive="yes"), "Expect.sensitive is str"),  # type: ignore[arg-type]
+    (Expect("digits", pause_s="9"), "Expect.pause_s is str"),  # type: ignore[arg-type]
+    (Expect("digits", pause_s=float("nan")), "Expect.pause_s is nan"),
+    (Expect("digits", pause_s=0), "0.5 to 60 s"),
+    (Expect("digits", length=2.0), "Expect.length is float"), (Expect("digits", length=0), "1 to 64 keys"),  # type: ignore[arg-type]
 ])  # fmt: skip
 def test_what_is_wrong_is_refused_with_its_place_and_type(said: object, reason: str) -> None:
     with pytest.raises(NotAllowed) as caught:
