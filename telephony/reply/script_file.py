@@ -358,7 +358,7 @@ def _item_of(step: Step) -> str:
 
 def _length(slot: Slot | None) -> int | None:
     """With how many keys the entry for a slot is complete, if the script says so."""
-    return slot.most if slot is not None and slot.kind == "digits" and slot.most < MOST_DIGITS else None
+    return slot.most if slot is not None and slot.kind == "digits" and slot.least == slot.most else None
 
 
 def _with_asks(intent: Intent, asks: tuple[Ask, ...], slots: Mapping[str, Slot]) -> Intent:
