@@ -72,6 +72,7 @@ async def answer(socket: FrameSocket, stream: ServerStream, started: Started, se
         del services.calls[call.call_id]
         services.line.metrics.ended(call)
         call.tell_ended()
+        call.let_go()
 
 
 class Call:
@@ -214,6 +215,18 @@ class Call:
     async def _close_socket(self) -> None:
         if not self._socket.closed:
             await self._socket.close()
+
+    def let_go(self) -> None:
+        """It is over and written down: take it apart.
+
+        Its parts know each other by callbacks; left in such circles they would stay, 30 KiB a call, until the
+        garbage collector looks, which it seldom does here (`serve.GC_THRESHOLDS`).
+        """
+        self._performers.clear()
+        self._conversation.let_go()
+        self._withhold.let_go()
+        self._draining = True  # what comes late is put into an inbox that nobody reads
+        del self._listening, self._reading, self._speaking, self._saving, self._services
 
     def say_goodbye(self) -> None:
         """Have the call end politely."""

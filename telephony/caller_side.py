@@ -45,6 +45,10 @@ class CallerSide:
             TurnKind.ENDED: self._ended,
         }
 
+    def let_go(self) -> None:
+        """Nothing more will be heard (see `Call.let_go`)."""
+        self._on_turn.clear()
+
     # ---- turns
 
     def on_turn(self, event: ev.TurnHeard) -> None:

@@ -40,7 +40,7 @@ class Conversation:
         scene = self._scene = Scene(manners, policy)
         agent = self._agent = AgentSide(scene)
         keys = Keys(scene, agent)
-        caller = CallerSide(scene, agent, keys)
+        caller = self._caller = CallerSide(scene, agent, keys)
         self._keys = keys
         self._begun = False
         self._left: dict[str, Any] | None = None
@@ -140,7 +140,8 @@ class Conversation:
 
     def withholder(self) -> Withholder:
         """What takes sensitive answers out of what is written; ask before the first event."""
-        return Withholder(self._scene, lambda: self._keys.asked)
+        keys = self._keys
+        return Withholder(self._scene, lambda: keys.asked)
 
     @property
     def withholding(self) -> bool:
@@ -174,6 +175,14 @@ class Conversation:
         if self._left is not None:
             return self._left
         return leave(self._scene, self._agent, self._scene.now if now is None else now)
+
+    def let_go(self) -> None:
+        """Nothing more will be put in: take its tables apart, which go in circles (see `Call.let_go`)."""
+        self._scene.over = True
+        self._on.clear()
+        self._on_timer.clear()
+        self._scene.before_close = lambda: None
+        self._caller.let_go()
 
     # ---- the call
 

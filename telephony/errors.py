@@ -87,3 +87,14 @@ class PeerRefused(TelephonyError):
 
 class PeerLost(TelephonyError):
     """A peer that had accepted us broke off before its end. The message says which, and how."""
+
+
+def forget_frames(error: BaseException | None) -> None:
+    """Of an error that is over and still kept, as aiohttp's closed sockets do, keep its words only.
+
+    Its frames know the socket, and by way of those who waited for it a whole call: that goes in circles.
+    """
+    while error is not None:
+        following = error.__cause__ or error.__context__
+        error.__traceback__ = error.__cause__ = error.__context__ = None
+        error = following

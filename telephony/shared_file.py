@@ -12,7 +12,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -134,13 +134,12 @@ class SharedFile:
         if not asks:  # close() was quicker
             return
         overdue = loop.call_later(ANSWER_S, self._overdue, asks)
-        done = self._thread.submit(self._answers, asks)
 
-        def tell(_: object) -> None:
+        def tell(done: Future[list[Any]]) -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(self._worked_off, loop, overdue, asks, done.result())
 
-        done.add_done_callback(tell)
+        self._thread.submit(self._answers, asks).add_done_callback(tell)
 
     def _worked_off(
         self,

@@ -35,3 +35,6 @@ async def frames_only(request: web.Request, handler: Handler) -> web.StreamRespo
         if not socket.closed:
             await socket.close(code=1011)
         return socket
+    finally:
+        if _SOCKET in request:  # a socket knows its request: left here, both would stay
+            del request[_SOCKET]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 from telephony.reply.agent import Manners, Notes, Said, Say, Turn
@@ -15,3 +17,16 @@ class Instant:
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         """One sentence."""
         yield f"This is answer number {turn.index} of call {turn.call.call_id[:6]}."
+
+
+class Census:
+    """As Instant; one caller is told how many tasks and objects there are in this process."""
+
+    manners = Instant.manners
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        """One sentence."""
+        if turn.call.from_number.endswith("111"):
+            yield f"There are {len(asyncio.all_tasks())} tasks, {len(gc.get_objects())} objects."
+        else:
+            yield f"This is an answer to call {turn.call.call_id[:6]}."

@@ -18,6 +18,7 @@ from telephony.carrier.incoming import verify_handshake
 from telephony.carrier.media_stream import Fatal, ServerStream, Started
 from telephony.carrier.token import BadToken
 from telephony.entrance import DOOR
+from telephony.errors import forget_frames
 from telephony.line import LINE, Line
 from telephony.upgraded import upgrading
 
@@ -142,6 +143,7 @@ async def _let_go(line: Line, socket: FrameSocket, call_sid: str) -> None:
         done = await asyncio.gather(socket.close(), line.seats.leave(call_sid), return_exceptions=True)
     finally:
         line.sockets.pop(socket, None)
+        forget_frames(socket.exception())
     for failure in done:
         if isinstance(failure, Exception) and not isinstance(failure, ConnectionError):
             log.error("call %s: its stream was not let go in order", call_sid, exc_info=failure)

@@ -25,7 +25,7 @@ from deepgram import AsyncDeepgramClient, DeepgramClientEnvironment
 from deepgram.transport import install_transport
 
 from telephony import fast_json, refusals
-from telephony.errors import PeerRefused, SocketLost
+from telephony.errors import PeerRefused, SocketLost, forget_frames
 
 HEARTBEAT_S = 2.0  # a dead peer is noticed after 3 s: ping, and half as long for the pong
 CLOSE_S = 1.0
@@ -78,6 +78,11 @@ class _Socket(aiohttp.ClientWebSocketResponse[Any]):
         connection = self._response.connection
         if connection is not None and connection.transport is not None:
             connection.transport.abort()
+
+    def forget_frames(self) -> None:
+        """It is over: of the errors that are kept, keep the words."""
+        forget_frames(self.exception())
+        forget_frames(self._reader.exception())
 
     def _on_data_received(self) -> None:
         """aiohttp tells of each packet, which puts the next ping off.
@@ -142,6 +147,8 @@ class SpeechSocket:
                 raise SocketLost(self._end(f"no handshake within {self._connect_s:g} s")) from None
             except (aiohttp.ClientError, OSError) as error:
                 raise SocketLost(self._end(refusals.unreached(error))) from error
+            finally:
+                self._deadline = None  # it knows the task, whose end may know us
 
     async def _handshake(self) -> _Socket:
         socket = await self._session.ws_connect(
@@ -218,7 +225,10 @@ class SpeechSocket:
         """Close, with a close handshake of at most 1 s."""
         self._end("closed by us")
         if self._socket is not None:
-            await self._socket.close()
+            try:
+                await self._socket.close()
+            finally:
+                self._socket.forget_frames()
         if self._own_session:
             await self._session.close()
 

@@ -132,6 +132,7 @@ class Recorder:
     async def _finish(self) -> None:
         await self._step(last=True)
         self._thread.shutdown(wait=False)
+        self._call, self._find = None, lambda: None  # its stream knows us: see Call.let_go
 
     async def _in_thread(self, work: Callable[[], None]) -> None:
         try:

@@ -127,7 +127,15 @@ class RecordStore:
 
     async def save(self, call_id: str, record: dict[str, Any]) -> None:
         """Keep a finished call's record; that it cannot be written is logged."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._try_to_save, call_id, record)
+        loop = asyncio.get_running_loop()
+        saved = loop.create_future()
+
+        def tell(_: object) -> None:  # run_in_executor would leave its futures in a circle, at each call
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle, saved)
+
+        self._thread.submit(self._try_to_save, call_id, record).add_done_callback(tell)
+        await saved
 
     def _try_to_save(self, call_id: str, record: dict[str, Any]) -> None:
         try:
@@ -212,6 +220,11 @@ class RecordStore:
             writer.close()
         self._closed = True
         await asyncio.to_thread(self._thread.shutdown)
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _write_all(rows: list[tuple[TapeWriter, list[Entry]]]) -> None:

@@ -44,6 +44,10 @@ FINAL_STATUSES = frozenset(range(400, 500)) - {408, 425, 429}
 """Asking again would be answered alike; 429 is the account's concurrency, which may come free."""
 
 
+def _nobody(*told: object) -> None:
+    """Is told what comes after the end."""
+
+
 @dataclass(slots=True)
 class Channel:
     """One session of the voice, over as many sockets as it takes."""
@@ -124,6 +128,7 @@ class Channel:
         self._set_timer(None)
         if self._socket is not None:
             self._socket.abort("the call is over")
+        self.on_event, self.on_down, self.ahead_s = _nobody, _nobody, None  # they know those who know us
 
     # ---- the connection
 

@@ -106,6 +106,10 @@ class VoiceClient:
             await self._session.close()
 
 
+def _nobody(event: VoiceEvent) -> None:
+    """Is told what comes after the end."""
+
+
 class VoiceConnection:
     """One call's voice: a socket that is open all the time, and a spare one once there are drafts.
 
@@ -190,8 +194,10 @@ class VoiceConnection:
     def close(self) -> None:
         """The call is over: `run` returns, the sockets are dropped, and no event comes any more."""
         self._over.set()
-        for channel in filter(None, (self._main, self._spare)):
+        for channel in filter(None, (self._main, self._spare, *self._where.values())):
             channel.stop()
+        self._where.clear()
+        self._on_event, self._ahead_s = _nobody, None  # they know the call, which knows us
 
     def _channel(self) -> Channel:
         return Channel(self._client, self._on_event, self.counts, self._down, self._ahead_s)
