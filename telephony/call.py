@@ -251,7 +251,8 @@ class Call:
             round(self._now(), 3),
         )
         final = conversation.ended_by == "caller" or (after is not None and after.then in OVER_WITH)
-        telling = partial(tell, self._services.agent, ended, lambda: conversation.withholding)
+        withholding = conversation.withholding  # told later, by what does not know the conversation
+        telling = partial(tell, self._services.agent, ended, lambda: withholding)
         self._services.line.endings.stream_ended(self.started.call_sid, telling, final=final)
 
     def silent_s(self) -> float | None:
