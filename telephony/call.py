@@ -13,7 +13,7 @@ import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -270,6 +270,11 @@ class Call:
     def notes(self) -> Mapping[str, Any]:
         """What the agent has noted so far."""
         return self._conversation.notes
+
+    @property
+    def blanks(self) -> Sequence[tuple[float, float]]:
+        """From when to when, in seconds of the caller's stream, a recording must not be heard; it grows."""
+        return self._conversation.blanks
 
     @property
     def unheeded(self) -> list[str]:

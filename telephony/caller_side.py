@@ -25,6 +25,8 @@ LAST_WORDS = 3
 """A murmur this near before a question's end answers it too."""
 CARRIED_S = 3.0
 """The sound of an open turn is sent again on a new connection: its words come again within this."""
+WORD_EARLY_S = 0.5
+"""A word may begin so long before Flux says that it does."""
 OUR_ECHO = "our own echo"
 
 
@@ -160,6 +162,9 @@ class CallerSide:
         speaking, scene.speaking = scene.speaking, None
         scene.timers.clear("hold", "stuck", "dead", "carried")
         caller = self._part(turn, speaking)
+        if caller.withheld:
+            began = turn.audio_start if turn.speech_start is None else turn.speech_start - WORD_EARLY_S
+            scene.blanks.append((began, turn.audio_end))
         if nothing:
             self._asked_nothing(caller, nothing)
             self._keys.answer()

@@ -7,7 +7,7 @@ same events at the same moments always give the same commands: a call's tape can
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -142,6 +142,11 @@ class Conversation:
         """What takes sensitive answers out of what is written; ask before the first event."""
         keys = self._keys
         return Withholder(self._scene, lambda: keys.asked)
+
+    @property
+    def blanks(self) -> Sequence[tuple[float, float]]:
+        """From when to when, in seconds of the caller's stream, a recording must not be heard; it grows."""
+        return self._scene.blanks
 
     @property
     def withholding(self) -> bool:

@@ -49,6 +49,9 @@ class Keys:
             return  # the entry it ends was complete with its last key
         self._full_until = 0.0
         self.asked = scene.keys_asked and (self.asked or not self._digits)
+        tone_at = scene.account.clock.at(scene.now)
+        if not self.asked and tone_at is not None:
+            scene.blanks.append((tone_at - BEFORE_KEY_S, tone_at + AFTER_KEY_S))
         if scene.floor.queue and self._agent.may_interrupt():
             # Who presses keys over a question answers it.
             scene.question = scene.asking

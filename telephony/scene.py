@@ -74,6 +74,8 @@ class Scene:
         self.turn_answers = False
         """Whether they answered a sensitive question."""
         self.secrets = Secrets()
+        self.blanks: list[tuple[float, float]] = []
+        """From when to when, in seconds of the caller's stream, a recording must not be heard."""
         self._unanswered_turns = 0
         self.commands: list[ev.Command] = []
         self.ledger = Ledger()

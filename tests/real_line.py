@@ -115,3 +115,18 @@ class Lines:
 
     def force(self, audio_s: float) -> flux.TurnInfo | None:
         return None
+
+
+class KeyingCaller(RecordingCaller):
+    """Presses keys at their times, and listens."""
+
+    def __init__(self, seconds: float, pressed: Sequence[tuple[float, str]]) -> None:
+        super().__init__(SILENCE * int(seconds * 8000), hang_up_after_s=0.1)
+        self._pressed = [
+            (at + 0.05 * number, key) for at, entry in pressed for number, key in enumerate(entry + "#")
+        ]
+
+    def keys(self, now: float) -> str:
+        due = [key for at, key in self._pressed if at <= now]
+        self._pressed = self._pressed[len(due) :]
+        return "".join(due)

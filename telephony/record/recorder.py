@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from telephony.carrier.media_stream import Media, ServerEvent, ServerStream
-from telephony.record.recording import Recording, wav_header
+from telephony.record.recording import RATE, SILENCE, Recording, wav_header
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,13 @@ class Recorded(Protocol):
     @property
     def notes(self) -> Mapping[str, Any]:
         """`recorded=False` among them: the caller does not want to be recorded."""
+
+    @property
+    def blanks(self) -> Sequence[tuple[float, float]]:
+        """From when to when, in seconds of the caller's stream, the recording must not be heard; it grows.
+
+        It is known only afterwards: that a key was pressed, that what was said is withheld.
+        """
 
     @property
     def unheeded(self) -> Sequence[str]:
@@ -74,6 +81,16 @@ class TappedStream(ServerStream):
         return super().encode_clear()
 
 
+def blank(sound: bytes, start: int, blanks: Sequence[tuple[int, int]]) -> bytes:
+    """Both channels from sample `start` on, silent where they must not be heard."""
+    heard = bytearray(sound)
+    for a, b in blanks:
+        first, end = max(a, start) - start, min(b - start, len(sound) // 2)
+        if first < end:
+            heard[2 * first : 2 * end] = SILENCE * (2 * (end - first))
+    return bytes(heard)
+
+
 class Recorder:
     """Writes one call's recording until it is cancelled, and its end then."""
 
@@ -98,6 +115,10 @@ class Recorder:
         self._call: Recorded | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="recorder")
         self._bytes = 0
+        self._first = 0
+        """The sample with which the file begins."""
+        self._blanked = 0
+        """How many of the blanks are done, up to what is written."""
         self._given_up = False
 
     async def run(self) -> None:
@@ -122,8 +143,17 @@ class Recorder:
         path = self._folder(self._call.call_id) / NAME
         if self._call.notes.get("recorded") is False or (last and self._objected(self._call)):
             await self._in_thread(lambda: self._erase(path))
-        elif sound:
-            await self._in_thread(lambda: self._write(path, sound, last))
+        elif sound or (self._bytes and self._blanked < len(self._call.blanks)):
+            start = self._recording.taken - len(sound) // 2
+            blanks = self._blanks(self._call.blanks, start)
+            await self._in_thread(lambda: self._write(path, start, blank(sound, start, blanks), blanks, last))
+
+    def _blanks(self, blanks: Sequence[tuple[float, float]], start: int) -> list[tuple[int, int]]:
+        """In samples, those that are new or reach into what is written now, from sample `start` on."""
+        given = [(max(0, round(a * RATE)), round(b * RATE)) for a, b in blanks[self._blanked :]]
+        while self._blanked < len(blanks) and blanks[self._blanked][1] * RATE <= self._recording.taken:
+            self._blanked += 1
+        return given
 
     def _objected(self, call: Recorded) -> bool:
         """Who objects and hangs up in the same breath has objected, though nobody could answer."""
@@ -141,7 +171,9 @@ class Recorder:
             self._given_up = True
             log.error("the recording cannot be written: %s", error)
 
-    def _write(self, path: Path, sound: bytes, last: bool) -> None:
+    def _write(
+        self, path: Path, start: int, sound: bytes, blanks: Sequence[tuple[int, int]], last: bool
+    ) -> None:
         if self._bytes and not path.exists():  # somebody has deleted the call: it must not come back
             self._given_up = True
             return
@@ -152,6 +184,13 @@ class Recorder:
             file.seek(0, 2)
             if file.tell() == 0:
                 file.write(wav_header(0))
+                self._first = start
+            for a, b in blanks:
+                first, end = max(a, self._first), min(b, start)
+                if first < end:
+                    file.seek(len(wav_header(0)) + 2 * (first - self._first))
+                    file.write(SILENCE * (2 * (end - first)))
+            file.seek(0, 2)
             file.write(sound)
             self._bytes += len(sound)
             file.seek(0)

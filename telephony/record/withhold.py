@@ -119,7 +119,7 @@ class Withholder:
         return place if heard[0] == key else f"{place}-{heard.index(key)}"
 
     def _reply_text(self, event: ev.ReplyText, sensitive: bool) -> ev.ReplyText:
-        return replace(event, text=self._ours(event.reply, event.text))
+        return replace(event, text=without_numbers(event.text)) if event.reply in self._guarded else event
 
     def _note(self, event: ev.ReplyNote, sensitive: bool) -> ev.ReplyNote:
         hidden = self._without(event.note.values)
@@ -137,7 +137,9 @@ class Withholder:
         return replace(event, words=words)
 
     def _phrase_cut(self, event: ev.PhraseCut, sensitive: bool) -> ev.PhraseCut:
-        return replace(event, text_spoken=self._ours(event.reply, event.text_spoken))
+        if event.reply not in self._guarded:
+            return event
+        return replace(event, text_spoken=without_numbers(event.text_spoken))
 
     # what came out
 
@@ -163,10 +165,11 @@ class Withholder:
         return tuple([_guarded(line) if line.text in guarded else line for line in turn.history])
 
     def _speak(self, command: ev.Speak, sensitive: bool) -> ev.Speak:
-        return replace(command, text=self._ours(command.reply, command.text))
-
-    def _ours(self, reply: int, text: str) -> str:
-        return without_numbers(text) if reply in self._guarded else text
+        return (
+            replace(command, text=without_numbers(command.text))
+            if command.reply in self._guarded
+            else command
+        )
 
     def _target(self, to: str) -> str:
         """A number to call is no secret; keys to be pressed may be."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from telephony.audio import read_wav
+from telephony.carrier.simulator import CallOptions, place_call
 from telephony.listen import flux
 from telephony.record.consent import STOPPED
 from telephony.standins.faults import NONE
 from telephony.standins.scripts import Cycle
-from tests.real_line import Lines, Running, running, said
-from tests.twilio_side import until
+from tests.real_line import KeyingCaller, Lines, Running, running, said
+from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL, until
 
 AGENT = "tests.flow_agents:Memory"
 
@@ -93,6 +94,36 @@ class LastWords(Lines):
             return [flux.TurnInfo("StartOfTurn", 0, self._said, (), 0.9, 0.0, audio_s, None, 0)]
         self._audio_s = audio_s
         return super().due(audio_s)
+
+
+TONE = bytes([0x10]) * 8000
+
+
+class Humming(KeyingCaller):
+    """Makes a sound all the time, and presses keys."""
+
+    def __init__(self, seconds: float, pressed: Sequence[tuple[float, str]]) -> None:
+        super().__init__(seconds, pressed)
+        self.ulaw = TONE * int(seconds)
+
+
+@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "said later"])
+async def test_what_turns_out_to_be_secret_is_silent_in_the_recording(tmp_path: Path, keyed: bool) -> None:
+    """Keys that nobody asked for; a number that is said again when the question is long answered."""
+    pressed = [(5.0, "4172")] if keyed else [(2.6, "4172836491")]
+    said = [(1.0, "hello there")] + ([] if keyed else [(7.0, "it is four one seven two eight three")])
+    agent = "tests.flow_agents:Memory" if keyed else "tests.secretive_agents:Till"
+    async with running(tmp_path, AGENT=agent, RECORD="on") as server:
+        server.flux.plays(lambda options: Lines(said))
+        options = CallOptions(server=server.url, auth_token=AUTH_TOKEN, public_url=PUBLIC_URL)
+        await place_call(Humming(10.0, pressed), options)
+        await until(lambda: not server.line.sockets)
+    [ours] = recordings(tmp_path)
+    caller = np.abs(channel(ours, 0).astype(int)) > 1000
+    hidden, heard = (slice(4.6, 5.6), slice(0.5, 4.0)) if keyed else (slice(7.0, 7.7), slice(0.2, 0.8))
+    assert not caller[int(hidden.start * 8000) : int(hidden.stop * 8000)].any()
+    assert caller[int(heard.start * 8000) : int(heard.stop * 8000)].all(), "the rest is there"
+    assert caller[int(9.0 * 8000) : int(9.5 * 8000)].all()
 
 
 OBJECTION = "please do not record me"
