@@ -137,6 +137,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         asyncio.create_task(_beat(app[PULSE], app[LINE])),
         asyncio.create_task(app[LINE].seats.renew_for_ever()),
         asyncio.create_task(_sum_up(app[DOOR])),
+        asyncio.create_task(app[LINE].watch_expected()),
     ]
     yield
     for task in tasks:

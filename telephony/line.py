@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_S = 0.05
+EXPECTED_LOOK_S = 0.5
 PREWARM_S = 10.0  # speech connections that wait for longer would be paid for nothing
 Form = Mapping[str, str]
 """A webhook's fields."""
@@ -332,6 +333,16 @@ class Line:
         timer = self._expected.pop(call_sid, None)
         if timer is not None:
             timer.cancel()
+
+    async def watch_expected(self) -> None:
+        """To be run while the server runs: that a call is over may have been told to another process."""
+        while True:
+            await asyncio.sleep(EXPECTED_LOOK_S)
+            for call_sid in list(self._expected):
+                if await self.is_ended(call_sid):
+                    self.stream_came(call_sid)
+                    self.stream_done(call_sid)
+                    await self.seats.give_back(call_sid)
 
     def stream_done(self, call_sid: str) -> None:
         """A stream is over, or none will come: what was opened for it is closed, if it was not taken over."""

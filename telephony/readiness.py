@@ -7,9 +7,8 @@ ask meanwhile, and never in the event loop.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
+import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,14 +74,9 @@ def disk_check(folder: Path) -> Check:
 
 
 def _write(folder: Path) -> str:
-    probe = folder / f".ready-{os.getpid()}"
     try:
-        try:
-            with probe.open("wb") as file:
-                file.write(PROBE)
-        finally:
-            with contextlib.suppress(OSError):
-                probe.unlink(missing_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:  # without a name: nothing of it can stay
+            file.write(PROBE)
     except OSError as error:
         return f"DATA_DIR cannot be written: {error.strerror or error}"
     return ""

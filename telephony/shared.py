@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from telephony import machine
+from telephony import fast_json, machine
 from telephony.processes import Processes
 from telephony.shared_file import SharedFailure, SharedFile
 
@@ -103,7 +103,7 @@ class SqliteShared:
         return await self._file.run(work)
 
     async def put(self, key: str, value: Mapping[str, Any], ttl_s: float) -> None:
-        text = json.dumps(value)
+        text = _text(value)
 
         def work(db: sqlite3.Connection, now: float) -> None:
             db.execute("INSERT OR REPLACE INTO items VALUES (?, ?, ?)", (key, text, now + ttl_s))
@@ -114,7 +114,7 @@ class SqliteShared:
         return _object(await self._file.run(lambda db, now: _item(db, key, now), writes=False))
 
     async def keep(self, key: str, value: Mapping[str, Any], ttl_s: float) -> dict[str, Any]:
-        text = json.dumps(value)
+        text = _text(value)
 
         def work(db: sqlite3.Connection, now: float) -> str:
             there = _item(db, key, now)
@@ -197,6 +197,14 @@ class SqliteShared:
 def _item(db: sqlite3.Connection, key: str, now: float) -> str | None:
     row = db.execute("SELECT value FROM items WHERE key = ? AND expires > ?", (key, now)).fetchone()
     return None if row is None else str(row[0])
+
+
+def _text(value: Mapping[str, Any]) -> str:
+    """JSON, the quick way where that can write it; a conversation is saved every few seconds."""
+    try:
+        return fast_json.dumps(value)
+    except TypeError:
+        return json.dumps(value)
 
 
 def _object(text: str | None) -> dict[str, Any] | None:

@@ -289,3 +289,13 @@ async def test_a_call_that_speech_refuses_gives_all_back(tmp_path: Path) -> None
         await call.closed(socket)
         await call.over()
         await until(lambda: not reserved(call.server))
+
+
+async def test_a_status_that_another_process_got_is_heard_of(tmp_path: Path) -> None:
+    """Two servers on one DATA_DIR: the webhook came to the one, the end to the other."""
+    async with line_of(tmp_path) as one, line_of(tmp_path) as other:
+        await one.voice()
+        assert reserved(one.server)
+        await other.over("canceled")
+        assert await one.server.line.store.seated("calls") == 0, "at once"
+        await until(lambda: not reserved(one.server))
