@@ -42,7 +42,7 @@ from telephony.record.record import record_of
 from telephony.reply.agent import EndedCall, HangUp, Note, Said, Say, Transfer, Wait
 from telephony.reply.agent import Expect as ExpectAnswer
 from telephony.reply.runner import run_reply
-from telephony.saving import EARLY_S, Saving
+from telephony.saving import AHEAD_S, Saving
 from telephony.services import Services
 from telephony.speak.playback import Mark
 from telephony.speaking import Speaking
@@ -103,7 +103,7 @@ class Call:
         self._reading = Reading(socket, stream, services.intake, listen, self._put)
         self._speaking = Speaking(services, started.call_sid, self._put, self._write_due)
         self._saving = Saving(
-            lambda: self._conversation.state_to_resume(self._now() + 2 * EARLY_S),
+            lambda ahead_s: self._conversation.state_to_resume(self._now() + ahead_s),
             partial(services.line.save_conversation, started.call_sid),
         )
         self._replies: dict[int, asyncio.Task[None]] = {}
@@ -404,7 +404,8 @@ class Call:
         for part in due:
             if isinstance(part, Mark):
                 if self._speaking.ends_phrase(part):
-                    self._saving.phrase_ends(self._speaking.playing_s(self._now()))
+                    playing_s = self._speaking.playing_s(self._now())
+                    self._saving.phrase_ends(playing_s, partial(self._will_be_heard, part))
                 texts.append(self._stream.encode_mark(part.name))
                 last = sent[-1] if sent else None
                 if isinstance(last, ev.Sent) and not last.mark and last.end == part.sample:
@@ -418,6 +419,10 @@ class Call:
         self._outbox.put(*texts)
         for event in sent:
             self._put(event)
+
+    def _will_be_heard(self, mark: Mark) -> bool:
+        """Whether our words up to a mark count as heard in what is saved now."""
+        return self._conversation.ledger.reaches(mark.reply, mark.sample, self._now() + AHEAD_S)
 
     def _clear_audio(self, command: ev.ClearAudio) -> None:
         self._outbox.clear(self._stream.encode_clear(), self._turn_began)

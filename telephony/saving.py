@@ -19,20 +19,28 @@ log = logging.getLogger(__name__)
 
 GAP_S = 0.05
 """Between two saves of a call: what happens together is saved once."""
-EARLY_S = 0.04
-"""A phrase is saved as heard by so much before it is, since saving takes a while. A process that dies within
-that time costs the caller the last of its last sound; after one that dies later the next phrase is said."""
+EARLY_S = 0.15
+"""A phrase is saved as heard by so much before it is: when a process dies, the caller goes on hearing what was
+sent until the carrier has noticed, a network's way and a busy machine's moment later. Voices end their
+sentences with about as much silence."""
+AHEAD_S = EARLY_S + 0.05
+LATE_LOOK_S = 0.02
+LATE_LOOKS = 25
+"""A line that is later than this says so with its marks; then the next phrase's end is the next save."""
 
 _DECIDED = frozenset({ev.StartReply, ev.CancelReply, ev.DropAudio})
 """Commands after which the conversation stands otherwise: an answer begins, is given up, was heard out."""
 
 
 class Saving:
-    """Saves one call's conversation, one save at a time. `state` gives it; `save` writes it, and may fail."""
+    """Saves one call's conversation, one save at a time.
+
+    `state` gives it, our words of so many seconds ahead counting as heard; `save` writes it, and may fail.
+    """
 
     def __init__(
         self,
-        state: Callable[[], Mapping[str, Any]],
+        state: Callable[[float], Mapping[str, Any]],
         save: Callable[[Mapping[str, Any]], Awaitable[None]],
     ) -> None:
         self._state = state
@@ -41,11 +49,24 @@ class Saving:
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._next = 0.0
+        self._ahead_s = 0.0
         self._closed = False
 
-    def phrase_ends(self, in_s: float) -> None:
-        """All of a phrase was sent: in so many seconds it is heard, if nobody interrupts it."""
-        self._loop.call_later(in_s - EARLY_S, self._soon)
+    def phrase_ends(self, in_s: float, heard: Callable[[], bool]) -> None:
+        """All of a phrase was sent: in so many seconds it should be heard, if nobody interrupts it.
+
+        `heard` says whether it is, or will be in a moment: a line may be late.
+        """
+        self._loop.call_later(max(0.0, in_s - EARLY_S), self._phrase_ended, heard, LATE_LOOKS)
+
+    def _phrase_ended(self, heard: Callable[[], bool], looks: int) -> None:
+        if self._closed:
+            return
+        if looks and not heard():
+            self._loop.call_later(LATE_LOOK_S, self._phrase_ended, heard, looks - 1)
+        else:
+            self._ahead_s = AHEAD_S
+            self._soon()
 
     def look(self, event: ev.Event, commands: list[ev.Command]) -> None:
         """Called for all that happens, so it is cheap."""
@@ -86,7 +107,8 @@ class Saving:
 
     async def _write(self) -> None:
         try:
-            await self._save(self._state())
+            ahead_s, self._ahead_s = self._ahead_s, 0.0
+            await self._save(self._state(ahead_s))
         except Exception:  # the edge of a task: it costs the call nothing as long as its process lives
             log.exception("a conversation was not saved")
         finally:

@@ -123,6 +123,10 @@ class Ledger(Positions):
         position = self.heard(reply, now).samples + WORD_END
         return " ".join(w.text for start, w in self._word_times(reply) if start + w.end <= position)
 
+    def reaches(self, reply: int, sample: int, now: float) -> bool:
+        """Whether all before this sample was heard by `now`, by the best answer."""
+        return self.heard(reply, now).samples + WORD_END >= sample
+
     def resume_point(self, reply: int, now: float) -> int:
         """Where to go on: the start of the first word that was not wholly heard."""
         position = self.heard(reply, now).samples + WORD_END
