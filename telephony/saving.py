@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 GAP_S = 0.05
 """Between two saves of a call: what happens together is saved once."""
 EARLY_S = 0.15
-"""A phrase is saved as heard by so much before it is: when a process dies, the caller goes on hearing what was
-sent until the carrier has noticed, a network's way and a busy machine's moment later. Voices end their
+"""A phrase is saved as heard by so much before it is: when a process dies, the caller goes on hearing what
+was sent until the carrier has noticed, a network's way and a busy machine's moment later. Voices end their
 sentences with about as much silence."""
 AHEAD_S = EARLY_S + 0.05
 LATE_LOOK_S = 0.02
