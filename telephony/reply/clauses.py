@@ -49,6 +49,7 @@ class Says(Enum):
     YET = 10  # "not yet"
     MORE = 11  # "that's not all"
     BYE = 12
+    SO_SO = 22  # "it's okay"
     ASKS = 13
     UNSURE = 14
     IF = 15
@@ -183,6 +184,7 @@ _BETWEEN = {Part.BUT, Part.RESET, Part.TURN, Part.LINK}
 SOFT = {Part.FILL, Part.PLEASE}
 _OPENERS = {Part.YES_WORD, Part.NO_WORD, Part.WEAK, Part.THAT_IS_ALL, Part.I_AM_GOOD, Part.NOT_YET}
 """What may be a whole answer with more behind it; "absolutely" belongs to what follows it."""
+_MORE = frozenset({"better", "more", "happier", "surer", "greater"})
 _NO_THANKS = frozenset({"thanks", "you", "way", "chance", "mind", "never"})
 _SIGHS = frozenset(
     "oh um uh er erm uhm umm ah ahh ooh hmm hm mm mmm well look listen hey honestly gosh gee".split()
@@ -231,6 +233,7 @@ def said_by(clause: Clause, kind: Question) -> Says:
         Part.NOT_YET: Says.YET,
         Part.CHANGED: Says.CHANGED,
         Part.NOT_DONE: Says.MORE,
+        Part.SO_SO: Says.SO_SO,
         Part.FAREWELL: Says.BYE,
     }
     if len(only) == 1 and not clause.asked and (found := alone.get(next(iter(only)))):
@@ -249,6 +252,13 @@ def said_by(clause: Clause, kind: Question) -> Says:
         return Says.UNSURE
     if Part.FAREWELL in only:
         only.remove(Part.FAREWELL)
+    if (
+        Part.YES not in only
+        and {"nothing", "never"} & set(clause.words)
+        and _MORE & set(clause.words)
+        and clause.words[1:2] != ("more",)
+    ):
+        return Says.UNSURE  # "nothing would be better"
     negated = parts.count(Part.NOT)
     if _untroubled(clause):
         return Says.YES
@@ -316,11 +326,11 @@ def _stays(clause: Clause) -> bool:
     """ "Keep my subscription": things are to stay as they are."""
     rest = [(part, word) for part, word in clause.spread() if part is not Part.FILL]
     words = [word for _, word in rest if word not in ("want", "would", "like", "will", "please", "not", "do")]
-    if not words or words[0] not in ("keep", "leave"):
+    if not words or words[0] not in ("keep", "leave", "continue", "retain", "renew"):
         return False
-    return all(part is not Part.OTHER or word in ("keep", "leave", "alone") for part, word in rest) and (
-        Part.NAMED in clause.parts
-    )
+    return all(
+        part is not Part.OTHER or word in ("keep", "leave", "retain", "renew", "alone") for part, word in rest
+    ) and (Part.NAMED in clause.parts)
 
 
 def _untroubled(clause: Clause) -> bool:

@@ -224,6 +224,7 @@ def _wished(frame: str, verb: re.Pattern[str], said: str) -> bool:
         frame = frame[polite.end() :].strip()
     if (
         verb is _SHORT_VERB
+        and not (said in ("get", "find") and not frame)
         and said in ("have", "get", "see", "find", "like", "contact", "reach")
         and not re.search(r"\b(?:can|could|may|let|would|want|rather|prefer|need|how|to|please)\b", frame)
     ):

@@ -98,6 +98,10 @@ class _Reading:
             if self.kind.are_you:
                 return Says.YES
             return Says.NO if self.kind.more or self.yes is not True else Says.UNSURE
+        if says is Says.SO_SO:
+            if self.kind.check or self.kind.are_you:
+                return Says.WEAK
+            return Says.UNSURE if self.yes is None else Says.NOTHING
         if says is Says.MORE:
             return Says.YES if self.kind.more else Says.NO if self.kind.are_you else Says.UNSURE
         if says is Says.CHANGED:
@@ -118,12 +122,14 @@ class _Reading:
             if self.yes is not None or not self.whole:
                 return
             says = Says.YES
-        if says is Says.MAY:
+        may = says is Says.MAY
+        if may:
             says = Says.YES if self.whole else Says.WEAK
         self.conditional |= says is Says.IF
         turned, self.turned = self.turned, ""
         if says in (Says.YES, Says.WEAK):
             self._agreed(says is Says.YES, turned)
+            self.strong = self.strong and not may
         elif says in (Says.NO, Says.YET, Says.WRONG):
             self._refused(says, clause, turned)
         elif says in (Says.ASKS, Says.UNSURE, Says.IF):
@@ -152,7 +158,8 @@ class _Reading:
         if says is Says.WRONG:
             self.wrong = True
         closes = bool({Part.THAT_IS_ALL, Part.I_AM_GOOD} & set(clause.parts))  # "yes, that's all"
-        bare = closes or Part.NO_WORD in clause.parts or Part.NO in clause.parts or says is Says.YET
+        first = next((part for part in clause.parts if part is not Part.FILL), Part.FILL)
+        bare = closes or first in (Part.NO_WORD, Part.NO) or says is Says.YET
         if self.yes is True and self.strong and not turned and not bare:
             self.yes, self.whole = None, False
             return
@@ -170,7 +177,7 @@ class _Reading:
 
 
 _BOTH_WAYS = {Says.ASKS, Says.UNSURE, Says.IF, Says.RESET, Says.BUT}
-_AGREES = {Says.YES, Says.WEAK, Says.MAY, Says.PLEASE}
+_AGREES = {Says.YES, Says.WEAK, Says.MAY, Says.PLEASE, Says.SO_SO}
 _I_DO = frozenset({("i", "do"), ("i", "would"), ("i", "do", "yes"), ("yes", "i", "do")})
 _I_DO_NOT = frozenset(
     {("i", "do", "not"), ("i", "would", "not"), ("it", "is", "not"), ("i", "do", "not", "at", "all")}

@@ -19,6 +19,8 @@ class Part(Enum):
     """Agrees by itself: "absolutely", "no problem"."""
     WEAK = "weak"
     """Agrees when nothing stronger is said: "okay", "fine"; after a no it only makes it softer."""
+    SO_SO = "so so"
+    """Means yes to "is that okay?"; to an offer it may be either: "it's okay"."""
     NO = "no"
     """Refuses by itself: "I'll pass", "no way"."""
     NO_WORD = "no word"
@@ -69,6 +71,8 @@ _NT |= {"wanna": "want to", "gonna": "going to", "gotta": "got to", "lemme": "le
 _NT |= {"let's": "let us", "lets": "let us", "thats": "that is", "whats": "what is", "im": "i am"}
 _NT |= {"ive": "i have", "id": "i would", "youre": "you are", "y'know": "you know", "c'mon": "come on"}
 _VERBS = "do|does|did|is|are|was|were|would|could|should|has|have|had|must|need|might"
+_DRAWN = re.compile(r"^(no|yes|yeah|yep|nope|nah)(?:\1|[oseah])*$")
+"""Words drawn out: "nooo", "yesss"."""
 _RULES = (
     (re.compile(rf"^({_VERBS})n'?t$"), r"\1 not"),
     (re.compile(r"^(\w+)'m$"), r"\1 am"),
@@ -76,7 +80,7 @@ _RULES = (
     (re.compile(r"^(\w+)'ve$"), r"\1 have"),
     (re.compile(r"^(\w+)'ll$"), r"\1 will"),
     (re.compile(r"^(i|you|he|she|we|they|it|that|who|what|there)'d$"), r"\1 would"),
-    (re.compile(r"^(that|it|he|she|what|there|here|who|where|how|why|when)'s$"), r"\1 is"),
+    (re.compile(r"^(that|it|he|she|what|there|here|who|where|how|why|when|answer)'s$"), r"\1 is"),
 )
 
 
@@ -87,7 +91,7 @@ def expanded(text: str) -> str:
 
 @lru_cache(4096)
 def _full(word: str) -> str:
-    word = word.strip("'")
+    word = _DRAWN.sub(r"\1", word.strip("'"))
     full = _NT.get(word, word)
     for pattern, becomes in _RULES:
         full = pattern.sub(becomes, full)
@@ -98,96 +102,101 @@ _PHRASES: dict[Part, str] = {
     Part.YES_WORD: """yes | yeah | yep | yup | yea | yah | yas | yess | yesss | yes'm | ya | aye | uh huh
         | mm hmm | mmhmm | mm hm | mhm | mhmm | mm mhm | mmm hmm | uhhuh | um hum | um hmm | hm hmm | oui
         | si | yessir | yeppers | ja | hell yes | hell yeah | heck yes | heck yeah""",
-    Part.YES: """sure thing | sure | absolutely | certainly | definitely | of course | by all means |
-        affirmative | indeed | totally | exactly | precisely | naturally | obviously | for sure | you bet
-        | you betcha | you bet your life | you know it | bet | go ahead | go for it | go on then |
-        go right ahead | carry on | proceed | do it | do that | do so | just do it | please do |
-        make it so | do it now | be my guest | knock yourself out | why not | why ever not |
-        why would i not | why should i not | who would not | i do not see why not | do not see why not |
-        can not see why not | see no reason why not | see no reason not to | no reason not to |
-        can not think of a reason not to | there is no reason not to | sounds good | sounds great |
-        sounds fine | sounds right | sounds perfect | sounds like a plan | sounds lovely |
-        sounds wonderful | sound good | works for me | fine by me | fine with me | okay by me |
-        okay with me | good by me | suits me | i am in | count me in | i am down | i am game | i am for it
-        | i am on board | i am okay with that | i am fine with that | i am good with that |
-        i am happy with that | let us do it | let us do that | let us go | let us | deal | it is a deal |
-        agreed | granted | confirmed | ten four | 10 4 | roger | roger that | copy that | no problem |
-        no problems | no problemo | no problem at all | not a problem | no probs | no worries |
-        not to worry | no trouble | no trouble at all | no bother | no sweat | no big deal | no biggie |
-        no issue | no issues | no objection | no objections | no complaints | no doubt | no doubts |
-        no question | no question about it | without a doubt | without question | without hesitation |
-        beyond doubt | without any doubt | no harm in that | no harm | do not see the harm | see no harm |
-        no arguments here | no argument here | no argument from me | nothing wrong with that |
-        nothing wrong with it | nothing wrong | nothing against it | nothing against that |
-        can not complain | can not argue with that | can not say no | could not say no |
-        can not say no to that | can not go wrong | would not say no | would not say no to that |
-        could not agree more | could not be better | could not be happier | could not hurt | can not hurt
-        | would not hurt | does not hurt | it can not hurt | can not wait | can hardly wait |
-        would not miss it | would not miss it for the world | would not have it any other way |
-        would not mind | do not mind | do not object | would not mind that | do not mind if i do |
-        does not bother me | do not hesitate | i would love to | i would love that | i would be glad to |
-        i would be happy to | i would be delighted | with pleasure | my pleasure | gladly | happily |
-        i think so | i believe so | i should think so | i would say so | think so | believe so |
-        imagine so | i would say yes | i am afraid so | i hope so | nothing would make me happier |
-        would like nothing more | would like nothing better | there is nothing i would like more |
-        nothing would please me more | better late than never | never better | damn right | damn straight
-        | darn right | you are right | you got it | you have got it | that is the one | bingo | bang on |
-        spot on | thumbs up | hundred percent | one hundred percent | a hundred percent | 100 percent |
-        100% | amen | if you would | if you could | okay dokey | okey dokey | okie dokie | righto |
-        right on | righty o | very much so | as you wish | consider it done | that is a yes | a yes |
-        please proceed | please go ahead | yes please do | not a bad idea | not an issue | not a big deal
-        | not half | why not indeed | sure why not | never say no | never say never |
-        like you would not believe | you can say that again | you said it | tell me about it |
-        that is what i want | that is what i said | that is what i need | it is what i want |
-        exactly what i want | that is right | that is correct | it is right | it is correct | is correct |
-        you have that right | you got that right | good idea | great idea | excellent idea | a good idea |
-        a great idea | positive | undoubtedly | unquestionably | undeniably | always | anytime | any time
-        | continue | approved | accepted | okey doke | right o | music to my ears | you read my mind |
-        can not disagree | do not disagree | can not refuse | no reason why not |
-        do not see a reason not to | do not see any reason not to | not against it | not against that |
-        not opposed | let us go ahead | let us proceed | that will do nicely | read my mind |
-        that is exactly right | that is perfectly right | will do | can do | sure do""",
+    Part.YES: """no hesitation | no time like the present | never been surer | never been more sure |
+        never been so sure | will not say no | not going to say no | would never say no | would not object
+        | would not disagree | can not object | would be a fool not to | would be crazy not to |
+        would be silly not to | how could i not | do not let me stop you | would not hesitate |
+        nothing i would like better | nothing i would like more | sure thing | sure | absolutely |
+        certainly | definitely | of course | by all means | affirmative | indeed | totally | exactly |
+        precisely | naturally | obviously | for sure | you bet | you betcha | you bet your life |
+        you know it | bet | go ahead | go for it | go on then | go right ahead | carry on | proceed |
+        do it | do that | do so | just do it | please do | make it so | do it now | be my guest |
+        knock yourself out | why not | why ever not | why would i not | why should i not | who would not |
+        i do not see why not | do not see why not | can not see why not | see no reason why not |
+        see no reason not to | no reason not to | can not think of a reason not to |
+        there is no reason not to | sounds good | sounds great | sounds fine | sounds right |
+        sounds perfect | sounds like a plan | sounds lovely | sounds wonderful | sound good | works for me
+        | fine by me | fine with me | okay by me | okay with me | good by me | suits me | i am in |
+        count me in | i am down | i am game | i am for it | i am on board | i am okay with that |
+        i am fine with that | i am good with that | i am happy with that | let us do it | let us do that |
+        let us go | let us | deal | it is a deal | agreed | granted | confirmed | ten four | 10 4 | roger
+        | roger that | copy that | no problem | no problems | no problemo | no problem at all |
+        not a problem | no probs | no worries | not to worry | no trouble | no trouble at all | no bother
+        | no sweat | no big deal | no biggie | no issue | no issues | no objection | no objections |
+        no complaints | no doubt | no doubts | no question | no question about it | without a doubt |
+        without question | without hesitation | beyond doubt | without any doubt | no harm in that |
+        no harm | do not see the harm | see no harm | no arguments here | no argument here |
+        no argument from me | nothing wrong with that | nothing wrong with it | nothing wrong |
+        nothing against it | nothing against that | can not complain | can not argue with that |
+        can not say no | could not say no | can not say no to that | can not go wrong | would not say no |
+        would not say no to that | could not agree more | could not be better | could not be happier |
+        could not hurt | can not hurt | would not hurt | does not hurt | it can not hurt | can not wait |
+        can hardly wait | would not miss it | would not miss it for the world |
+        would not have it any other way | would not mind | do not mind | do not object |
+        would not mind that | do not mind if i do | does not bother me | do not hesitate | i would love to
+        | i would love that | i would be glad to | i would be happy to | i would be delighted |
+        with pleasure | my pleasure | gladly | happily | i think so | i believe so | i should think so |
+        i would say so | think so | believe so | imagine so | i would say yes | i am afraid so | i hope so
+        | nothing would make me happier | would like nothing more | would like nothing better |
+        there is nothing i would like more | nothing would please me more | better late than never |
+        never better | damn right | damn straight | darn right | you are right | you got it |
+        you have got it | that is the one | bingo | bang on | spot on | thumbs up | hundred percent |
+        one hundred percent | a hundred percent | 100 percent | 100% | amen | if you would | if you could
+        | okay dokey | okey dokey | okie dokie | righto | right on | righty o | very much so | as you wish
+        | consider it done | that is a yes | a yes | please proceed | please go ahead | yes please do |
+        not a bad idea | not an issue | not a big deal | not half | why not indeed | sure why not |
+        never say no | never say never | like you would not believe | you can say that again | you said it
+        | tell me about it | that is what i want | that is what i said | that is what i need |
+        it is what i want | exactly what i want | that is right | that is correct | it is right |
+        it is correct | is correct | you have that right | you got that right | good idea | great idea |
+        excellent idea | a good idea | a great idea | positive | undoubtedly | unquestionably | undeniably
+        | always | anytime | any time | continue | approved | accepted | okey doke | right o |
+        music to my ears | you read my mind | can not disagree | do not disagree | can not refuse |
+        no reason why not | do not see a reason not to | do not see any reason not to | not against it |
+        not against that | not opposed | let us go ahead | let us proceed | that will do nicely |
+        read my mind | that is exactly right | that is perfectly right | will do | can do | sure do""",
     Part.PLEASE: "please | pretty please",
     Part.WEAK: """okay | ok | k | alright | all right | right | fine | good | great | cool | perfect |
-        lovely | wonderful | excellent | nice | awesome | very well | very good | all good | it is good |
-        that is good | that is fine | that is okay | that is ok | that is alright | that is all right |
-        it is fine | fair enough | it is okay | it is ok | it is alright | it is all right | that is great
-        | that is perfect | yay | that is cool | sweet | true | correct | understood | fantastic |
-        brilliant | super | splendid | alrighty | all righty""",
+        lovely | wonderful | excellent | nice | awesome | very well | very good | all good | that is good
+        | that is fine | that is alright | that is all right | fair enough | that is great |
+        that is perfect | yay | that is cool | sweet | true | correct | understood | fantastic | brilliant
+        | super | splendid | alrighty | all righty""",
+    Part.SO_SO: """it is okay | it is ok | it is fine | it is alright | it is all right | it is good |
+        that is okay | that is ok | it is all good | it is perfect | it is great""",
     Part.NO_WORD: """no | nope | nah | nay | naw | noo | nooo | nuh uh | uh uh | unh unh | mm mm | nuhuh |
         not at all | of course not | certainly not | not really | not in the least | not in the slightest
         | nein | nosir | nopes | not particularly""",
-    Part.NO: """hell no | heck no | no way | no way jose | no chance | not a chance | fat chance | no dice
-        | no deal | no can do | no go | no thanks | no thank you | thanks but no thanks |
-        thank you but no thank you | thanks but no | thanks no | not likely | unlikely | not on your life
-        | not on your nelly | never | never ever | never mind | nevermind | never in a million years |
-        not in a million years | not in a hundred years | over my dead body | when hell freezes over |
-        when pigs fly | i will pass | i am going to pass | i will take a pass | hard pass | hard no | pass
-        | pass on that | skip it | skip that | forget it | forget about it | forget that | drop it |
-        drop that | do not bother | do not worry about it | do not even think about it | do not you dare |
-        stop it | stop that | leave it | leave it be | leave it alone | leave it as it is | leave it as is
-        | leave it on | leave it like that | leave it there | leave that | leave things as they are |
-        keep it | keep that | keep mine | keep things as they are | keep it as it is | keep it as is |
-        keep it like that | keep it going | count me out | i am out | not interested | nothing |
-        nothing else | nothing more | nothing thanks | nothing thank you | nothing at all |
-        nothing like that | nothing of the sort | nothing of the kind | none | none of that | neither |
-        neither one | neither of them | hardly | barely | by no means | in no way | under no circumstances
-        | at no time | out of the question | no longer | no more | not anymore | not any more |
-        not any longer | not this time | not today | not tonight | not now | not right now |
-        not at the moment | not for now | not at this time | some other time | another time | negative |
-        that is a negative | that is a no | a no | nothing doing | no need | no need to | no need for that
-        | there is no need | not necessary | unnecessary | not needed | not required | i refuse |
-        i decline | i disagree | disagree | i object | i do mind | i mind | i would mind | i am against it
-        | i am against that | i am opposed | i hate to | thumbs down | i would hate to | i would hate that
-        | i doubt it | doubtful | why would i | why should i | why on earth | who would | as if |
-        would not dream of it | better not | i better not | let us not | rather not | prefer not to |
-        prefer not | prefer you did not | would rather you did not | wish you would not | wish you did not
-        | i think not | i guess not | i suppose not | i hope not | i am afraid not | i fear not |
-        guess not | hope not | think not | suppose not | afraid not | probably not | why would i want that
-        | ixnay | why would i want to | why would i do that | why should i do that |
-        why would i want to do that | absolutely positively not | thank you but no | thank you no |
-        i have changed my mind | cut it out | hands off | hold off | hold off on that | bad idea |
-        a bad idea | a terrible idea | decided not to | decided not | decided against it |
+    Part.NO: """negatory | kindly refrain | hell no | heck no | no way | no way jose | no chance |
+        not a chance | fat chance | no dice | no deal | no can do | no go | no thanks | no thank you |
+        thanks but no thanks | thank you but no thank you | thanks but no | thanks no | not likely |
+        unlikely | not on your life | not on your nelly | never | never ever | never mind | nevermind |
+        never in a million years | not in a million years | not in a hundred years | over my dead body |
+        when hell freezes over | when pigs fly | i will pass | i am going to pass | i will take a pass |
+        hard pass | hard no | pass | pass on that | skip it | skip that | forget it | forget about it |
+        forget that | drop it | drop that | do not bother | do not worry about it |
+        do not even think about it | do not you dare | stop it | stop that | leave it | leave it be |
+        leave it alone | leave it as it is | leave it as is | leave it on | leave it like that |
+        leave it there | leave that | leave things as they are | keep it | keep that | keep mine |
+        keep things as they are | keep it as it is | keep it as is | keep it like that | keep it going |
+        count me out | i am out | not interested | nothing | nothing else | nothing more | nothing thanks
+        | nothing thank you | nothing at all | nothing like that | nothing of the sort |
+        nothing of the kind | none | none of that | neither | neither one | neither of them | hardly |
+        barely | by no means | in no way | under no circumstances | at no time | out of the question |
+        no more | not anymore | not any more | not any longer | not this time | not today | not tonight |
+        not now | not right now | not at the moment | not for now | not at this time | some other time |
+        another time | negative | that is a negative | that is a no | a no | nothing doing | no need |
+        no need to | no need for that | there is no need | not necessary | unnecessary | not needed |
+        not required | i refuse | i decline | i disagree | disagree | i object | i do mind | i mind |
+        i would mind | i am against it | i am against that | i am opposed | i hate to | thumbs down |
+        i would hate to | i would hate that | i doubt it | doubtful | why would i | why should i |
+        why on earth | who would | as if | would not dream of it | better not | i better not | let us not
+        | rather not | prefer not to | prefer not | prefer you did not | would rather you did not |
+        wish you would not | wish you did not | i think not | i guess not | i suppose not | i hope not |
+        i am afraid not | i fear not | guess not | hope not | think not | suppose not | afraid not |
+        probably not | why would i want that | ixnay | why would i want to | why would i do that |
+        why should i do that | why would i want to do that | absolutely positively not | thank you but no
+        | thank you no | i have changed my mind | cut it out | hands off | hold off | hold off on that |
+        bad idea | a bad idea | a terrible idea | decided not to | decided not | decided against it |
         decided against that | decided to keep it | decline | doubt that | staying | want to stay |
         do not care for that | do not care for it | no interest | no desire | no intention | no wish |
         no reason to | see no reason to | see no need | under no condition | let it be | stop right there
@@ -235,26 +244,27 @@ _PHRASES: dict[Part, str] = {
         should | may | shall | must | have | has | had | want | wants | wanted | like | love | loved |
         need | accept | approve | agree | confirm | consent | permit | allow | authorize | ready | willing
         | keen | happy | glad | interested | pleased | certain | possible | helpful | useful | work |
-        works | necessary | needed | comfortable | a fan | in favor | in favour | feel like it |
-        feel like that | happening""",
-    Part.UNSURE: """maybe | perhaps | possibly | probably | i guess | i suppose | i guess so |
-        i suppose so | guess so | suppose so | might | could be | may be | may or may not | sort of |
-        kind of | kinda | sorta | it depends | depends | that depends | not sure | not so sure |
-        not too sure | not certain | i am not sure | unsure | not entirely sure | not completely sure |
-        not really sure | not quite sure | not very sure | i do not know | do not know | no idea |
-        i have no idea | no clue | not a clue | have not decided | can not decide | can not say |
-        could not say | could not tell you | can not tell | undecided | torn | i wonder | not sure yet |
-        hard to say | difficult to say | who knows | god knows | beats me | let me think | let me see |
-        let me check | let me think about it | i will think about it | need to think | have to think |
-        thinking | think about it | sleep on it | whatever | whatever you think | whatever you like |
-        up to you | it is up to you | you decide | you choose | either | either way | either one | both |
-        neither here nor there | does not matter | do not care | i do not care | could not care less |
-        makes no difference | no difference | if you must | if you like | if you want | if you want to |
-        if you insist | if you say so | suit yourself | yes and no | yes or no | yes no maybe |
-        half and half | so so | fifty fifty | more or less | no comment | no preference | no matter |
-        no hurry | no rush | not bad | not necessarily | not always | not only | not impossible |
-        no kidding | not my problem | maybe not | perhaps not | maybe later | later | some day |
-        another day | i was going to say | can i think about it | ask me later | ask me again |
+        works | best | better | necessary | needed | comfortable | a fan | in favor | in favour |
+        feel like it | feel like that | happening""",
+    Part.UNSURE: """i am happy with it | still want | still need | still like | still love |
+        i am happy with what i have | happy with it as it is | maybe | perhaps | possibly | probably |
+        i guess | i suppose | i guess so | i suppose so | guess so | suppose so | might | could be |
+        may be | may or may not | sort of | kind of | kinda | sorta | it depends | depends | that depends
+        | not sure | not so sure | not too sure | not certain | i am not sure | unsure | not entirely sure
+        | not completely sure | not really sure | not quite sure | not very sure | i do not know |
+        do not know | no idea | i have no idea | no clue | not a clue | have not decided | can not decide
+        | can not say | could not say | could not tell you | can not tell | undecided | torn | i wonder |
+        not sure yet | hard to say | difficult to say | who knows | god knows | beats me | let me think |
+        let me see | let me check | let me think about it | i will think about it | need to think |
+        have to think | thinking | think about it | sleep on it | whatever | whatever you think |
+        whatever you like | up to you | it is up to you | you decide | you choose | either | either way |
+        either one | both | neither here nor there | does not matter | do not care | i do not care |
+        could not care less | makes no difference | no difference | if you must | if you like |
+        if you want | if you want to | if you insist | if you say so | suit yourself | yes and no |
+        yes or no | yes no maybe | half and half | so so | fifty fifty | more or less | no comment |
+        no preference | no matter | no hurry | no rush | not bad | not necessarily | not always | not only
+        | not impossible | no kidding | not my problem | maybe not | perhaps not | maybe later | later |
+        some day | another day | i was going to say | can i think about it | ask me later | ask me again |
         call me later | have one | already have | have some | have got one | got one | already got |
         already did | already done | could do | yeah right | or not | who cares | i can not remember |
         do not remember | can not recall | not that i know of | not that i know | not to my knowledge |
@@ -278,28 +288,30 @@ _PHRASES: dict[Part, str] = {
         thinking about it | come to think of it | let me rephrase | i take that back | take that back |
         i misspoke | my mistake | my bad | oops | whoops | hold it | just a moment | just a second |
         one second | one moment | just a minute | one sec | hang about | cancel that thought""",
-    Part.TURN: """actually | i mean | i meant | sorry | rather | or rather | make that | correction |
-        in fact | well actually | no actually | no sorry | i said | i told you | i already said |
-        i already told you | as i said | like i said""",
+    Part.TURN: """actually | i mean | i meant | sorry | or rather | make that | correction | in fact |
+        well actually | no actually | no sorry | i said | i told you | i already said | i already told you
+        | as i said | like i said""",
     Part.LINK: "because | cause | since | so | and | then | plus | cuz | therefore | anyway | and then",
-    Part.FILL: """i | you | we | us | me | my | mine | your | yours | it | its | this | that | these | the
-        | a | an | to | of | for | be | been | being | at | in | on | with | there | here | too | also |
-        very | really | just | now | some | any | anything | something | else | one | ones | today |
-        tonight | right now | right away | straight away | immediately | soon | asap | as soon as possible
-        | thanks | thank you | thank you so much | thanks so much | thanks a lot | thank you very much |
-        thanks very much | many thanks | much appreciated | appreciate it | i appreciate it | you are kind
-        | that is kind | that is very kind | kind of you | cheers | sir | ma'am | madam | miss | mister |
-        man | dude | mate | buddy | pal | honey | dear | love you | sweetie | um | uh | er | erm | uhm |
-        umm | ah | ahh | oh | ooh | hmm | hm | mm | mmm | well | like you know | you know | you see | look
-        | listen | see | i see | hey | hi | hello | gosh | gee | god | oh my god | my god | goodness |
-        heavens | gee whiz | man oh man | jeez | honestly | frankly | to be honest | to be fair |
-        to tell the truth | to tell you the truth | in all honesty | quite frankly | truth be told | truly
-        | simply | quite | rather | pretty | entirely | completely | fully | still | already | even |
-        again | once more | ever | more | for me | for now | for today | at the moment | at present |
-        at this time | at this point | at this stage | myself | personally | from me | from us |
-        as far as i am concerned | if you do not mind | if you would not mind | if that is okay |
-        if that is ok | if that is all right | if that is alright | if i may | if possible | if you please
-        | if it is not too much trouble | if you could please | if that is fine | if it is okay |
+    Part.FILL: """if it is all the same to you | with all due respect | my final answer is | final answer
+        | still a | it is still | got to say | kindly | whatsoever | i | you | we | us | me | my | mine |
+        your | yours | it | its | this | that | these | the | a | an | to | of | for | be | been | being |
+        at | in | on | with | there | here | too | also | very | really | just | now | some | any |
+        anything | something | else | one | ones | today | tonight | right now | right away |
+        straight away | immediately | soon | asap | as soon as possible | thanks | thank you |
+        thank you so much | thanks so much | thanks a lot | thank you very much | thanks very much |
+        many thanks | much appreciated | appreciate it | i appreciate it | you are kind | that is kind |
+        that is very kind | kind of you | cheers | sir | ma'am | madam | miss | mister | man | dude | mate
+        | buddy | pal | honey | dear | love you | sweetie | um | uh | er | erm | uhm | umm | ah | ahh | oh
+        | ooh | hmm | hm | mm | mmm | well | like you know | you know | you see | look | listen | see |
+        i see | hey | hi | hello | gosh | gee | god | oh my god | my god | goodness | heavens | gee whiz |
+        man oh man | jeez | honestly | frankly | to be honest | to be fair | to tell the truth |
+        to tell you the truth | in all honesty | quite frankly | truth be told | truly | simply | quite |
+        rather | pretty | entirely | completely | fully | still | already | even | again | once more |
+        ever | more | for me | for now | for today | at the moment | at present | at this time |
+        at this point | at this stage | myself | personally | from me | from us | as far as i am concerned
+        | if you do not mind | if you would not mind | if that is okay | if that is ok |
+        if that is all right | if that is alright | if i may | if possible | if you please |
+        if it is not too much trouble | if you could please | if that is fine | if it is okay |
         if you would please | if you will | i think | i believe | i feel | i would say | i have to say |
         i must say | i will say | i am going to say | i am gonna say | let us say | i am saying | i say |
         say | my answer is | the answer is | the answer | answer | it is a | that is a | that would be a |
@@ -312,6 +324,12 @@ _PHRASES: dict[Part, str] = {
         just about""",
 }
 
+NOUNS_OF_TROUBLE = frozenset(
+    "problem problems objection objections issue issues complaint complaints doubt doubts worry worries"
+    " trouble concern concerns hesitation qualms bother reservations".split()
+)
+"""To have none of them is to agree: "I don't have a problem with that"."""
+
 
 def _table() -> Mapping[str, list[tuple[tuple[str, ...], Part]]]:
     """For each first word its phrases, the longest first; where two are the same, the earlier part wins."""
@@ -319,6 +337,9 @@ def _table() -> Mapping[str, list[tuple[tuple[str, ...], Part]]]:
     for part, text in _PHRASES.items():
         for phrase in text.split("|"):
             found.setdefault(tuple(expanded(" ".join(phrase.split())).split()), part)
+    for noun in NOUNS_OF_TROUBLE:  # "no qualms", "no objections here"
+        found.setdefault(("no", noun), Part.YES)
+        found.setdefault(("no", noun, "here"), Part.YES)
     table: dict[str, list[tuple[tuple[str, ...], Part]]] = {}
     for words, part in found.items():
         table.setdefault(words[0], []).append((words, part))
@@ -329,12 +350,6 @@ def _table() -> Mapping[str, list[tuple[tuple[str, ...], Part]]]:
 
 PHRASES = _table()
 """By first word: (words, part), the longest phrase first."""
-
-NOUNS_OF_TROUBLE = frozenset(
-    "problem problems objection objections issue issues complaint complaints doubt doubts worry worries"
-    " trouble concern concerns hesitation qualms bother reservations".split()
-)
-"""To have none of them is to agree: "I don't have a problem with that"."""
 
 QUESTION_WORDS = frozenset("what why how when where who whose which whom".split())
 ASKING_VERBS = frozenset(

@@ -1,0 +1,111 @@
+"""Whole calls with the local engine: what is said is understood, and the tape shows what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from telephony import events as ev
+from telephony.engine import models
+from telephony.record import tape
+from telephony.reply import HangUp, Transfer
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.xdist_group("recorded call")]
+
+SUBSCRIPTION = """
+name: subscription
+greeting: "Hello. Do you want me to cancel your subscription now?"
+intents:
+  ask:
+    match: ["subscription"]
+    say: "Do you want me to cancel your subscription now?"
+    expects: yes_no
+    on_yes: {then: cancelled}
+    on_no: "All right, it stays."
+  cancelled: {say: "It is cancelled. Goodbye.", do: hang_up}
+  bye: {match: ["bye"], say: "Goodbye.", do: hang_up}
+fallback: ["Sorry, yes or no?"]
+"""
+REFUSES = """
+steps:
+  - wait_for: agent_silent
+  - say: I am calling about my subscription.
+  - wait_for: agent_speaking
+  - wait_for: agent_silent
+  - say: Absolutely not.
+  - wait_for: {words: "stays"}
+  - wait_for: agent_silent
+  - say: Thank you, goodbye.
+  - expect: {says: "it stays"}
+  - expect: {ended_by: agent}
+"""
+CORRECTS = """
+steps:
+  - wait_for: agent_silent
+  - say: Can I get a large latte, please?
+  - wait_for: {words: "anything else"}
+  - wait_for: agent_silent
+  - say: No, I said small.
+  - wait_for: {words: "small latte"}
+  - wait_for: agent_silent
+  - say: No, thank you. Goodbye.
+  - expect: {says: "small latte"}
+  - expect: {ended_by: agent}
+"""
+
+
+def place(folder: Path, steps: str, agent: str) -> tuple[dict[str, Any], list[tape.TapeEntry]]:
+    """One call by a scripted caller: its report, and its tape."""
+    for name in models.MODEL_NAMES:
+        if models.path(name) is None:
+            pytest.skip(f"the model {name} is not here: python -m telephony.engine.models fetches it")
+    caller = folder / "caller.yaml"
+    caller.write_text(steps)
+    done = subprocess.run(
+        [sys.executable, "-m", "telephony", "call", str(caller), "--json", "--out", str(folder / "out")],
+        capture_output=True, text=True, timeout=200, check=False, cwd=folder,
+        env={**os.environ, "AGENT": agent},
+    )  # fmt: skip
+    assert done.stdout, done.stderr
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    with open(report["files"]["tape"], "rb") as file:
+        return report, list(tape.read(file)[2])
+
+
+def acts(entries: list[tape.TapeEntry]) -> list[tuple[str, type]]:
+    """What the agent did besides speaking, and what the caller had said last before it."""
+    done: list[tuple[str, type]] = []
+    heard = ""
+    for entry in entries:
+        for command in entry.commands:
+            if isinstance(command, ev.StartReply):
+                heard = command.turn.text
+        if isinstance(entry.event, ev.ReplyAction) and isinstance(entry.event.action, HangUp | Transfer):
+            done.append((heard, type(entry.event.action)))
+    return done
+
+
+def test_a_refusal_is_a_refusal_in_a_whole_call(tmp_path: Path) -> None:
+    script = tmp_path / "subscription.yaml"
+    script.write_text(SUBSCRIPTION)
+    report, entries = place(tmp_path, REFUSES, f"scripted:{script}")
+    said = [turn["agent"]["text"] for turn in report["turns"] if turn["agent"]]
+    assert "All right, it stays." in said and not any("cancelled" in text for text in said)
+    ((heard, act),) = acts(entries)
+    assert act is HangUp and "bye" in heard.lower()
+
+
+def test_a_correction_changes_the_order_and_ends_nothing_in_a_whole_call(tmp_path: Path) -> None:
+    report, entries = place(tmp_path, CORRECTS, "scripted:coffee")
+    said = [turn["agent"]["text"] for turn in report["turns"] if turn["agent"]]
+    assert any("a small latte. Anything else?" in text for text in said)
+    assert said[-1] == "That's a small latte. Thank you, goodbye."
+    ((heard, act),) = acts(entries)
+    assert act is HangUp and "said" not in heard.lower()
