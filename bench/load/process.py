@@ -65,7 +65,11 @@ class ServerProcess:
             preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
         )
         server = cls(process, port, folder)
-        await server._listening()
+        try:
+            await server._listening()
+        except BaseException:
+            await server.stop()
+            raise
         return server
 
     async def _listening(self) -> None:
