@@ -56,3 +56,4 @@ async def test_strangers_harm_no_call() -> None:
     status, output = await run("flood.py", "--quick")
     assert status == 0, output
     assert "frames lost              0" in output
+    assert output.count("loop late, p99") == 4
