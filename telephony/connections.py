@@ -26,7 +26,7 @@ from telephony.tcp_state import tcp_state
 
 log = logging.getLogger(__name__)
 
-MOST, FEWEST = 1000, 64
+MOST, FEWEST = 2000, 64
 """Unproven connections in all: as many as open files allow beside the calls, within these bounds."""
 MOST_FROM_ONE = 100
 """Unproven connections from one address of the internet, or one IPv6 network of 64 bits."""
