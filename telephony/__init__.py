@@ -11,6 +11,7 @@ conversation     one call: events in, commands out. PURE, with its parts:
 call             one call: a TaskGroup around one conversation; reading is its carrier, speaking its voice,
                  saving what a new stream of it would need should this process die;
                  intake: what all callers' sockets bring, taken together; speech_state: is its speech there?
+                 call_facts: what others ask of it
 record/          the call afterwards: tape, account of its turns, store; recovery, when its process died
 rehearsal        a whole conversation on virtual time, for tests and benches (rehearsal_voice)
 
