@@ -135,7 +135,8 @@ def _put(file: ModelFile, cache: Path, troubles: dict[str, str], progress: Progr
         return f"{file.name} could not be written: {error}"
     finally:
         Path(name).unlink(missing_ok=True)
-    progress(f"{file.name}  {file.size / 1e6:.1f} MB  checked")
+    shown = f"{file.size / 1e6:.1f} MB" if file.size >= 100_000 else f"{file.size / 1e3:.0f} kB"
+    progress(f"{file.name}  {shown}  checked")
     return None
 
 

