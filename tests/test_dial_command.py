@@ -58,6 +58,7 @@ async def test_without_an_address_twilio_itself_says_the_words(account: Account,
         (("dial", "+14155552671"), "DIAL_FROM"),
         (("dial",), "NUMBER"),
         (("dial", "+14155552671", "--machine", "message"), "--message"),
+        (("dial", "+14155552671", "--from", "+14155550100", "--agent", "nobody"), "'nobody' is unknown"),
         (("number", "nonsense"), "international form"),
         (("number", "+14155550199"), "no number of this Twilio account"),
         (("number", "+14155550100", "--restore"), "nothing to restore"),
@@ -69,6 +70,19 @@ async def test_what_cannot_be_done_is_one_clear_line(
     """Exit status 2."""
     assert await telephony(account, tmp_path, *arguments) == 2
     assert says in capfd.readouterr().err.strip().splitlines()[-1]
+
+
+async def test_a_number_that_is_set_is_the_only_one_to_dial_from(
+    account: Account, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its country is what may be dialled, and its country's numbers are understood."""
+    own = {"DIAL_FROM": "+1 (415) 555-0100"}
+    line = ("dial", "(415) 555-2671")
+    assert await telephony(account, tmp_path, *line, "--from", "+442071838750", **own) == 2
+    assert "is not DIAL_FROM" in capfd.readouterr().err and not account.standin.calls
+    assert await telephony(account, tmp_path, *line, **own) == 0
+    [call] = account.standin.calls.values()
+    assert (call.parameters["To"], call.parameters["From"]) == (["+14155552671"], ["+14155550100"])
 
 
 async def test_the_switch_is_thrown_and_lifted(
