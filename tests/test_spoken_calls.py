@@ -23,7 +23,7 @@ name: subscription
 greeting: "Hello. Do you want me to cancel your subscription now?"
 intents:
   ask:
-    match: ["subscription"]
+    match: ["cancel", "subscription"]
     say: "Do you want me to cancel your subscription now?"
     expects: yes_no
     on_yes: {then: cancelled}
@@ -35,7 +35,7 @@ fallback: ["Sorry, yes or no?"]
 REFUSES = """
 steps:
   - wait_for: agent_silent
-  - say: I am calling about my subscription.
+  - say: I want to cancel my subscription.
   - wait_for: agent_speaking
   - wait_for: agent_silent
   - say: Absolutely not.
@@ -48,14 +48,14 @@ steps:
 CORRECTS = """
 steps:
   - wait_for: agent_silent
-  - say: Can I get a large latte, please?
+  - say: A large coffee, please.
   - wait_for: {words: "anything else"}
   - wait_for: agent_silent
   - say: No, I said small.
-  - wait_for: {words: "small latte"}
+  - wait_for: {words: "small coffee"}
   - wait_for: agent_silent
   - say: No, thank you. Goodbye.
-  - expect: {says: "small latte"}
+  - expect: {says: "small coffee"}
   - expect: {ended_by: agent}
 """
 
@@ -105,7 +105,7 @@ def test_a_refusal_is_a_refusal_in_a_whole_call(tmp_path: Path) -> None:
 def test_a_correction_changes_the_order_and_ends_nothing_in_a_whole_call(tmp_path: Path) -> None:
     report, entries = place(tmp_path, CORRECTS, "scripted:coffee")
     said = [turn["agent"]["text"] for turn in report["turns"] if turn["agent"]]
-    assert any("a small latte. Anything else?" in text for text in said)
-    assert said[-1] == "That's a small latte. Thank you, goodbye."
+    assert any("a small coffee. Anything else?" in text for text in said)
+    assert said[-1] == "That's a small coffee. Thank you, goodbye."
     ((heard, act),) = acts(entries)
     assert act is HangUp and "said" not in heard.lower()

@@ -18,7 +18,7 @@ _THING = (
     r"|any(?:thing| of)|what i|a word)"
 )
 _ABOUT = re.compile(
-    r"\b(?:recorded|recording|recordings|recorder|taped|taping|wiretap\w*|recored)\b"
+    r"\b(?:recorded|recording|recordings|recorder|unrecorded|taped|taping|wiretap\w*|recored)\b"
     rf"|\b(?:records?|tape) {_THING}\b|\bno tape\b(?! measure)"
     r"|\b(?:to|not|never|you|please|stop|nobody) (?:\w+ly )?(?:record|tape)\b(?! (?:of|player"
     r"|store|label|measure|deck))"
@@ -52,7 +52,7 @@ _AGAINST = re.compile(
     r"|\b(?:refuse|decline|oppose|opposed|against|uncomfortable|unhappy|revoke|withdraw|without"
     r"|hate|dislike|deny|forbid|prohibit"
     r"|disapprove|disagree|illegal|unlawful|unwilling|no right|not legal|not allowed|off the"
-    r" record|object|objection|disallow|withdrawn|revoked"
+    r" record|object|objection|disallow|withdrawn|revoked|unrecorded|take back"
     r"|(?:have|got|is) (?:a |an |some |my )?(?:problem|issue|objection|concern)|privacy|makes me"
     r" nervous|bothers me|rather nobody)\b"
 )
@@ -64,7 +64,8 @@ _FINE = re.compile(
     r"|uncomfortable|unhappy|illegal)\b"
 )
 _WISH = re.compile(
-    r"\b(?:want|like|wish|consent|consented|agreed?|wanted|willing|allow|allowed|permit|permission|authoriz\w+|authoris\w+"
+    r"\b(?:want|like|wish|consent|consented|agreed?|wanted|willing|allow|allowed|permit|permission"
+    r"|authoriz\w+|authoris\w+"
     r"|okay|ok|comfortable|happy|accept"
     r"|approve|should|must|may|rather|prefer|supposed|right|appreciate|need|fine|give|let|make sure)\b"
 )
@@ -111,6 +112,12 @@ _OF_CONSENT = re.compile(
 _WITHOUT_CONSENT = re.compile(
     r"\bwithout (?:my|our|any) (?:consent|permission|knowledge|agreement|approval)\b"
 )
+_UNDER_PROTEST = re.compile(
+    r"\b(?:hang up|hanging up|leave|end (?:this|the) call|only (?:talk|continue|speak)|will not"
+    r" (?:talk|continue|speak))\b"
+    r".*\b(?:if|unless)\b.*\brecord"
+    r"|\brecord(?:ing|er) off\b|\b(?:take|get) (?:\w+ ){1,2}recording off\b"
+)
 _RUN_ON = re.compile(
     r"(?<=\w) (?=(?:(?:so|and|but) )?(?:please |just )?(?:stop|turn|switch|shut|delete|erase|do"
     r" not|i (?:do|object|want|would|refuse)|you (?:may|can|must|do))\b)"
@@ -152,6 +159,8 @@ def _speaks_of_it(clause: str) -> bool:
 def _objects(clause: str, asked: bool) -> bool:
     clause = _OTHER_RECORDING.sub("", clause)
     if _WITHOUT_CONSENT.search(clause):
+        return True
+    if _UNDER_PROTEST.search(clause):
         return True
     stops, against, denied = (bool(found.search(clause)) for found in (_STOPS, _AGAINST, _NOT))
     if (_ASKS.match(clause) and not _FORBIDS.match(clause)) or asked:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from .numbers import TIMES, spoken_digits
+from .numbers import APART, PAUSE, TIMES, spoken_digits
 
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'"})
 _DECIMAL = re.compile(r"(?<![\d.,/])(\d[\d,]*)[./](\d+)(?![\d./])")
@@ -23,7 +23,7 @@ _CLAUSE = re.compile(r"([^.,;:!?…—–]+)([.,;:!?…—–]*)")
 def plain(text: str) -> str:
     """Lower case, no punctuation but apostrophes inside words, single spaces."""
     text = _DECIMAL.sub(r"\1 point \2", _SIGH.sub("", text.lower().translate(_APOSTROPHES)))
-    words = _NOT_A_WORD.sub(" ", text).split()
+    words = _NOT_A_WORD.sub(" ", APART.sub(rf"\1 {PAUSE} ", text)).split()
     return " ".join(bare for word in words if (bare := word.strip("'")))
 
 

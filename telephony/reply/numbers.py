@@ -28,10 +28,12 @@ _FILLERS = frozenset(
     "that's followed by".split()
 )
 """Words between digits that belong to neither side."""
+PAUSE = "pause"
+"""Stands between "twenty" and "five" that were said apart: 25 or 205."""
 _UNCLEAR = frozenset(
     "half halves quarter quarters dozen dozens couple few several point decimal minus negative times "
     "squared or between than not hundreds thousands millions extension ext percent nor except without "
-    "over odd something".split()
+    "over odd something twice thrice".split()
 )
 """With one of these a number is not dictated digit by digit, and not simply said."""
 _TAKEN_BACK = frozenset(
@@ -51,6 +53,8 @@ _NO_NUMBER_AFTER = frozenset(
 _NO_NUMBER_BEFORE = frozenset(
     "this that the which another any every some each last no only good other right".split()
 )
+APART = re.compile(rf"\b({'|'.join(_TENS)})[,.;] +(?=(?:{'|'.join(_ONES[1:])})\b)")
+"""Two numbers with a stop between them, which without it would be one."""
 _JOINED = re.compile(rf"({'|'.join(_TENS)})({'|'.join(_ONES[1:])})")
 
 
@@ -141,7 +145,14 @@ def _misheard(words: Sequence[str], parts: Sequence[_Part | None]) -> bool:
         last = at - 2 if at > 1 and words[at - 1] == "and" else at - 1
         after_digit = last >= 0 and parts[last] is not None
         before_digit = at + 1 < len(words) and parts[at + 1] is not None
-        if word in _SOUNDS_LIKE and after_digit and before_digit:
+        at_an_end = at + 1 == len(words) or (
+            before_digit and (set(words[:at]) <= _FILLERS or word in ("ate", "won", "fore", "tree"))
+        )
+        if word in _SOUNDS_LIKE and (
+            (after_digit and (before_digit or at_an_end)) or (before_digit and at_an_end)
+        ):
+            return True
+        if word == PAUSE and after_digit and before_digit:
             return True
         if after_digit and (word in _ORDINALS or re.fullmatch(r"\d+(?:st|nd|rd|th)", word)):
             return True
