@@ -49,6 +49,7 @@ MULAW_RATE = 8000  # G.711 knows no other
 BargeIn = Literal["patient", "immediate", "off"]
 Eager = Literal["voice", "text", "off"]
 Record = Literal["on", "off"]
+Isolation = Literal["loop", "thread"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,12 @@ class Settings:
         " its own",
     )
     agent: str = _setting(text(), "scripted:coffee", "who answers: `scripted:PATH` or `package.module:Name`")
+    agent_isolation: Isolation = _setting(
+        choice("loop", "thread"),
+        "loop",
+        "where a user's agent runs: `loop`, that of the calls, or `thread`, event loops of its own: an agent"
+        " that blocks then costs no other call its sound",
+    )
     routes: Path | None = _setting(
         path(optional=True),
         "",

@@ -34,7 +34,7 @@ from telephony.reply.agent import Manners, load_agent, manners_of
 from telephony.reply.scripted import ScriptedAgent
 from telephony.routes import Route
 from telephony.routes_file import routes_of
-from telephony.services import Services, open_services, prepared
+from telephony.services import Services, isolated, open_services, prepared
 from telephony.shared import SharedFailure, SqliteShared
 from telephony.speak.deepgram import VoiceClient
 from telephony.speak.phrase_memory import PhraseMemory
@@ -202,6 +202,8 @@ async def _way(services: Services, route: Route, stack: AsyncExitStack) -> Servi
     Raises BadAgent or BadScript when its agent cannot be loaded.
     """
     agent = load_agent(route.agent, services.settings) if route.agent else services.agent
+    if route.agent:
+        agent = isolated(agent, route.agent, services.settings, stack)
     if isinstance(agent, ScriptedAgent):
         services.line.allow_transfers(agent.script.transfers)
     manners = manners_of(agent)

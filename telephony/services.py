@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,9 @@ from telephony.listen.flux import FluxOptions
 from telephony.policy import Policy
 from telephony.record.store import RecordStore, summary
 from telephony.refusals import remedy
-from telephony.reply.agent import Agent, Manners, load_agent, manners_of
+from telephony.reply.agent import Agent, Manners, load_agent, manners_of, names_class
+from telephony.reply.isolation import MOST_THREADS, ThreadedAgent
+from telephony.reply.scripted import ScriptedAgent
 from telephony.speak.deepgram import VoiceClient
 from telephony.speak.phrase_memory import PhraseMemory
 from telephony.speak.prepare import phrases_of, prepare_phrases, standing_lines
@@ -94,10 +96,21 @@ class Services:
         self.store.flush(RECORDS_S)
 
 
+def isolated(agent: Agent, spec: str, settings: Settings, stack: AsyncExitStack) -> Agent:
+    """The agent as AGENT_ISOLATION has it run; a script never blocks, and stays in the calls' loop."""
+    if settings.agent_isolation == "loop" or isinstance(agent, ScriptedAgent):
+        return agent
+    most = MOST_THREADS if names_class(spec) else 1
+    threaded = ThreadedAgent(agent, lambda: load_agent(spec, settings), most)
+    stack.push_async_callback(threaded.close)
+    return threaded
+
+
 @asynccontextmanager
 async def open_services(settings: Settings, speech: SpeechPeer, line: Line) -> AsyncIterator[Services]:
     """Services for one process, closed at the end. Raises BadAgent, BadScript, BadSetting."""
-    agent = load_agent(settings.agent, settings)
+    stack = AsyncExitStack()
+    agent = isolated(load_agent(settings.agent, settings), settings.agent, settings, stack)
     key = speech.api_key.reveal()
     services = Services(
         settings,
@@ -119,6 +132,7 @@ async def open_services(settings: Settings, speech: SpeechPeer, line: Line) -> A
         await services.flux.close()
         await services.voice.close()
         await services.store.close()
+        await stack.aclose()
 
 
 @asynccontextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -48,3 +50,21 @@ class Lost(Dated):
         else:
             yield f"Tried: {notes['tried']}."
             yield HangUp()
+
+
+class Sleeper:
+    """Sleeps for three seconds, in the way that stops an event loop, when it is called at one number."""
+
+    manners = QUIET
+    asleep = threading.Event()
+    awake = threading.Event()
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        if turn.call.to_number.endswith("99"):
+            self.asleep.set()
+            time.sleep(3.0)  # noqa: ASYNC251 - the mistake
+            self.awake.set()
+            yield "Good morning."
+            yield HangUp()
+        else:
+            yield "Let me tell you a very long story about a little girl and her mother and a wood. " * 3

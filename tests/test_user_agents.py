@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from telephony.listen import flux
 from telephony.record import tape
+from telephony.standins.faults import NONE
+from telephony.standins.scripts import Recorded
 from tests.flow_agents import PERSON
-from tests.real_line import running, said, verbs
+from tests.odd_agents import Sleeper
+from tests.real_line import Running, running, said, verbs
+from tests.twilio_side import until
 
 
 @pytest.mark.parametrize("agent", ["Dated", "Large", "Failing"])
@@ -48,3 +53,46 @@ async def test_one_call_s_agent_tears_no_hole_into_another_call_s_tape(tmp_path:
             manners, policy, entries = tape.read(file)
             written = list(entries)
         assert tape.run_again(manners, policy, written) == [entry.commands for entry in written]
+
+
+@pytest.mark.parametrize("isolation", ["thread", "loop"])
+async def test_an_agent_that_sleeps_in_one_call_costs_another_call_no_sound(
+    tmp_path: Path, isolation: str
+) -> None:
+    """In a thread of its own; in the calls' loop, which is the default, every call stands still with it."""
+    Sleeper.asleep.clear()
+    Sleeper.awake.clear()
+    environ = {} if isolation == "loop" else {"AGENT_ISOLATION": isolation}
+    async with running(
+        tmp_path, NONE, one_turn, lambda text: 0.25 * len(text.split()), AGENT="tests.odd_agents:Sleeper",
+        **environ,
+    ) as server:  # fmt: skip
+        listening = asyncio.create_task(server.call(14.0))
+        await until(lambda: sent(server) > 4000)  # the story has begun
+        sleeping = asyncio.create_task(server.call(8.0, to_number="+12025550199"))
+        await until(Sleeper.asleep.is_set)
+        before = sent(server)
+        await until(Sleeper.awake.is_set)
+        during = sent(server) - before
+        await asyncio.gather(listening, sleeping)
+        underruns = server.line.metrics._past.underruns
+    if isolation == "thread":
+        assert during > 2.0 * 8000 and underruns == 0
+    else:
+        assert during < 0.5 * 8000
+
+
+def one_turn() -> Recorded:
+    """The caller says something at once, and nothing more."""
+    steps: list[flux.ServerMessage] = []
+    for at in range(1, 100):
+        event, text = {2: ("StartOfTurn", "hello"), 3: ("EndOfTurn", "hello")}.get(at, ("Update", ""))
+        words = (flux.Word("hello", 0.9, 0.3, 0.5),) if text else ()
+        start, index = (0.75, 1) if at > 3 else (0.0, 0)
+        steps.append(flux.TurnInfo(event, index, text, words, 0.8, start, at * 0.25))
+    return Recorded(steps)
+
+
+def sent(server: Running) -> int:
+    """Samples that went to the callers."""
+    return sum(call.traffic().samples_out for call in server.line.metrics._running)

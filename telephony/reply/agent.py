@@ -304,6 +304,12 @@ def load_agent(spec: str, settings: object) -> Agent:
     return cast(Agent, agent)
 
 
+def names_class(spec: str) -> bool:
+    """Whether `package.module:Name` names a class, of which there can be several objects."""
+    module_name, _, name = spec.partition(":")
+    return inspect.isclass(_import(spec, module_name, name))
+
+
 def _import(spec: str, module_name: str, name: str) -> object:
     here = os.getcwd()
     if here not in sys.path and "" not in sys.path:

@@ -119,7 +119,7 @@ async def _drive(agent: Agent, reply: int, turn: Turn, notes: Notes, out: _Outle
     name = agent_name(agent)
     try:
         steps = _Steps(name)
-        iterator = steps.timed_call(lambda: _iterator_of(agent, turn, notes, name))
+        iterator = steps.timed_call(lambda: iterator_of(agent, turn, notes, name))
         try:
             left_out = await _hand_on(iterator, steps, out, _Checker(name, reply, notes))
         finally:
@@ -204,10 +204,13 @@ class _Checker:
 def _where(iterator: object) -> str:
     """File and line of the `yield` at which an agent's generator waits, where there is one."""
     frame = getattr(iterator, "ag_frame", None)
-    return "" if frame is None else f", {Path(frame.f_code.co_filename).name} line {frame.f_lineno}"
+    if frame is None or str(frame.f_globals.get("__name__")).startswith("telephony."):
+        return ""  # an agent of ours around the user's
+    return f", {Path(frame.f_code.co_filename).name} line {frame.f_lineno}"
 
 
-def _iterator_of(agent: Agent, turn: Turn, notes: Notes, name: str) -> AsyncIterator[Said]:
+def iterator_of(agent: Agent, turn: Turn, notes: Notes, name: str) -> AsyncIterator[Said]:
+    """What an agent's reply yields; TypeError where it is nothing that yields."""
     # Its own copy: what an agent does to its notes must not change the call's.
     made: Any = agent.reply(turn, MappingProxyType(copy.deepcopy(dict(notes))))
     if inspect.iscoroutine(made):
