@@ -217,7 +217,7 @@ class ThreadedAgent:
         await asyncio.gather(*(thread.close() for thread in threads))
 
     async def _thread(self) -> _Thread:
-        """A thread with nothing to do; a new one; or that with the least to do of those that are not blocked."""
+        """A thread with nothing to do; a new one; or that with the least to do that is not blocked."""
         ranked = sorted(self._threads, key=lambda thread: thread.busy)
         if ranked and not ranked[0].busy:
             return ranked[0]
