@@ -79,10 +79,13 @@ class _Socket(aiohttp.ClientWebSocketResponse[Any]):
         if connection is not None and connection.transport is not None:
             connection.transport.abort()
 
-    def forget_frames(self) -> None:
-        """It is over: of the errors that are kept, keep the words."""
+    def let_go(self) -> None:
+        """It is over: break the circles that aiohttp leaves, 12 KiB a socket."""
         forget_frames(self.exception())
         forget_frames(self._reader.exception())
+        protocol = getattr(self._writer, "protocol", None)
+        if getattr(protocol, "_data_received_cb", None) is not None:  # it would tell us of each packet
+            setattr(protocol, "_data_received_cb", None)  # noqa: B010 - a private name of aiohttp's
 
     def _on_data_received(self) -> None:
         """aiohttp tells of each packet, which puts the next ping off.
@@ -228,7 +231,7 @@ class SpeechSocket:
             try:
                 await self._socket.close()
             finally:
-                self._socket.forget_frames()
+                self._socket.let_go()
         if self._own_session:
             await self._session.close()
 

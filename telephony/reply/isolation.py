@@ -29,6 +29,11 @@ ANSWER_S = 0.02  # a loop that is busy answers within a millisecond
 JOIN_S = 1.0  # at the end of the server; a thread that is blocked then is left to the end of the process
 
 
+def _raised(error: BaseException) -> Exception:
+    """What an agent's code raised, as something that can be raised in a call's loop."""
+    return error if isinstance(error, Exception) else RuntimeError(f"{error!r} in an agent")
+
+
 class _End:
     """The agent has nothing to add."""
 
@@ -159,10 +164,8 @@ class _Run:
         try:
             await self._yield_all()
             end = _End()
-        except Exception as error:
-            end = error
-        except SystemExit as error:  # it would end the thread, and all that runs in it
-            end = RuntimeError(f"sys.exit({error.code!r}) in a reply")
+        except (Exception, SystemExit) as error:  # the latter would end the thread, and all that runs in it
+            end = _raised(error)
         finally:
             self._tell(self._ended, end)
 
@@ -245,7 +248,7 @@ class ThreadedAgent:
             try:
                 await thread.agent().ended(call)  # type: ignore[attr-defined]
             except (Exception, SystemExit, asyncio.CancelledError) as error:
-                failed = error if isinstance(error, Exception) else RuntimeError(repr(error))
+                failed = _raised(error)
             with contextlib.suppress(RuntimeError):  # the calls' loop is closed
                 home.call_soon_threadsafe(settle, failed)
 
