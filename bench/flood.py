@@ -89,14 +89,20 @@ async def strangers(kind: str, calls: int, connections: int, seconds: float, tre
     locks = {"TWILIO_AUTH_TOKEN": AUTH_TOKEN, "API_KEYS": KEY, "METRICS_TOKEN": KEY}
     load, server = await started(calls, MAX_CALLS, AUTH_TOKEN, **locks, **more)
     try:
-        before, lag = server.memory_mb(), await lateness(server)
-        report = await attacked(server, kind, connections, seconds, load)
+        before, files, lag = server.memory_mb(), server.files(), await lateness(server)
+        attack_over = asyncio.create_task(attacked(server, kind, connections, seconds, load))
+        await asyncio.sleep(seconds - 0.5)
+        held = server.files() - files
+        report = await attack_over
         late = late_p99(lag, await lateness(server))
         lost = await frames_lost(load, server)
         figures = load.figures
-        print(f"{kind:26} {connections} connections, {seconds:g} s: {report['seen']}, {report['held']} held")
+        print(f"{kind:26} {connections} connections, {seconds:g} s: {report['seen']}")
         print(f"loop late, p99             up to {late * 1000:g} ms")
-        print(f"memory for them            {server.memory_mb('VmHWM') - before:.1f} MB at most")
+        held_mb = (
+            f"{server.memory_mb('VmHWM') - before:.1f} MB at most, {held} descriptors after {seconds:g} s"
+        )
+        print(f"held for them              {held_mb}")
         show(figures, calls, lost)
         return bool(tree) or (late <= LATE_P99_S and unharmed(figures, lost) and not figures.underruns)
     finally:

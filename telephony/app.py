@@ -99,8 +99,7 @@ async def contained(request: web.Request, handler: Handler) -> web.StreamRespons
     try:
         response = await handler(request)
     except web.HTTPException as refused:
-        refused.headers.update(HEADERS)
-        raise
+        response = _answer_of(refused)
     except ConnectionError:  # the peer has gone: nobody hears an answer
         return web.Response(status=400)
     except Exception:  # the edge of a request
@@ -109,6 +108,21 @@ async def contained(request: web.Request, handler: Handler) -> web.StreamRespons
     if not response.prepared:
         response.headers.update(HEADERS)
     return response
+
+
+def _answer_of(refused: web.HTTPException) -> web.Response:
+    """The same answer, without the exception.
+
+    An exception holds the frames it went through, one of which, in aiohttp, holds it in turn: each refusal
+    would stay in memory, with its request and body, until the collector comes by.
+    """
+    refused.__traceback__ = refused.__context__ = refused.__cause__ = None
+    answer = web.Response(
+        status=refused.status, reason=refused.reason, body=refused.body, headers=refused.headers
+    )
+    if not refused.keep_alive and refused.keep_alive is not None:
+        answer.force_close()
+    return answer
 
 
 def _failure(request: web.Request) -> web.Response:

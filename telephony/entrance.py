@@ -35,6 +35,9 @@ KEYS, KEYS_PER_S = 30, 0.5
 """Wrong keys of one address before it hears 429."""
 SIGNATURES, SIGNATURES_PER_S = 200, 10.0
 """Wrong signatures: more, since a wrong PUBLIC_URL makes them too, and nobody guesses one."""
+REFUSALS, REFUSALS_PER_S, SLOW_S = 500, 50.0, 0.1
+"""Refusals of one address, of any kind, before their answers come this much later: a flood of what is cheap
+would otherwise take the loop's whole time. What is not refused is never slowed."""
 WHY = web.RequestKey("why it was refused, for the log", str)
 DID = web.RequestKey("what was done, for the log", str)
 SENDER = web.RequestKey("who asks: a key's label, never the key", str)
@@ -69,6 +72,7 @@ class Door:
     """Our routes' paths with the prefix."""
     keys: Brake = field(default_factory=lambda: Brake(KEYS, KEYS_PER_S))
     signatures: Brake = field(default_factory=lambda: Brake(SIGNATURES, SIGNATURES_PER_S))
+    refusals: Brake = field(default_factory=lambda: Brake(REFUSALS, REFUSALS_PER_S))
     notices: Notices = field(default_factory=lambda: Notices(NOTICES, NOTICES_PER_S))
     connections: Connections = field(default_factory=Connections)
     clock: Callable[[], float] = time.monotonic
@@ -138,11 +142,19 @@ async def entrance(
         response = await handler(request)
     except web.HTTPException as refused:
         _tell(door, request, refused.status, refused.text)
+        await _slow_down(door, request, refused.status)
         raise
     if not response.prepared:
         text = response.text if isinstance(response, web.Response) and response.status >= 400 else None
         _tell(door, request, response.status, text)
     return response
+
+
+async def _slow_down(door: Door, request: web.Request, status: int) -> None:
+    """Let a stranger who is refused too often wait for the answer."""
+    too_many = door.refusals.wrong(request.remote or "", door.clock())
+    if status == web.HTTPTooManyRequests.status_code or too_many:
+        await asyncio.sleep(SLOW_S)
 
 
 def admit(door: Door, request: web.Request) -> None:

@@ -94,6 +94,10 @@ class ServerProcess:
                 return int(line.split()[1]) / 1024
         return float("nan")
 
+    def files(self) -> int:
+        """Descriptors that it has open: connections, mostly."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
     async def stop(self) -> None:
         """End it."""
         if self.process.returncode is None:

@@ -1,7 +1,7 @@
 """Whether a carrier reads what it is sent, by what the kernel says of its connection. PURE.
 
 Two signs. Its window is shut and nothing was taken for 2 s: its kernel's buffer is full. Or the window never
-grew while seven seconds of speech went in: its kernel takes them, and nobody reads them there. A network that
+grew while four seconds of speech went in: its kernel takes them, and nobody reads them there. A network that
 stands still shows neither: then the window stays as it was, and nothing is acknowledged.
 """
 
@@ -13,8 +13,9 @@ SHUT_S = 2.0
 """A window that is shut for longer is a fault of the peer."""
 SHUT_SHARE, MESSAGE_BYTES = 0.1, 1500
 """A window is shut below this share of the widest one seen, or when not one message of ours fits into it."""
-LOOKS = 14
-"""Looks at which more had been taken, and the window had become smaller each time; one each half second."""
+LOOKS = 8
+"""Looks at which more had been taken, and the window had become smaller each time; one each half second.
+A carrier that stands still for three seconds and then reads on is not given up."""
 FALL_SHARE = 0.2
 """Of what was taken meanwhile, that the window lost: buffers grow while they fill, so it is not all of it."""
 

@@ -72,7 +72,7 @@ def everything(peer: socket.socket) -> None:
 async def test_a_peer_that_reads_nothing_is_given_up_within_ten_seconds() -> None:
     """However much its kernel would take for it."""
     when = await asyncio.gather(*(watched(size, 20, lambda peer: None) for size in BUFFERS))
-    assert all(at is not None and at <= 8.0 for at in when), when
+    assert all(at is not None and at <= 6.0 for at in when), when
 
 
 @kernel_tells
