@@ -99,9 +99,7 @@ async def strangers(kind: str, calls: int, connections: int, seconds: float, tre
         figures = load.figures
         print(f"{kind:26} {connections} connections, {seconds:g} s: {report['seen']}")
         print(f"loop late, p99             up to {late * 1000:g} ms")
-        held_mb = (
-            f"{server.memory_mb('VmHWM') - before:.1f} MB at most, {held} descriptors at the end"
-        )
+        held_mb = f"{server.memory_mb('VmHWM') - before:.1f} MB at most, {held} descriptors at the end"
         print(f"held for them              {held_mb}")
         show(figures, calls, lost)
         return bool(tree) or (late <= LATE_P99_S and unharmed(figures, lost) and not figures.underruns)
