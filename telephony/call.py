@@ -99,8 +99,9 @@ class Call(CallFacts):
         self._reading = Reading(socket, stream, services.intake, listen, self._put)
         self._speaking = Speaking(services, started.call_sid, self._put, self._write_due)
         self._saving = Saving(
+            started.call_sid,
             lambda ahead_s: self._conversation.state_to_resume(self._now() + ahead_s),
-            partial(services.line.save_conversation, started.call_sid),
+            services.line.saver,
         )
         self._replies: dict[int, asyncio.Task[None]] = {}
         self._inbox: deque[ev.Event] = deque()
@@ -194,7 +195,7 @@ class Call(CallFacts):
     async def _save(self, after: Next | None) -> None:
         """The last state of the conversation is kept for the call's next stream, where there may be one."""
         line, sid = self._services.line, self.started.call_sid
-        await self._saving.close()
+        self._saving.stop()
         if after is None or after.then is not Then.HANG_UP:
             await line.save_conversation(sid, self._conversation.state_to_resume())
         else:

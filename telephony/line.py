@@ -27,6 +27,7 @@ from telephony.metrics import Metrics
 from telephony.phone_numbers import country_of
 from telephony.readiness import Readiness, disk_check, store_check
 from telephony.routes import Route, Routes
+from telephony.saving import Saver
 from telephony.seats import Seats
 from telephony.shared import Shared
 from telephony.shared_memory import FailOpen
@@ -118,6 +119,8 @@ class Line:
     """Refusals by reason, since the start."""
     shared: FailOpen = field(init=False)
     """The same as calls see it, which go on when the store fails."""
+    saver: Saver = field(init=False)
+    """Saves the conversations of the calls that are running."""
     readiness: Readiness = field(init=False)
     """Why calls would not go well now."""
     transfers: TransferPolicy = field(init=False)
@@ -134,6 +137,7 @@ class Line:
 
     def __post_init__(self) -> None:
         self.shared = FailOpen(self.store)
+        self.saver = Saver(self._save_conversations)
         checks = [disk_check(self.settings.data_dir), store_check(self.store)]
         self.readiness = Readiness(checks, time.monotonic)
         self.endings = Endings(self.is_ended, CONVERSATION_TTL_S)
@@ -271,6 +275,15 @@ class Line:
         if ended:  # the carrier said so first: nothing can resume it
             self.withheld.forget(call_sid)
             await self.shared.take(key)
+
+    async def _save_conversations(self, states: Mapping[str, Mapping[str, Any]]) -> None:
+        """The same for several calls that are running; what is known to be over is left out."""
+        now = time.monotonic()
+        rows = [
+            (f"conversation:{sid}", self.withheld.keep(sid, state, now), f"ended:{sid}")
+            for sid, state in states.items()
+        ]
+        await self.shared.put_all(rows, CONVERSATION_TTL_S)
 
     async def forget_conversation(self, call_sid: str) -> None:
         """No new stream of this call is to come."""

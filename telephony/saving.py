@@ -1,6 +1,6 @@
-"""A call's conversation, saved while it runs, so that a process that dies takes no caller's call with it.
+"""Conversations, saved while they run, so that a process that dies takes no caller's call with it.
 
-It is saved when the caller's turn ends, when the agent's words for it are complete, when a phrase of them is
+One is saved when the caller's turn ends, when the agent's words for it are complete, when a phrase of them is
 heard to its end, and when something is cut: at most the sentence that was being said is then said again. What
 is saved is made in one place (resuming.py).
 """
@@ -17,8 +17,11 @@ from telephony.listen.flux import END_OF_TURN
 
 log = logging.getLogger(__name__)
 
-GAP_S = 0.05
-"""Between two saves of a call: what happens together is saved once."""
+State = Mapping[str, Any]
+
+EVERY_S = 0.1
+"""What all calls want saved within this time is saved together: each time the store's thread and the event
+loop wake each other, and wait for each other, which costs far more than the saving."""
 EARLY_S = 0.15
 """A phrase is saved as heard by so much before it is: when a process dies, the caller goes on hearing what
 was sent until the carrier has noticed, a network's way and a busy machine's moment later. Voices end their
@@ -28,28 +31,61 @@ LATE_LOOK_S = 0.02
 LATE_LOOKS = 25
 """A line that is later than this says so with its marks; then the next phrase's end is the next save."""
 
-_DECIDED = frozenset({ev.StartReply, ev.CancelReply, ev.DropAudio})
-"""Commands after which the conversation stands otherwise: an answer begins, is given up, was heard out."""
 
+class Saver:
+    """Saves the conversations of one process. `write` gets their states by CallSid, and may fail."""
 
-class Saving:
-    """Saves one call's conversation, one save at a time.
-
-    `state` gives it, our words of so many seconds ahead counting as heard; `save` writes it, and may fail.
-    """
-
-    def __init__(
-        self,
-        state: Callable[[float], Mapping[str, Any]],
-        save: Callable[[Mapping[str, Any]], Awaitable[None]],
-    ) -> None:
-        self._state = state
-        self._save = save
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, write: Callable[[Mapping[str, State]], Awaitable[None]]) -> None:
+        self._write = write
+        self._wanted: dict[str, Callable[[], State]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._next = 0.0
-        self._ahead_s = 0.0
+
+    def want(self, call_sid: str, state: Callable[[], State]) -> None:
+        """Have a conversation saved: at once, or with those of others in a moment."""
+        self._wanted[call_sid] = state
+        self._arm()
+
+    def drop(self, call_sid: str) -> None:
+        """The call is over: what is saved last of it is somebody else's affair."""
+        self._wanted.pop(call_sid, None)
+
+    def _arm(self) -> None:
+        if self._timer is None and self._task is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(max(loop.time(), self._next), self._begin)
+
+    def _begin(self) -> None:
+        self._timer = None
+        wanted, self._wanted = self._wanted, {}
+        if wanted:
+            loop = asyncio.get_running_loop()
+            self._next = loop.time() + EVERY_S
+            self._task = loop.create_task(self._save(wanted))
+
+    async def _save(self, wanted: Mapping[str, Callable[[], State]]) -> None:
+        try:
+            await self._write({call_sid: state() for call_sid, state in wanted.items()})
+        except Exception:  # the edge of a task: it costs no call anything as long as its process lives
+            log.exception("conversations were not saved")
+        finally:
+            self._task = None
+            if self._wanted:
+                self._arm()
+
+
+class Saving:
+    """Knows when one call's conversation is to be saved.
+
+    `state` gives it, our words of so many seconds ahead counting as heard.
+    """
+
+    def __init__(self, call_sid: str, state: Callable[[float], State], saver: Saver) -> None:
+        self._call_sid = call_sid
+        self._state = state
+        self._saver = saver
+        self._loop = asyncio.get_running_loop()
         self._closed = False
 
     def phrase_ends(self, in_s: float, heard: Callable[[], bool]) -> None:
@@ -65,51 +101,27 @@ class Saving:
         if looks and not heard():
             self._loop.call_later(LATE_LOOK_S, self._phrase_ended, heard, looks - 1)
         else:
-            self._ahead_s = AHEAD_S
-            self._soon()
+            self._want(AHEAD_S)
 
     def look(self, event: ev.Event, commands: list[ev.Command]) -> None:
         """Called for all that happens, so it is cheap."""
-        if self._timer is not None:
-            return
         if type(event) is ev.TurnHeard:
             worth = event.info.event == END_OF_TURN
         else:
             worth = type(event) is ev.ReplyEnded
-        if worth or (commands and any(type(command) in _DECIDED for command in commands)):
-            self._soon()
+        if worth or (commands and any(map(_decided, commands))):
+            self._want(0.0)
+
+    def _want(self, ahead_s: float) -> None:
+        if not self._closed:
+            self._saver.want(self._call_sid, lambda: self._state(ahead_s))
 
     def stop(self) -> None:
-        """Begin to save nothing more."""
+        """Save nothing more."""
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._saver.drop(self._call_sid)
 
-    async def close(self) -> None:
-        """Save nothing more; returns when nothing is being saved."""
-        self.stop()
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
 
-    def _soon(self) -> None:
-        if self._timer is None and not self._closed:
-            self._timer = self._loop.call_at(max(self._loop.time(), self._next), self._begin)
-
-    def _begin(self) -> None:
-        self._timer = None
-        if self._task is not None:  # a slow store: what is saved next holds all of it
-            self._next = self._loop.time() + GAP_S
-            self._soon()
-            return
-        self._next = self._loop.time() + GAP_S
-        self._task = self._loop.create_task(self._write())
-
-    async def _write(self) -> None:
-        try:
-            ahead_s, self._ahead_s = self._ahead_s, 0.0
-            await self._save(self._state(ahead_s))
-        except Exception:  # the edge of a task: it costs the call nothing as long as its process lives
-            log.exception("a conversation was not saved")
-        finally:
-            self._task = None
+def _decided(command: ev.Command) -> bool:
+    """Whether the conversation stands otherwise after it: an answer begins, or something is cut."""
+    return type(command) is ev.CancelReply or (type(command) is ev.StartReply and not command.draft)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +21,10 @@ from telephony.processes import Processes
 from telephony.shared_file import SharedFailure, SharedFile
 
 __all__ = ["Shared", "SharedFailure", "SqliteShared"]
+
+
+Row = tuple[str, Mapping[str, Any], str]
+"""A key, what is put under it, and the key under which nothing may be."""
 
 
 class Shared(Protocol):
@@ -38,6 +42,9 @@ class Shared(Protocol):
 
     async def put(self, key: str, value: Mapping[str, Any], ttl_s: float) -> None:
         """Keep a JSON object under the key (a CallSid, mostly) for `ttl_s`, in place of what was there."""
+
+    async def put_all(self, rows: Sequence[Row], ttl_s: float) -> None:
+        """Put several at once, each unless there is something under the key in its third place."""
 
     async def get(self, key: str) -> dict[str, Any] | None:
         """What was put under the key, if it has not expired."""
@@ -107,6 +114,18 @@ class SqliteShared:
 
         def work(db: sqlite3.Connection, now: float) -> None:
             db.execute("INSERT OR REPLACE INTO items VALUES (?, ?, ?)", (key, text, now + ttl_s))
+
+        await self._file.run(work)
+
+    async def put_all(self, rows: Sequence[Row], ttl_s: float) -> None:
+        texts = [(key, _text(value), unless) for key, value, unless in rows]
+
+        def work(db: sqlite3.Connection, now: float) -> None:
+            query = (
+                "INSERT OR REPLACE INTO items SELECT ?, ?, ? WHERE NOT EXISTS "
+                "(SELECT 1 FROM items WHERE key = ? AND expires > ?)"
+            )
+            db.executemany(query, [(key, text, now + ttl_s, unless, now) for key, text, unless in texts])
 
         await self._file.run(work)
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from telephony.shared import Shared, SharedFailure
+from telephony.shared import Row, Shared, SharedFailure
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +109,17 @@ class FailOpen:
         except SharedFailure as error:
             self._failed(error)
             self._memory.put(key, value, ttl_s)
+
+    async def put_all(self, rows: Sequence[Row], ttl_s: float) -> None:
+        try:
+            await self._store.put_all(rows, ttl_s)
+            for key, _, _ in rows:
+                self._memory.forget(key)
+        except SharedFailure as error:
+            self._failed(error)
+            for key, value, unless in rows:
+                if self._memory.get(unless) is None:
+                    self._memory.put(key, value, ttl_s)
 
     async def get(self, key: str) -> dict[str, Any] | None:
         if self._memory.knows(key):

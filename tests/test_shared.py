@@ -66,6 +66,17 @@ async def test_what_one_puts_another_gets_until_it_expires(pair: Pair, clock: Cl
     assert await pair[0].get("CA1") is None
 
 
+async def test_several_are_put_at_once_but_for_what_is_over(pair: Pair, clock: Clock) -> None:
+    """A call's end is never overtaken by what was to be saved of it."""
+    await pair[1].put("ended:CA2", {}, 60)
+    rows = [(f"conversation:{sid}", {"of": sid}, f"ended:{sid}") for sid in ("CA1", "CA2", "CA3")]
+    await pair[0].put_all(rows, 60)
+    kept = [await pair[1].get(key) for key, _, _ in rows]
+    assert kept == [{"of": "CA1"}, None, {"of": "CA3"}]
+    clock.now += 60
+    assert await pair[0].get("conversation:CA1") is None
+
+
 async def test_the_first_to_keep_something_settles_it(pair: Pair) -> None:
     """Everybody gets the first one's, also those who came at the same time."""
     kept = await asyncio.gather(*(pair[n % 2].keep("answer", {"by": n}, 60) for n in range(20)))
