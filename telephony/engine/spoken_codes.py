@@ -34,7 +34,7 @@ _NO_CARRIERS = frozenset(
 )
 _VERBS_TOO = frozenset("order call text ring phone press enter case ticket box unit".split())
 _SKIPPED = frozenset(
-    "number numbers is are was in of # no. your my our or and to the a by for please it's at".split()
+    "no number numbers is are was in of # no. your my our or and to the a by for please it's at".split()
 )
 
 
@@ -182,10 +182,9 @@ def may_be_counted(words: Words, index: int) -> bool:
 
 def _is_carrier(word: str) -> bool:
     """ "AA" in "AA 1234", "AB" in "AB 1234": letters that begin a flight's or an order's number."""
-    return (
-        bool(re.fullmatch(r"[A-Z]{2,3}|[A-Z]\d|\d[A-Z]", word))
-        and word.lower() not in SAID_AS_WORDS | _NO_CARRIERS
-    )
+    if word.lower() in SAID_AS_WORDS | _NO_CARRIERS or re.fullmatch(r"[QH][1-4]", word):  # Q1 2026
+        return False
+    return bool(re.fullmatch(r"[A-Z]{2,3}|[A-Z]\d|\d[A-Z]", word))
 
 
 def is_service_number(words: Words, index: int) -> bool:

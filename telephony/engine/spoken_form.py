@@ -114,7 +114,7 @@ def _bare(word: str) -> str:
     """The word without the punctuation around it; the full stop of an abbreviation stays."""
     if word in ABBREVIATIONS or word.rstrip(",.;:?!") in ("#", "*", "<", ">"):
         return word if word in ABBREVIATIONS else word.rstrip(",.;:?!")
-    word = re.sub(r"(—|–|--)$|^-$", "", word)
+    word = re.sub(r"(—|–|--)$|^-$|(?<=\d)[.,][-–—]$", "", word)
     signed = re.fullmatch(r"(#\d[\w-]*|[~<>≈±]\d\S*|\*\d+#?)", word.rstrip(_CLOSING))
     if signed and not word.endswith("*"):  # "#5" is a number, "# Heading" is not
         return word.rstrip(_CLOSING)
@@ -131,7 +131,8 @@ def _bare(word: str) -> str:
         stopped.lower() in _STOPPED or stopped in CURRENCIES or INITIALS.match(stopped)
     ):
         return stopped
-    if re.fullmatch(r"(\d+')?\d+['\"]", stopped):  # 6' 2"
+    quoted = word[:1] in "'\"" and word[:1] == stopped[-1:]
+    if re.fullmatch(r"(\d+')?\d+['\"]", stopped) and not quoted:  # 6' 2"
         return stopped
     return bare
 
@@ -153,6 +154,8 @@ def _is_unit_within(raw: str, words: Sequence[str], index: int) -> bool:
     """Whether a full stop ends a unit and no sentence: "800 sq. ft. of floor", "5 lbs. and more"."""
     unit = raw.removesuffix(".").lower()
     behind = words[index + 1][:1] if index + 1 < len(words) else ""
+    if re.fullmatch(r"[A-Z]\.", raw) and index and words[index - 1].endswith("."):
+        return True  # Dr. J. Smith
     is_unit = raw.endswith(".") and (unit in TWO_WORD_UNITS or unit_of(unit))
     return bool(
         is_unit and index and words[index - 1][-1:].isalnum() and (behind.islower() or behind.isdigit())

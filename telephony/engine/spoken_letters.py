@@ -135,7 +135,9 @@ def _named(words: Words, index: int) -> str:
             return name
     ends = NAMED_RANGE.match(word)
     if ends:
-        return " to ".join(DAY_NAMES.get(end.lower()) or MONTH_NAMES[end.lower()] for end in ends.groups())
+        return (" and " if "/" in word else " to ").join(
+            DAY_NAMES.get(end.lower()) or MONTH_NAMES[end.lower()] for end in ends.groups()
+        )
     street = lower in STREETS and (before[:1].isupper() or before[:1].isdigit())
     if street and any(part[:1].isdigit() for part in words[max(0, index - 4) : index]):
         return STREETS[lower]
@@ -157,6 +159,8 @@ def _roman(words: Words, index: int) -> str:
     value = _value(numeral)
     if before.lower() in RULERS and before[:1].isupper():
         return f"the {ordinal(value)}{'s' if word.endswith('s') else ''}"
+    if at(words, index + 1).lower() in ("century", "centuries"):
+        return ordinal(value)
     if before.lower() in COUNTED_BY_ROMANS:
         return cardinal(value)
     if (
@@ -203,7 +207,14 @@ def _letters(words: Words, index: int, shouted: bool) -> str:
     parts = re.split(r"[-/]", word)
     if len(parts) > 1 and any(_CAPITALS.match(part) or any(map(str.isdigit, part)) for part in parts):
         return " ".join(say([part], 0, shouted) for part in parts if part)
-    signs = word.replace("&", " and ").replace("@", " at ").replace("_", " ")
+    word = re.sub(r"/(day|week|month|year|hour|night|person)s?$", r" per \1", word)
+    signs = (
+        word.replace("²", " squared ")
+        .replace("³", " cubed ")
+        .replace("&", " and ")
+        .replace("@", " at ")
+        .replace("_", " ")
+    )
     return re.sub(r"\d+", lambda found: f" {_figures(found[0])} ", _UNSAID.sub(" ", signs)).replace(" ,", ",")
 
 

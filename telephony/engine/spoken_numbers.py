@@ -44,6 +44,9 @@ _SIGNS = {"-": "minus ", "+": "plus ", "~": "about ", "≈": "about ", "±": "pl
     **{"<": "less than ", ">": "more than ", "≤": "at most ", "≥": "at least ", "": ""},
 }
 _MOST_DIGITS = 40  # more are no amount that anybody can follow, and too many for int()
+_MANY = frozenset(
+    "people users views downloads followers customers subscribers records rows visitors".split()
+)
 _SCREENS = frozenset("tv video screen monitor display resolution camera".split())
 _NOT_COUNTED = frozenset("was has this always plus across unless less thus its yes perhaps".split())
 _COUNTED = frozenset("people men women children percent feet steps percentage units more other".split())
@@ -78,7 +81,8 @@ def _unit_behind(words: Words, index: int) -> str | None:
         return TWO_WORD_UNITS[bare.lower()]
     if before.rstrip(".").lower() in TWO_WORD_UNITS and is_number(at(words, index - 2)):
         before = at(words, index - 2)
-    if word == "in." and is_number(before):
+    in_feet = word == "in" and at(words, index - 2).lower().rstrip(".") in ("ft", "feet", "foot", "'")
+    if (word == "in." or in_feet) and is_number(before):
         return "inch" if before == "1" else "inches"
     if (
         word in ("C", "F")
@@ -185,10 +189,18 @@ def _over(match: re.Match[str], words: Words, index: int) -> str:
     return f"{cardinal(int(match[1]))} over {cardinal(int(match[2]))}"
 
 
+def _is_lettered(text: str, number: str, after: str) -> bool:
+    """Whether a letter behind a whole number is no unit: "exit 12B", but "12B people", "1.2B"."""
+    return text in ("A", "B", "T") and "." not in number and not re.fullmatch(r"[a-z]{4,}|", after)
+
+
 def _measure(match: re.Match[str], words: Words, index: int) -> str | None:
     sign, number, text = match[1], american(match[2]), match[3]
-    if text in NO_UNITS:
+    after = at(words, index + 1)
+    if text in NO_UNITS or _is_lettered(text, number, after):
         return None
+    if text == "m" and after in _MANY:
+        return f"{_SIGNS[sign]}{decimal(number)} million"
     if text.lower() == "k" and at(words, index + 1).lower() in _SCREENS:
         return f"{decimal(number)} kay"
     name = CAPITAL_UNITS.get(text) or GLUED_UNITS.get(text.lower().replace("º", "°").replace("μ", "µ"))
@@ -236,6 +248,8 @@ def _dictated(match: re.Match[str], words: Words, index: int) -> str | None:
 def _range(match: re.Match[str], words: Words, index: int) -> str | None:
     """Two amounts of any kind: "5kg–10kg", "9:00-17:00", "1990s–2000s", "-5–3°C"."""
     low, high = match[1], match[2]
+    if re.fullmatch(r"\d{3}0'?s", low) and re.fullmatch(r"\d0'?s", high):
+        high = f"'{high}"
     ends = [say([low], 0), say([high], 0)]
     return None if None in ends else f"{ends[0]} to {ends[1]}"
 
@@ -319,6 +333,10 @@ _RULES: Rules = (
         (rf"{_SIGNED}({NUMBER})(%|‰)", _percent),
         (rf"({NUMBER})[-–]({NUMBER})%", _percent_range),
         (r"(\d{1,3})/(\d{1,3})", _fraction),
+        (
+            r"(\d+)\^(\d+)",
+            lambda match, words, index: f"{_count(match[1])} to the power of {_count(match[2])}",
+        ),
         (r"(\d{2,3})/(\d{2,3})", _over),
         (r"((?:\d{1,3},)*\d+)(?:st|nd|rd|th)", _ordinal),
         (r"#(\d+)", _short_number),

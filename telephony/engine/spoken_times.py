@@ -36,7 +36,7 @@ RANGE_DASH = (
 
 _BEFORE_A_YEAR = frozenset(
     "in of since by from until till to year early late mid before after around circa about spring summer "
-    "autumn fall winter fiscal class the and or between through during".split()
+    "autumn fall winter fiscal ad class the and or between through during".split()
 ) | {*MONTH_NAMES}
 _IN_A_DECADE = frozenset("the his her their my your our its early late mid".split())
 
@@ -174,6 +174,15 @@ def _iso_month(match: re.Match[str], words: Words, index: int) -> str | None:
     return f"{MONTHS[int(match[2]) - 1]} {year(int(match[1]))}"
 
 
+def _month_and_year(match: re.Match[str], words: Words, index: int) -> str:
+    return f"{MONTHS[int(match[1]) - 1]} {year(int(match[2]))}"
+
+
+def _fiscal(match: re.Match[str], words: Words, index: int) -> str:
+    """ "FY2026"."""
+    return f"{'eff' if match[1].upper() == 'FY' else 'see'} why {year(int(match[2]))}"
+
+
 def _iso_time(match: re.Match[str], words: Words, index: int) -> str | None:
     """ "2026-11-28T14:30:00Z", with or without signs between."""
     day = _day(int(match[2]), int(match[3]), int(match[1]))
@@ -254,6 +263,8 @@ RULES: Rules = rules(
     (r"(\d{1,2})\.(\d{1,2})\.(\d{4}|\d\d)", _day_first),
     (r"((?:1[5-9]|20)\d\d)[-/.](\d{1,2})[-/.](\d{1,2})", _iso_date),
     (r"((?:19|20)\d\d)-(0\d|1[012])", _iso_month),
+    (r"(0?[1-9]|1[012])/((?:19|20)\d\d)", _month_and_year),
+    (r"([FC]Y)((?:19|20)\d\d)", _fiscal),
     (rf"(\d{{4}})-?(\d\d)-?(\d\d)T(\d\d):?(\d\d)(?::?(\d\d)(?:[.,]\d+)?)?{_ZONE}", _iso_time),
     (rf"T?(\d\d):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?{_ZONE}", _zoned_time),
     (r"(UTC|GMT)([-+])(\d{1,2})(?::?(\d\d))?", _utc),

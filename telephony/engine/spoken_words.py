@@ -150,6 +150,7 @@ ABBREVIATIONS = {
     "№": "number",
     "ok": "okay",
     "ph.d.": "pee aitch dee",
+    "phd": "pee aitch dee",
 }
 SENTENCE_ENDERS = {"etc.", "inc.", "ltd.", "corp.", "co.", "jr.", "sr.", "ave.", "blvd.", "rd.", "ln."}
 """Abbreviations that may also be a sentence's last word."""
@@ -196,7 +197,7 @@ CODE_WORDS = frozenset(
 
 PLACE_WORDS = frozenset(
     "room flight gate suite apartment apt ste unit box locker bus route highway press enter text call "
-    "ring phone channel terminal platform model station flat door rm".split()
+    "ring phone channel terminal platform model station flat door rm exit build bay aisle pier lane".split()
 )
 """After these a number of three digits and more is."""
 
