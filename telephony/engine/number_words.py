@@ -79,6 +79,7 @@ def decade(number: int) -> str:
 def money(amount: str, unit: str, cent: str) -> str:
     """money("4.50", "dollar", "cent") -> "four dollars and fifty cents"."""
     whole, _, part = amount.replace(",", "").partition(".")
+    part = "" if not cent and not part.strip("0") else part
     if part and (len(part) != 2 or not cent):
         return f"{decimal(amount)} {plural(unit)}"
     units, cents = int(whole or 0), int(part or 0)

@@ -19,7 +19,8 @@ SERVICE_NUMBERS = frozenset(
 """Short numbers that are dialled, by country; read one by one where dialling is spoken of. 911 always is."""
 
 _DIALLED = re.compile(
-    r"\b(dial|call|ring|phone|text|emergenc(y|ies)|hotline|helpline|police|ambulance|lifeline)", re.IGNORECASE
+    r"\b(dial|call|ring|phone|text|emergenc(y|ies)|hotline|helpline|police|ambulance|lifeline|line$|number$|service)",
+    re.IGNORECASE,
 )
 _JUST_DIALLED = re.compile(
     r"\b(?:call|dial|tel|telephone|phone|ring|text|fax|number is)(?: us| me)?(?: at| on)?[.:]? $",

@@ -44,6 +44,7 @@ _SIGNS = {"-": "minus ", "+": "plus ", "~": "about ", "≈": "about ", "±": "pl
     **{"<": "less than ", ">": "more than ", "≤": "at most ", "≥": "at least ", "": ""},
 }
 _MOST_DIGITS = 40  # more are no amount that anybody can follow, and too many for int()
+_ABOUT_CALLS = frozenset("calls services operators dispatchers emergencies".split())
 _MANY = frozenset(
     "people users views downloads followers customers subscribers records rows visitors".split()
 )
@@ -68,7 +69,9 @@ def say(words: Words, index: int) -> str | None:
             return said
     if not any(letter.isdigit() for letter in word):
         return None
-    if word.isascii() and word.isdigit() and is_service_number(words, index):
+    if is_service_number(words, index) and (
+        at(words, index + 1) in _ABOUT_CALLS or not is_counted(words, index)
+    ):
         return digits(word)
     return first_said(_RULES, words, index)
 
@@ -85,6 +88,10 @@ def _unit_behind(words: Words, index: int) -> str | None:
     if (word == "in." or in_feet) and is_number(before):
         return "inch" if before == "1" else "inches"
     if (
+    if word in ("C", "F") and before in ("degrees", "degree"):
+        return "Celsius" if word == "C" else "Fahrenheit"
+    if word in ("K", "M", "B") and is_number(before) and re.fullmatch(r"[a-z]{4,}", at(words, index + 1)):
+        return CAPITAL_UNITS[word]
         word in ("C", "F")
         and re.fullmatch(r"[-+]?\d+°?", before)
         and (before[-1] == "°" or before[0] in "-+")
@@ -254,6 +261,18 @@ def _range(match: re.Match[str], words: Words, index: int) -> str | None:
     return None if None in ends else f"{ends[0]} to {ends[1]}"
 
 
+def _either(match: re.Match[str], words: Words, index: int) -> str | None:
+    """ "68°F/20°C"."""
+    ends = [say([match[1]], 0), say([match[2]], 0)]
+    return None if None in ends else f"{ends[0]} or {ends[1]}"
+
+
+def _and_more(match: re.Match[str], words: Words, index: int) -> str | None:
+    """ "10M+"."""
+    said = say([match[1]], 0)
+    return None if said is None else f"{said} plus"
+
+
 def _short_number(match: re.Match[str], words: Words, index: int) -> str:
     if at(words, index - 1).lower() in ("press", "dial", "hit", "enter") and match[0][0] == "#":
         return f"pound {digits(match[1])}"
@@ -344,6 +363,8 @@ _RULES: Rules = (
         (r"\*(\d+)#?", _star),
         (NUMBER, _plain),
         (rf"([-+~≈±<>≤≥])({NUMBER})", _signed),
+        (r"(\S*°[CF]?)/(\S*°[CF]?)", _either),
+        (rf"({NUMBER}[A-Za-z]+)\+", _and_more),
         (rf"({NUMBER})\+", lambda match, words, index: f"{decimal(american(match[1]))} plus"),
         (rf"([-+~≈±<>≤≥]?)({NUMBER})({_UNIT})", _measure),
         (rf"({NUMBER})([a-zµ]+)/([a-z]+[²³]?)", _measure_per),

@@ -134,7 +134,7 @@ NO_UNITS = frozenset({"G", "H", "S", "D", "C", "F"})
 
 TWO_WORD_UNITS = {"sq": "square", "cu": "cubic", "fl": "fluid"}
 
-SCALES = ("thousand", "million", "billion", "trillion")
+SCALES = ("thousand", "million", "billion", "trillion", "mio.", "mrd.")
 SHORT_SCALES = {
     "k": "thousand",
     "m": "million",
@@ -155,8 +155,8 @@ class Currency(NamedTuple):
 _DOLLAR, _EURO, _RUPEE = Currency("dollar", "cent"), Currency("euro", "cent"), Currency("rupee", "paisa")
 _POUND, _YEN, _KRONA = Currency("pound", "penny"), Currency("yen", "sen"), Currency("krona")
 _NAMED_DOLLARS = {
-    "Australian": ("A$", "AU$", "AUD"),
-    "Canadian": ("C$", "CA$", "CAD"),
+    "Australian": ("A$", "AU$", "AUD$", "AUD"),
+    "Canadian": ("C$", "CA$", "CAD$", "CAD"),
     "New Zealand": ("NZ$", "NZD"),
     "Hong Kong": ("HK$", "HKD"),
     "Singapore": ("S$", "SGD"),
@@ -164,7 +164,7 @@ _NAMED_DOLLARS = {
 }
 
 CURRENCIES = {
-    **dict.fromkeys(("$", "US$", "USD", "＄"), _DOLLAR),
+    **dict.fromkeys(("$", "US$", "USD$", "USD", "＄"), _DOLLAR),
     **dict.fromkeys(("€", "EUR"), _EURO),
     **dict.fromkeys(("£", "GBP"), _POUND),
     **dict.fromkeys(("¥", "￥", "JPY"), _YEN),

@@ -121,6 +121,8 @@ ABBREVIATIONS = {
     "sen.": "senator",
     "gov.": "governor",
     "pres.": "president",
+    "mio.": "million",
+    "mrd.": "billion",
     "misc.": "miscellaneous",
     "mgr.": "manager",
     "mfg.": "manufacturing",
