@@ -87,16 +87,11 @@ def _unit_behind(words: Words, index: int) -> str | None:
     in_feet = word == "in" and at(words, index - 2).lower().rstrip(".") in ("ft", "feet", "foot", "'")
     if (word == "in." or in_feet) and is_number(before):
         return "inch" if before == "1" else "inches"
-    if (
-    if word in ("C", "F") and before in ("degrees", "degree"):
-        return "Celsius" if word == "C" else "Fahrenheit"
+    if word in ("C", "F") and re.fullmatch(r"[-+]?\d+°|[-+]\d+|degrees?", before):
+        degrees = "degrees " if before[-1].isdigit() else ""
+        return degrees + ("Celsius" if word == "C" else "Fahrenheit")
     if word in ("K", "M", "B") and is_number(before) and re.fullmatch(r"[a-z]{4,}", at(words, index + 1)):
         return CAPITAL_UNITS[word]
-        word in ("C", "F")
-        and re.fullmatch(r"[-+]?\d+°?", before)
-        and (before[-1] == "°" or before[0] in "-+")
-    ):
-        return ("" if before[-1] == "°" else "degrees ") + ("Celsius" if word == "C" else "Fahrenheit")
     unit = unit_of(bare)
     if unit is None or (len(bare) == 1 and bare.isupper() and bare not in "LVW"):
         return None
