@@ -45,12 +45,13 @@ class AgentSide:
         scene = self._scene
         self._waiting = False
         before, self.unanswered = self.unanswered, Unanswered()
-        merged = " ".join([*before.texts, text]).strip()
+        parts = (*before.texts, text)
+        merged = " ".join(parts).strip()
         caller = record.caller or CallerPart("")
         hidden_keys = before.hidden_keys or (bool(digits) and not caller.asked_keys)
         digits = before.digits + (digits or "") or None
         withheld = before.withheld or caller.withheld
-        answered, scene.question = scene.question, scene.question_left([*before.texts, text], digits)
+        answered, scene.question = scene.question, scene.question_left(parts, digits)
         scene.expect(scene.question)
         if withheld or hidden_keys:
             scene.withhold(merged if withheld else "", digits or "")
@@ -58,7 +59,7 @@ class AgentSide:
         reply = self._drafts.take(turn, scene.notes, record) if digits is None else None
         if reply is None:
             self.drop_draft("the words changed")
-            reply = self._start(turn, scene.notes)
+            reply = self._start(turn, parts, scene.notes)
         self.turn_count += 1
         reply.record = record
         reply.digits, reply.withheld, reply.hidden_keys = digits or "", withheld, hidden_keys
@@ -77,19 +78,22 @@ class AgentSide:
         if self.unanswered.digits:
             return  # answered together with the keys, which no draft knows
         foreseen = foresee(self._scene, self.unanswered.texts)
-        turn = self._turn(" ".join([*foreseen.texts, text]).strip(), foreseen.history)
-        draft = self._start(turn, foreseen.notes, draft=True)
+        parts = (*foreseen.texts, text)
+        turn = self._turn(" ".join(parts).strip(), foreseen.history)
+        draft = self._start(turn, parts, foreseen.notes, draft=True)
         draft.withheld = self._scene.withholds(text) or self.unanswered.withheld
         self._drafts.begin(draft, turn, foreseen.notes)
 
     def _turn(self, text: str, history: Sequence[Line], digits: str | None = None) -> Turn:
         return Turn(text, self.turn_count, tuple(history), digits, self._scene.info)
 
-    def _start(self, turn: Turn, notes: Mapping[str, Any], *, draft: bool = False) -> Reply:
+    def _start(
+        self, turn: Turn, parts: Sequence[str], notes: Mapping[str, Any], *, draft: bool = False
+    ) -> Reply:
         stage = Stage.DRAFT if draft else Stage.WAITING
         reply = self._scene.floor.new(
             Kind.ANSWER, turn_text=turn.text, stage=stage, drafted=draft, began_at=self._scene.now,
-            guarded=self._scene.guarding,
+            guarded=self._scene.guarding, parts=tuple(filter(None, parts)),
         )  # fmt: skip
         self._scene.commands.append(ev.StartReply(reply.number, turn, dict(notes), draft))
         return reply

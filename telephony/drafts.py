@@ -40,7 +40,7 @@ def foresee(scene: Scene, texts: Sequence[str]) -> Foreseen:
     history, notes, left = scene.account.history.copy(), None, list(texts)
     for reply in scene.floor.queue:
         if reply.kind is Kind.ANSWER and unheard(scene, reply):
-            left.append(reply.turn_text)
+            left += reply.parts
             take_back(history, reply)
             notes = reply.notes_before if notes is None else notes
         line = scene.account.line(reply, scene.now, interrupted=True)

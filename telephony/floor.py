@@ -55,6 +55,8 @@ class Reply:
     stage: Stage = Stage.WAITING
     turn_text: str = ""
     """The caller's words that it answers."""
+    parts: tuple[str, ...] = ()
+    """The same, turn by turn."""
     digits: str = ""
     """And the keys."""
     withheld: bool = False
@@ -139,8 +141,7 @@ class Unanswered:
         self.digits += reply.digits
         self.withheld |= reply.withheld
         self.hidden_keys |= reply.hidden_keys
-        if reply.turn_text:
-            self.texts.append(reply.turn_text)
+        self.texts += reply.parts
 
 
 class Floor:

@@ -36,7 +36,7 @@ def leave(scene: Scene, agent: AgentSide, now: float) -> dict[str, Any]:
         heard = scene.ledger.heard_text(reply.number, now)
         if reply.kind is Kind.ANSWER and not heard:
             # Nothing of it was heard: it is made anew, from the caller's words and the notes as they were.
-            unanswered.append(reply.turn_text)
+            unanswered += reply.parts
             digits += reply.digits
             secret |= reply.withheld
             hidden_keys |= reply.hidden_keys
@@ -121,6 +121,7 @@ def take_up(scene: Scene, agent: AgentSide, state: Mapping[str, Any], why: str) 
         agent.unanswered.withheld, agent.unanswered.hidden_keys = secret, hidden_keys
         scene.expect(question)
         agent.say(Kind.NOTICE, str(state["unspoken"]), actions)
+        scene.floor.queue[-1].guarded = scene.guarding
         return
     scene.question = question
     scene.expect(question)
@@ -130,7 +131,8 @@ def take_up(scene: Scene, agent: AgentSide, state: Mapping[str, Any], why: str) 
         written = WITHHELD if secret else " ".join(unanswered)
         part = CallerPart(written, eot_at=scene.now, withheld=secret, asked_keys=not hidden_keys)
         record = scene.account.caller_turn(part)
-        agent.answer(" ".join(unanswered), record, digits or None)
+        *agent.unanswered.texts, latest = unanswered or [""]
+        agent.answer(latest, record, digits or None)
     elif why.startswith("transfer"):
         agent.say(Kind.NOTICE, scene.policy.transfer_failed)
 

@@ -23,6 +23,7 @@ from telephony.record.turns import WITHHELD
 from telephony.reply.agent import Line, Note, Transfer, Turn
 
 if TYPE_CHECKING:
+    from telephony.floor import Reply
     from telephony.scene import Scene
 
 KEY, TERMINATOR = "*", "#"
@@ -91,8 +92,10 @@ class Withholder:
         return event if self._keys_asked() and not sensitive else ev.DtmfPressed(_keys(event.digit))
 
     def _turn_heard(self, event: ev.TurnHeard, sensitive: bool) -> ev.TurnHeard:
-        if sensitive or self._scene.turn_withheld:
+        # As it was when the words came: an end of turn by which something sensitive is asked is none itself.
+        if self._scene.turn_withheld:
             return ev.TurnHeard(self._turn_info(event.info))
+        self._said.pop(event.info.transcript, None)
         return event
 
     def _turn_info(self, info: TurnInfo) -> TurnInfo:
@@ -150,18 +153,22 @@ class Withholder:
         digits = turn.digits
         if digits is not None and (sensitive or reply is None or reply.hidden_keys):
             digits = _keys(digits)
-        hidden = replace(turn, text=self._spoken(turn.text), digits=digits, history=self._history(turn))
+        text = turn.text if reply is not None and not reply.withheld else self._spoken(turn.text, reply)
+        hidden = replace(turn, text=text, digits=digits, history=self._history(turn))
         return replace(command, turn=hidden, notes=self._without(command.notes))
 
-    def _spoken(self, text: str) -> str:
+    def _spoken(self, text: str, reply: Reply | None) -> str:
+        if reply is not None:
+            return " ".join([self._said.get(part, part) for part in reply.parts])
         for said in sorted(self._said, key=len, reverse=True):
             text = text.replace(said, self._said[said])
         return text
 
     def _history(self, turn: Turn) -> tuple[Line, ...]:
-        guarded = self._scene.account.guarded
-        if not guarded:
+        if not self._scene.guarding:
             return turn.history
+        queued = {reply.text.strip() for reply in self._scene.floor.queue if reply.guarded}
+        guarded = queued | self._scene.account.guarded
         return tuple([_guarded(line) if line.text in guarded else line for line in turn.history])
 
     def _speak(self, command: ev.Speak, sensitive: bool) -> ev.Speak:
