@@ -81,7 +81,7 @@ async def _json(request: web.Request) -> dict[str, Any]:
     try:
         async with asyncio.timeout(BODY_DEADLINE_S):
             body = await request.json()
-    except ValueError:
+    except (ValueError, RecursionError):  # a body of nothing but brackets
         raise json_error(web.HTTPBadRequest, "not JSON") from None
     except TimeoutError:
         raise json_error(web.HTTPRequestTimeout, "the body did not arrive in time") from None
@@ -94,9 +94,10 @@ def _dial_request(body: dict[str, Any], key: str) -> DialRequest:
     names = {"from": "from_number"}
     given = {names.get(name, name): value for name, value in body.items()}
     unknown = given.keys() - {field.name for field in fields(DialRequest)} | given.keys() & OURS
+    kinds = {"max_seconds": int}
     wrong = [
-        name for name, value in given.items() if not isinstance(value, int if name == "max_seconds" else str)
-    ]
+        name for name, value in given.items() if type(value) is not kinds.get(name, str)
+    ]  # True is an int
     wrong += [name for name in ("machine", "unknown") if given.get(name, "go_on") not in MACHINE]
     if unknown or wrong or "to" not in given:
         problem = ", ".join(sorted({*unknown, *wrong})) or "to"

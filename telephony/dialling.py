@@ -102,7 +102,7 @@ class Dialler:
         to = allowed_number(international(request.to, country_of(own)), own, self._settings.dial_prefixes)
         dial_id = uuid.uuid4().hex[:16]
         asked = {**asdict(request), "id": dial_id, "to": to, "from_number": own}
-        key = request.idempotency_key and f"idempotency:{request.asker}:{request.idempotency_key}"
+        key = request.idempotency_key and f"idempotency:{request.asker}:{_digest(request.idempotency_key)}"
         asked_for = _fingerprint(asked)
         if key and (earlier := await self._earlier(key, dial_id, asked_for)) is not None:
             return earlier, False
@@ -300,7 +300,12 @@ def route_named(agent: str, routes: Routes, settings: Settings) -> str:
 def _fingerprint(asked: dict[str, Any]) -> str:
     """The same for requests that ask for the same call."""
     told = {name: value for name, value in asked.items() if name not in ("id", "idempotency_key", "asker")}
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    return _digest(json.dumps(told, sort_keys=True))
+
+
+def _digest(text: str) -> str:
+    """Of any text: what a header or JSON brings may be no UTF-8."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def kept_s(settings: Settings) -> float:

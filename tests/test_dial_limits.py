@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -197,6 +199,39 @@ def test_an_odd_id_is_told_so_on_every_route(odd: list[str], tmp_path: Path) -> 
                 parts = [record["id"] + part for part in (":sid", ":now", ":end", ":amd", "x", "/", "%00")]
                 for call_id in (*odd, *ODD, *parts):
                     await asked(line, call_id)
+
+    asyncio.run(ask())
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(max_size=20),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=8), inside, max_size=3),
+    max_leaves=6,
+)
+NAMES = ["to", "from", "agent", "say", "machine", "unknown", "message", "max_seconds", "idempotency_key"]
+ODD_TEXTS = ["\ud800", "\x00", "🙂" * 400, "", "+1" * 30, "on", "dial:1"]
+BODIES = st.dictionaries(
+    st.sampled_from([*NAMES, "asker", "allowed", "id"]), JSON | st.sampled_from(ODD_TEXTS), max_size=5
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bodies=st.lists(BODIES | JSON, max_size=15))
+def test_no_body_is_an_error_of_ours(bodies: list[Any], tmp_path: Path) -> None:
+    """Whatever JSON a program sends, it is a call, or told what is wrong with it."""
+
+    async def ask() -> None:
+        async with rest_account() as account, AsyncExitStack() as stack:
+            environ = PUBLIC | account.environ() | {"DIAL_FROM": US}
+            line = await stack.enter_async_context(phone_line(tmp_path, **environ))
+            texts = [json.dumps(body) for body in bodies]
+            texts += [json.dumps({"to": TO, name: odd}) for name in NAMES for odd in ODD_TEXTS]
+            texts += ["[" * 60_000, '{"to":' * 10_000, '{"max_seconds": 1' + "0" * 5000 + "}"]
+            headers = {**KEY, "Content-Type": "application/json", "Idempotency-Key": "\udcff é"}
+            for text in texts:
+                for path in ("/api/calls", "/api/dialling"):
+                    answer = await line.client.post(path, data=text.encode(), headers=headers)
+                    assert answer.status < 500, (path, text[:200], await answer.text())
 
     asyncio.run(ask())
 

@@ -361,6 +361,22 @@ async def test_what_twilio_would_refuse_in_mid_call_is_flagged(document: str, co
     assert [flag.code for flag in result.flags] == [code] and not result.good
 
 
+async def test_an_agent_that_makes_no_sound_before_an_apology_is_told() -> None:
+    """Of a server whose API is closed to us nothing else is known."""
+
+    async def agent(talk: Talk) -> None:
+        await talk.until(lambda event: isinstance(event, Media) and event.timestamp_ms > 2200)
+        await talk.socket.close()
+
+    documents = {
+        "/twilio/voice": CONNECT.replace("<Connect>", '<Connect action="/next">'),
+        "/next": "<Response><Say>Sorry.</Say><Hangup/></Response>",
+    }
+    async with TwimlServer(agent, documents) as server:
+        result = await call(server, speech(5.0))
+    assert result.broken == ["the agent made no sound: is its speech service there?"] and not result.good
+
+
 async def test_a_server_that_is_not_there_is_one_clear_line() -> None:
     async with TwimlServer(listen) as server:
         pass
