@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from telephony import entrance
+from telephony.brake import Brake
 from tests.rest_account import rest_account
 from tests.twilio_side import CALL, PUBLIC, PUBLIC_URL, Phone, phone_line, start_message
 
@@ -120,3 +123,36 @@ async def test_who_did_what_is_in_the_log(tmp_path: Path, caplog: pytest.LogCapt
     for line, words in zip(told, ("dialled", "stopped dialling", "allowed dialling", "deleted"), strict=True):
         assert words in line
     assert "DELETE /api/calls/old" in told[3] and "key-two" not in caplog.text
+
+
+async def test_who_is_refused_too_often_waits_and_nobody_else_does(phone: Phone) -> None:
+    """Whatever it was refused for; the owner at the same address is served at once."""
+    door = phone.client.server.app[entrance.DOOR]  # type: ignore[attr-defined]
+    door.refusals = Brake(burst=2, per_s=0.01)
+    now = asyncio.get_running_loop().time
+
+    async def took(path: str, **headers: str) -> float:
+        begun = now()
+        await phone.client.get(path, headers=headers)
+        return now() - begun
+
+    late = [await took(path) >= entrance.SLOW_S for path in ("/.env", "/api/calls", "/.env", "/twilio/voice")]
+    assert late == [False, False, True, True]
+    assert min([await took("/api/calls", **RIGHT) for _ in range(5)]) < entrance.SLOW_S
+
+
+async def test_a_refusal_leaves_nothing_for_the_collector(phone: Phone) -> None:
+    """Its request and body would wait there; a flood of them is memory, and a pause when they are freed."""
+    body = b"x" * 60_000
+    wrong = {"X-Twilio-Signature": "A" * 27 + "="}
+    await phone.client.post("/twilio/voice", data=body, headers=wrong)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(50):
+            assert (await phone.client.post("/twilio/voice", data=body, headers=wrong)).status == 413
+            assert (await phone.client.get("/api/calls")).status == 401
+        left = [one for one in gc.get_objects() if isinstance(one, web.HTTPException)]
+        assert len(left) < 5, len(left)
+    finally:
+        gc.enable()
