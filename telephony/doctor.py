@@ -177,11 +177,11 @@ def _spoken_by(name: str, names: list[str], voice_for: Callable[[str, list[str]]
 
 def agent(settings: Settings) -> Iterator[Finding]:
     """The agent, and each route's."""
-    from telephony.reply.agent import load_agent
+    from telephony.reply.loading import load_agent
 
     for spec, route in _of_routes(settings, settings.agent, "agent").items():
         try:
-            load_agent(spec, settings)
+            load_agent(spec, settings, f"agent{route}" if route else "AGENT")
         except BadInput as error:
             yield bad(f"agent {spec}{route}", str(error))
         else:

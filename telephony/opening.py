@@ -30,7 +30,8 @@ from telephony.record.recorder import Recorder, TappedStream
 from telephony.record.recording import Recording
 from telephony.record.recovery import close_records
 from telephony.record.retention import Retention
-from telephony.reply.agent import Manners, load_agent, manners_of
+from telephony.reply.agent import Manners, manners_of
+from telephony.reply.loading import load_agent
 from telephony.reply.scripted import ScriptedAgent
 from telephony.routes import Route
 from telephony.routes_file import routes_of
@@ -201,9 +202,11 @@ async def _way(services: Services, route: Route, stack: AsyncExitStack) -> Servi
 
     Raises BadAgent or BadScript when its agent cannot be loaded.
     """
-    agent = load_agent(route.agent, services.settings) if route.agent else services.agent
+    agent = services.agent
     if route.agent:
-        agent = isolated(agent, route.agent, services.settings, stack)
+        where = f"agent (ROUTES, {route.name or 'default'})"
+        loaded = load_agent(route.agent, services.settings, where)
+        agent = isolated(loaded, route.agent, services.settings, stack)
     if isinstance(agent, ScriptedAgent):
         services.line.allow_transfers(agent.script.transfers)
     manners = manners_of(agent)

@@ -61,7 +61,7 @@ def read_routes(path: Path, country: str = "", *, cloud: bool = False) -> Routes
 
     `country` (as `US`): whose national numbers are understood. `cloud`: only the cloud's voices can speak.
     """
-    fields = read_yaml(path).fields(("routes", "default", "blocked"))
+    fields = read_yaml(path, what="the file of ROUTES").fields(("routes", "default", "blocked"))
     values = fields["routes"].values() if "routes" in fields else []
     routes = tuple(_route(value, number, country, cloud) for number, value in enumerate(values))
     names = [route.name for route in routes]

@@ -19,8 +19,9 @@ from telephony.listen.flux import FluxOptions
 from telephony.policy import Policy
 from telephony.record.store import RecordStore, summary
 from telephony.refusals import remedy
-from telephony.reply.agent import Agent, Manners, load_agent, manners_of, names_class
+from telephony.reply.agent import Agent, Manners, manners_of
 from telephony.reply.isolation import MOST_THREADS, ThreadedAgent
+from telephony.reply.loading import load_agent, names_class
 from telephony.reply.scripted import ScriptedAgent
 from telephony.speak.deepgram import VoiceClient
 from telephony.speak.phrase_memory import PhraseMemory

@@ -157,7 +157,7 @@ class CallerScript:
 
 def read_script(path: Path) -> CallerScript:
     """Read a script. Raises BadScript."""
-    return _Reader(path.parent).script(read_yaml(path))
+    return _Reader(path.parent).script(read_yaml(path, what="the caller's script"))
 
 
 class _Reader:

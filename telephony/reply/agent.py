@@ -16,16 +16,10 @@ and thrown away if they go on; so it must have no effect of its own. What has to
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import os
-import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, Protocol, TypeAlias, cast, runtime_checkable
-
-from ..errors import BadAgent
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 ExpectKind: TypeAlias = Literal["yes_no", "digits", "spelling", "address", "choice", "open"]
 KEYS = frozenset("0123456789*#ABCDwW")
@@ -280,57 +274,8 @@ def manners_of(agent: Agent) -> Manners:
     return agent.manners if isinstance(agent, HasManners) else Manners()
 
 
-# ---- finding an agent by name
-
-
 def load_agent(spec: str, settings: object) -> Agent:
-    """The agent that AGENT names: `scripted:PATH` or `package.module:Name`; a class is made into an object.
+    """The agent that AGENT names: see `loading.load_agent`, which needs the types above."""
+    from . import loading
 
-    `settings` gives the values of `${NAME}` in a script (see `script_file.variable`). Raises BadAgent with
-    the reason, or BadScript (`file:line: what is wrong`) for a script with a mistake.
-    """
-    if spec.startswith("scripted:") or spec == "scripted":
-        from .script_file import load_script  # script_file needs the types above
-        from .scripted import ScriptedAgent
-
-        return ScriptedAgent(load_script(spec.partition(":")[2], settings))
-    module_name, colon, name = spec.partition(":")
-    if not (module_name and colon and name):
-        raise BadAgent(f"AGENT={spec!r} cannot be used: write scripted:PATH or package.module:Name")
-    found = _import(spec, module_name, name)
-    agent = _make(spec, found) if inspect.isclass(found) else found
-    if not callable(getattr(agent, "reply", None)):
-        raise BadAgent(f"AGENT={spec!r} cannot be used: {name} has no method reply(turn, notes)")
-    return cast(Agent, agent)
-
-
-def names_class(spec: str) -> bool:
-    """Whether `package.module:Name` names a class, of which there can be several objects."""
-    module_name, _, name = spec.partition(":")
-    return inspect.isclass(_import(spec, module_name, name))
-
-
-def _import(spec: str, module_name: str, name: str) -> object:
-    here = os.getcwd()
-    if here not in sys.path and "" not in sys.path:
-        sys.path.insert(0, here)  # a console script's path lacks the user's own directory; `python -m` has it
-    try:
-        found: object = importlib.import_module(module_name)
-    except Exception as error:  # a user's module may raise anything; the line must name it
-        raise BadAgent(
-            f"AGENT={spec!r} cannot be used: importing {module_name} failed: {type(error).__name__}: {error}"
-        ) from error
-    for part in name.split("."):
-        if not hasattr(found, part):
-            raise BadAgent(f"AGENT={spec!r} cannot be used: {module_name} has no {name}")
-        found = getattr(found, part)
-    return found
-
-
-def _make(spec: str, cls: type[object]) -> object:
-    try:
-        return cls()
-    except Exception as error:  # as above
-        raise BadAgent(
-            f"AGENT={spec!r} cannot be used: {cls.__name__}() failed: {type(error).__name__}: {error}"
-        ) from error
+    return loading.load_agent(spec, settings)

@@ -59,8 +59,8 @@ _DICTATED = r"[\w' ]*"  # a digits or spelling slot inside a regex: what it hold
 
 def load_script(name: str, settings: object) -> Script:
     """The script in a file, or the ready one of that name. Raises BadScript."""
-    ready = READY / f"{name or 'coffee'}.yaml"
-    if _NAME.fullmatch(name or "coffee") and ready.is_file():
+    ready = READY / f"{name}.yaml"
+    if _NAME.fullmatch(name) and ready.is_file():
         return _Reader(settings).script(read_yaml(ready, shown=ready.name))
     path = Path(name)
     if not path.exists():
@@ -87,6 +87,8 @@ class _Reader:
         self.settings = settings
         self.slots: dict[str, Slot] = {}
         self.used: set[str] = set()
+        self.links: list[Value] = []
+        """Every `then`."""
 
     def script(self, top: Value) -> Script:
         fields = top.fields(_TOP, needed=("intents",))
@@ -191,6 +193,8 @@ class _Reader:
     def _step(self, value: Value, fields: Mapping[str, Value]) -> Step:
         do, to = self._do(fields["do"]) if "do" in fields else (None, "")
         then = fields["then"].text() if "then" in fields else None
+        if "then" in fields:
+            self.links.append(fields["then"])
         if "say" not in fields and do in (None, Do.HANG_UP, Do.CHANGE, Do.FORGET) and not then:
             value.wrong("`say` is missing: the caller would hear nothing")
         if then and ("say" in fields or do):
@@ -298,13 +302,11 @@ class _Reader:
     def _check_links(self, at: Value, intents: Mapping[str, Intent]) -> None:
         places = dict(at.items())
         reached = set(_ANSWERS)
-        for name, intent in intents.items():
-            for step in filter(None, (intent.step, intent.on_yes, intent.on_no)):
-                if step.then and step.then not in intents:
-                    places[name].wrong(
-                        f"then: there is no intent {step.then!r}; there are: {', '.join(intents)}"
-                    )
-                reached.add(step.then or "")
+        for link in self.links:
+            if link.text() not in intents:
+                place = replace(link, path=link.path.removesuffix(".then"))  # its own line, and its step
+                place.wrong(f"then: there is no intent {link.text()!r}; there are: {', '.join(intents)}")
+            reached.add(link.text())
         for name, intent in intents.items():
             if not (intent.match or intent.keys or name in reached):
                 places[name].wrong("never reached: it has no `match`, and no `then` names it")

@@ -116,16 +116,16 @@ def _either(allowed: Collection[str]) -> str:
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def read_yaml(path: Path, shown: str = "") -> Value:
-    """The whole file. Raises BadScript when it cannot be read or is no YAML."""
+def read_yaml(path: Path, shown: str = "", what: str = "the script") -> Value:
+    """The whole file. Raises BadScript when it cannot be read or is no YAML; `what` it is, it says then."""
     name = shown or str(path)
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except OSError as error:
-        raise BadScript(f"{name}: the script cannot be read: {error.strerror}") from error
+        raise BadScript(f"{name}: {what} cannot be read: {error.strerror}") from error
     if len(data) > _LARGEST:
-        raise BadScript(f"{name}: the script is larger than {_LARGEST:,} bytes")
+        raise BadScript(f"{name}: {what} is larger than {_LARGEST:,} bytes")
     try:
         node = yaml.compose(data.decode(), Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:

@@ -91,3 +91,106 @@ def test_an_agent_that_cannot_be_used_is_explained_in_one_line(
 def test_notes_show_what_they_hold_and_are_equal_by_value() -> None:
     assert Note(size="small") == Note(size="small") != Note(size="large")
     assert repr(Note(size="small")) == "Note(size='small')"
+
+
+BAD = """\
+import functools, sys
+from collections.abc import AsyncIterator
+from telephony.reply import Manners, Say, SilenceStep
+
+class Returns:
+    async def reply(self, turn, notes): return "One."
+class Plain:
+    def reply(self, turn, notes): return ["One."]
+class Generator:
+    def reply(self, turn, notes): yield "One."
+class TooFew:
+    async def reply(self, turn): yield "One."
+class TooMany:
+    async def reply(self, turn, notes, more): yield "One."
+class Keywords:
+    async def reply(self, *, turn, notes): yield "One."
+class NoMethod:
+    reply = "One."
+class Raises:
+    def __init__(self): raise ValueError("no\\ndatabase")
+    async def reply(self, turn, notes): yield "One."
+class Exits(Raises):
+    def __init__(self): sys.exit("no database")
+class Good:
+    async def reply(self, turn, notes): yield "One."
+class OddManners(Good):
+    manners = "polite"
+class OddGreeting(Good):
+    manners = Manners(greeting="Hi.")
+class OddSilence(Good):
+    manners = Manners(silence=(SilenceStep(float("nan"), "Hello?"),))
+class OddFillers(Good):
+    manners = Manners(fillers="Let me see.")
+class OddEnd(Good):
+    def ended(self, call): pass
+class OddEndCall(Good):
+    async def ended(self): pass
+number = 7
+
+def logged(function):
+    @functools.wraps(function)
+    def around(*arguments): return function(*arguments)
+    return around
+class Decorated:
+    @logged
+    async def reply(self, turn, notes): yield "One."
+class HandsOn:
+    def reply(self, turn, notes) -> AsyncIterator[str]: return Good().reply(turn, notes)
+class Optional:
+    async def reply(self, turn, notes, more=None): yield "One."
+class Any:
+    async def reply(self, *arguments, **named): yield "One."
+class Callable:
+    class _Reply:
+        async def __call__(self, turn, notes): yield "One."
+    reply = _Reply()
+an_object = Good()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Returns", "reply() must `yield` what it says, not return it"),
+        ("Plain", "reply() must be an `async def` that yields"),
+        ("Generator", "reply() must be an `async def`"),
+        ("TooFew", "reply(turn) is called as reply(turn, notes)"),
+        ("TooMany", "missing a required argument: 'more'"),
+        ("Keywords", "is called as reply(turn, notes)"),
+        ("NoMethod", "has no method reply(turn, notes)"),
+        ("Raises", "Raises() failed: ValueError: no database"),
+        ("Exits", "Exits() failed: SystemExit: no database"),
+        ("OddManners", "manners is str, not Manners(...)"),
+        ("OddGreeting", "manners: greeting is str; Say(...) must stand there"),
+        ("OddSilence", "manners: silence"),
+        ("OddFillers", "manners: fillers is str; texts must stand there"),
+        ("OddEnd", "ended(call) must be an `async def`"),
+        ("OddEndCall", "is called as ended(call)"),
+        ("number", "number has no method reply(turn, notes)"),
+    ],
+)
+def test_what_no_call_could_use_is_refused_before_the_first(module_dir: Path, name: str, reason: str) -> None:
+    (module_dir / "badly_written.py").write_text(BAD)
+    with pytest.raises(BadAgent) as caught:
+        load_agent(f"badly_written:{name}", {})
+    message = str(caught.value)
+    assert reason in message and f"badly_written:{name}" in message and "\n" not in message
+
+
+@pytest.mark.parametrize("name", ["Good", "Decorated", "HandsOn", "Optional", "Any", "Callable", "an_object"])
+async def test_what_can_answer_is_taken(module_dir: Path, name: str) -> None:
+    (module_dir / "badly_written.py").write_text(BAD)
+    assert await said(load_agent(f"badly_written:{name}", {}).reply(turn("x"), NO_NOTES)) == ["One."]
+
+
+@pytest.mark.parametrize("spec", ["scripted", "scripted:", "scripted: "])
+def test_a_script_without_a_name_is_no_script(spec: str) -> None:
+    """It would be the coffee script, in silence."""
+    with pytest.raises(BadAgent, match="write scripted:coffee"):
+        load_agent(spec, {})
