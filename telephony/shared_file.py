@@ -23,6 +23,7 @@ from telephony.errors import TelephonyError
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+CACHE_KIB = 256  # rows are found one by one, by their keys
 BUSY_S = 1.0
 """How long one process waits for another's write, which takes about 0.1 ms. A webhook, which must be answered
 within 3 s, waits so long at most twice."""
@@ -272,6 +273,7 @@ def _set_up(db: sqlite3.Connection, patience_s: float) -> None:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA secure_delete = ON")
+            db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             db.executescript(SCHEMA)
             return
         except sqlite3.OperationalError:

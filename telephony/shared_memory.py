@@ -22,6 +22,8 @@ MOST = 10_000  # of each kind: a store that fails for a day must not fill the me
 USED_S = 3600.0  # what was taken out of a store that could not note it is gone for so long
 TELL_AGAIN_S = 30.0
 
+LOOK_AT = 256  # claims, from when on those that are over are looked for
+
 Kept = tuple[float, dict[str, Any] | None]
 """Until when, and what; None: it was taken."""
 
@@ -34,6 +36,7 @@ class Memory:
         self._claims: OrderedDict[str, float] = OrderedDict()
         self._items: OrderedDict[str, Kept] = OrderedDict()
         self._counts: OrderedDict[str, deque[float]] = OrderedDict()
+        self._look_at = LOOK_AT
 
     def claim(self, key: str, ttl_s: float) -> bool:
         """Whether nobody has claimed the key before."""
@@ -41,8 +44,16 @@ class Memory:
         if self._claims.get(key, 0.0) > now:
             return False
         self._claims[key] = now + ttl_s
-        _bounded(self._claims)
+        if len(self._claims) >= self._look_at:
+            self._forget_expired(now)
         return True
+
+    def _forget_expired(self, now: float) -> None:
+        """Most claims last a minute: what is over is forgotten long before there are too many."""
+        for key in [key for key, until in self._claims.items() if until <= now]:
+            del self._claims[key]
+        _bounded(self._claims)
+        self._look_at = max(LOOK_AT, min(2 * len(self._claims), MOST))
 
     def put(self, key: str, value: Mapping[str, Any] | None, ttl_s: float) -> None:
         """Keep an object; None: that it was taken."""

@@ -32,7 +32,7 @@ SLICE_S = 0.05
 """Tapes that are due within this are written together. Those of all calls at once, once a second, would have
 the thread hold the interpreter's lock so long that every call waits (bench/README.md)."""
 CALL_ID = re.compile(r"[A-Za-z0-9_-]{2,64}")
-SIDS_REMEMBERED = 10_000
+SIDS_REMEMBERED = 1_000
 
 
 SUMMARY = ("call_id", "call_sid", "from", "to", "started", "agent", "route", "live", "ended_by", "duration_s")
