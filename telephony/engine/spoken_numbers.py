@@ -177,6 +177,14 @@ def _fraction(match: re.Match[str], words: Words, index: int) -> str | None:
         return None
     if at(words, index + 1).lower() in ("stars", "points", "people", "questions"):
         return f"{cardinal(upper)} out of {cardinal(lower)}"
+    dated = before.lower().rstrip(".") in spoken_times.DAY_NAMES or before.lower() in (
+        "on",
+        "by",
+        "until",
+        "due",
+    )
+    if dated and 1 <= upper <= 12 and 1 <= lower <= 31:
+        return date(upper, lower)
     if (lower in (2, 3, 4, 8, 16, 32) and upper < lower) or (upper == 1 and lower <= 10):
         return ("and " if before.isdigit() else "") + fraction(upper, lower)
     if 1 <= upper <= 12 and 1 <= lower <= 31:
