@@ -118,6 +118,8 @@ def _form_at(words: str, at: int, forms: list[tuple[str, str]]) -> tuple[int, st
 
 # ---- in a script
 
+_ONLY = re.compile(r"^(?:(?:no|nope|oh|well|um|uh|okay|yes|yeah) )*(?:just|only) (?:the|that|this|my)\b")
+""" "Just the latte": what there is, and nothing besides it."""
 _HOLD = re.compile(r"\b(?:hang up|leave|yet|wait|stop|stay|go|end (?:the|this) call|hold)\b")
 """A no about the call itself and not about what was understood: "no, don't hang up"."""
 
@@ -170,6 +172,12 @@ def correction(
         part = part_named(said, latest, own)
         meant = about.named or part is not None or answer.yes is False
         return replace(about, part=part, nothing=not about.named and part is None) if meant else None
+    if (
+        _ONLY.search(expanded(plain(said)))
+        and values
+        and all(current.get(each) == values[each] for each in values)
+    ):
+        return replace(about, values={}, nothing=True)
     if about.named:
         answers = ask is not None and set(values) == {ask.slot}
         return about if corrects(said) and not answers else None

@@ -51,7 +51,9 @@ def answered(text: str, question: str | Question = "", expected: bool = True) ->
 
 _DECLINES = frozenset(
     "i we do would rather not no want need like to anything something else more any other thing things"
-    " thank thanks you please really think so that right now at all the moment today for prefer".split()
+    " thank thanks you please really think so that right now at all the moment today for prefer absolutely"
+    " definitely certainly totally obviously surely clearly positively naturally most course of honestly"
+    " just oh well um uh sir will ever at all".split()
 )
 """A "not" among other words than these may be about anything: "I'm not good at this"."""
 

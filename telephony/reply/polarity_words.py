@@ -210,10 +210,11 @@ _PHRASES: dict[Part, str] = {
         that was it | that was all | that was everything | that covers it | that should do it |
         that should be all | that should be it | that is it thanks | it is all | just that | only that |
         just this""",
-    Part.I_AM_GOOD: """i am good | i am fine | i am done | i am okay | i am ok | i am set | i am all set |
-        all set | i am alright | i am all right | i am all good | i am good thanks | we are good |
-        we are done | we are fine | we are all set | i am finished | i am through | i have got everything
-        | i have everything | i have everything i need | i got everything""",
+    Part.I_AM_GOOD: """i am good to go | we are good to go | i am good | i am fine | i am done | i am okay
+        | i am ok | i am set | i am all set | all set | i am alright | i am all right | i am all good |
+        i am good thanks | we are good | we are done | we are fine | we are all set | i am finished |
+        i am through | i have got everything | i have everything | i have everything i need |
+        i got everything""",
     Part.WRONG: """that is wrong | it is wrong | wrong | incorrect | that is incorrect | that is not right
         | that is not correct | that is not it | that is not what i said | that is not what i want |
         not right | not correct | it is not right | it is not correct | that is not what i wanted |
@@ -292,36 +293,39 @@ _PHRASES: dict[Part, str] = {
         well actually | no actually | no sorry | i said | i told you | i already said | i already told you
         | as i said | like i said""",
     Part.LINK: "because | cause | since | so | and | then | plus | cuz | therefore | anyway | and then",
-    Part.FILL: """if it is all the same to you | with all due respect | my final answer is | final answer
-        | still a | it is still | got to say | kindly | whatsoever | i | you | we | us | me | my | mine |
-        your | yours | it | its | this | that | these | the | a | an | to | of | for | be | been | being |
-        at | in | on | with | there | here | too | also | very | really | just | now | some | any |
-        anything | something | else | one | ones | today | tonight | right now | right away |
-        straight away | immediately | soon | asap | as soon as possible | thanks | thank you |
-        thank you so much | thanks so much | thanks a lot | thank you very much | thanks very much |
-        many thanks | much appreciated | appreciate it | i appreciate it | you are kind | that is kind |
-        that is very kind | kind of you | cheers | sir | ma'am | madam | miss | mister | man | dude | mate
-        | buddy | pal | honey | dear | love you | sweetie | um | uh | er | erm | uhm | umm | ah | ahh | oh
-        | ooh | hmm | hm | mm | mmm | well | like you know | you know | you see | look | listen | see |
-        i see | hey | hi | hello | gosh | gee | god | oh my god | my god | goodness | heavens | gee whiz |
-        man oh man | jeez | honestly | frankly | to be honest | to be fair | to tell the truth |
-        to tell you the truth | in all honesty | quite frankly | truth be told | truly | simply | quite |
-        rather | pretty | entirely | completely | fully | still | already | even | again | once more |
-        ever | more | for me | for now | for today | at the moment | at present | at this time |
-        at this point | at this stage | myself | personally | from me | from us | as far as i am concerned
-        | if you do not mind | if you would not mind | if that is okay | if that is ok |
-        if that is all right | if that is alright | if i may | if possible | if you please |
-        if it is not too much trouble | if you could please | if that is fine | if it is okay |
-        if you would please | if you will | i think | i believe | i feel | i would say | i have to say |
-        i must say | i will say | i am going to say | i am gonna say | let us say | i am saying | i say |
-        say | my answer is | the answer is | the answer | answer | it is a | that is a | that would be a |
-        that will be a | it would be a | it will be a | put me down for a | i am afraid | unfortunately |
-        sadly | luckily | hopefully | i mean it | please and thank you | great thanks | i promise |
-        trust me | believe me | by the way | you guys | guys | folks | there you go | come on | friend |
-        nice of you | such | much | a lot | so much | a bit | going to | that one | this one |
-        the whole thing | all | all of it | all of them | all that | all this | them | those | by | from |
-        or | positively | most | likely | strongly | surely | clearly | apparently | evidently |
-        just about""",
+    Part.FILL: """you have been very helpful | you have been helpful | you have been a great help |
+        you were very helpful | you were a great help | thanks for your help | thank you for your help |
+        for your help | for your time | for all your help | thanks for everything |
+        thank you for everything | thanks for calling | if it is all the same to you |
+        with all due respect | my final answer is | final answer | still a | it is still | got to say |
+        kindly | whatsoever | i | you | we | us | me | my | mine | your | yours | it | its | this | that |
+        these | the | a | an | to | of | for | be | been | being | at | in | on | with | there | here |
+        too | also | very | really | just | now | some | any | anything | something | else | one | ones |
+        today | tonight | right now | right away | straight away | immediately | soon | asap |
+        as soon as possible | thanks | thank you | thank you so much | thanks so much | thanks a lot |
+        thank you very much | thanks very much | many thanks | much appreciated | appreciate it |
+        i appreciate it | you are kind | that is kind | that is very kind | kind of you | cheers | sir |
+        ma'am | madam | miss | mister | man | dude | mate | buddy | pal | honey | dear | love you |
+        sweetie | um | uh | er | erm | uhm | umm | ah | ahh | oh | ooh | hmm | hm | mm | mmm | well |
+        like you know | you know | you see | look | listen | see | i see | hey | hi | hello | gosh | gee |
+        god | oh my god | my god | goodness | heavens | gee whiz | man oh man | jeez | honestly | frankly
+        | to be honest | to be fair | to tell the truth | to tell you the truth | in all honesty |
+        quite frankly | truth be told | truly | simply | quite | rather | pretty | entirely | completely |
+        fully | still | already | even | again | once more | ever | more | for me | for now | for today |
+        at the moment | at present | at this time | at this point | at this stage | myself | personally |
+        from me | from us | as far as i am concerned | if you do not mind | if you would not mind |
+        if that is okay | if that is ok | if that is all right | if that is alright | if i may |
+        if possible | if you please | if it is not too much trouble | if you could please |
+        if that is fine | if it is okay | if you would please | if you will | i think | i believe | i feel
+        | i would say | i have to say | i must say | i will say | i am going to say | i am gonna say |
+        let us say | i am saying | i say | say | my answer is | the answer is | the answer | answer |
+        it is a | that is a | that would be a | that will be a | it would be a | it will be a |
+        put me down for a | i am afraid | unfortunately | sadly | luckily | hopefully | i mean it |
+        please and thank you | great thanks | i promise | trust me | believe me | by the way | you guys |
+        guys | folks | there you go | come on | friend | nice of you | such | much | a lot | so much |
+        a bit | going to | that one | this one | the whole thing | all | all of it | all of them |
+        all that | all this | them | those | by | from | or | positively | most | likely | strongly |
+        surely | clearly | apparently | evidently | just about""",
 }
 
 NOUNS_OF_TROUBLE = frozenset(

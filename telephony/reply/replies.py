@@ -42,7 +42,9 @@ class Replies:
             return read_back(self.script.slots[self.ask.slot], self.state.partial.get(self.ask.slot, ""))
         if self.ask:
             return self.ask.say
-        return " ".join(self.intent.step.say) if self.intent else ""
+        if self.intent and self.intent.step.expect:
+            return " ".join(self.intent.step.say)
+        return last_said(self.turn.history, self.script)  # it may ask without waiting for a certain answer
 
     def _to_check(self, found: Item) -> str:
         """The slot whose value is to be read back before it is used."""
@@ -240,6 +242,7 @@ class Replies:
         """The last item is open again, without the part that is to change."""
         *before, last = self.state.items
         slots = {name: value for name, value in last.items() if name in self.script.slots}
+        slots |= {each.slot: GIVEN for each in intent.asks if each.expect.sensitive}
         slots.pop(ask.slot, None)
         asked = f"{intent.name}.{ask.slot}"
         yield ask.say
@@ -252,6 +255,8 @@ class Replies:
         """What was named takes the place of what was understood, and is read back."""
         if self.ask and self.intent:
             partial = {name: value for name, value in self.state.partial.items() if name not in dropped}
+            if changed := ", ".join(found.values()):
+                yield f"{changed[0].upper()}{changed[1:]}."
             yield from self._run(Match(self.intent, ({**partial, **found},)), new=False)
             return
         *before, last = self.state.items

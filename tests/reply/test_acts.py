@@ -227,6 +227,45 @@ def test_a_script_s_own_words_transfer_when_they_are_meant(tmp_path: Path, said:
     assert any(isinstance(one, Transfer) for one in talk.said) is acts
 
 
+GREETED = """
+greeting: "Hello. Do you want me to cancel your subscription now?"
+intents:
+  yes: {say: "Cancelled. Goodbye.", do: hang_up}
+  no: {say: "It stays."}
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("Absolutely not.", "It stays."),
+        ("Keep it.", "It stays."),
+        ("I would rather not.", "It stays."),
+        ("Yeah, no.", "It stays."),
+        ("No problem.", "Cancelled. Goodbye."),
+        ("Cancel it.", "Cancelled. Goodbye."),
+        ("Why not?", "Cancelled. Goodbye."),
+    ],
+)
+def test_a_question_in_the_greeting_is_answered_too(tmp_path: Path, said: str, answer: str) -> None:
+    assert talk_of(tmp_path, GREETED).say(said) == answer
+
+
+@pytest.mark.parametrize("said", ["Maybe.", "Not yet.", "Yes, but not now.", "What does it cost?"])
+def test_what_is_no_answer_to_it_is_asked_again(tmp_path: Path, said: str) -> None:
+    talk = talk_of(tmp_path, GREETED)
+    talk.say(said)
+    assert HangUp() not in talk.said
+
+
+def test_a_correction_in_the_middle_of_the_questions_is_read_back(tmp_path: Path) -> None:
+    talk = Talk()
+    assert talk.say("A latte.") == "Small, medium or large?"
+    assert talk.say("No, I said a mocha.") == "Mocha. Small, medium or large?"
+    assert talk.say("Small.").lower().endswith("a small mocha. anything else?")
+    assert talk.say("Just the mocha.") == "Okay, a small mocha. Anything else?"
+
+
 BEFORE = ["", "Um, ", "Oh, ", "Well, ", "Please ", "Hey, ", "Look, ", "Sorry, ", "Okay, "]
 WISHES = [
     "talk to a person",
