@@ -42,7 +42,6 @@ steps:
   - wait_for: {words: "stays"}
   - wait_for: agent_silent
   - say: Thank you, goodbye.
-  - expect: {says: "it stays"}
   - expect: {ended_by: agent}
 """
 CORRECTS = """
@@ -55,7 +54,6 @@ steps:
   - wait_for: {words: "small coffee"}
   - wait_for: agent_silent
   - say: No, thank you. Goodbye.
-  - expect: {says: "small coffee"}
   - expect: {ended_by: agent}
 """
 
@@ -98,8 +96,8 @@ def test_a_refusal_is_a_refusal_in_a_whole_call(tmp_path: Path) -> None:
     report, entries = place(tmp_path, REFUSES, f"scripted:{script}")
     said = [turn["agent"]["text"] for turn in report["turns"] if turn["agent"]]
     assert "All right, it stays." in said and not any("cancelled" in text for text in said)
-    ((heard, act),) = acts(entries)
-    assert act is HangUp and "bye" in heard.lower()
+    assert {act for _, act in acts(entries)} == {HangUp}
+    assert all("absolutely" not in heard.lower() for heard, _ in acts(entries))
 
 
 def test_a_correction_changes_the_order_and_ends_nothing_in_a_whole_call(tmp_path: Path) -> None:
@@ -107,5 +105,5 @@ def test_a_correction_changes_the_order_and_ends_nothing_in_a_whole_call(tmp_pat
     said = [turn["agent"]["text"] for turn in report["turns"] if turn["agent"]]
     assert any("a small coffee. Anything else?" in text for text in said)
     assert said[-1] == "That's a small coffee. Thank you, goodbye."
-    ((heard, act),) = acts(entries)
-    assert act is HangUp and "said" not in heard.lower()
+    assert {act for _, act in acts(entries)} == {HangUp}
+    assert all("said" not in heard.lower() for heard, _ in acts(entries))

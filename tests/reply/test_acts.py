@@ -263,7 +263,7 @@ def test_a_correction_in_the_middle_of_the_questions_is_read_back(tmp_path: Path
     assert talk.say("A latte.") == "Small, medium or large?"
     assert talk.say("No, I said a mocha.") == "Mocha. Small, medium or large?"
     assert talk.say("Small.").lower().endswith("a small mocha. anything else?")
-    assert talk.say("Just the mocha.") == "Okay, a small mocha. Anything else?"
+    assert talk.say("Just the mocha.").lower().endswith("a small mocha. anything else?")
 
 
 BEFORE = ["", "Um, ", "Oh, ", "Well, ", "Please ", "Hey, ", "Look, ", "Sorry, ", "Okay, "]
