@@ -1,8 +1,9 @@
 """Whether a carrier reads what it is sent, by what the kernel says of its connection. PURE.
 
-Two signs. Its window is shut and nothing was taken for 2 s: its kernel's buffer is full. Or the window never
-grew while four seconds of speech went in: its kernel takes them, and nobody reads them there. A network that
-stands still shows neither: then the window stays as it was, and nothing is acknowledged.
+Two signs. Its window is shut and nothing was taken for 2 s: its kernel's buffer is full. Or the window only
+shrank while speech went in, four seconds of it, or two within six: its kernel takes them, and nobody reads
+them there. A network that stands still shows neither: then the window stays as it was, and nothing is
+acknowledged.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ SHUT_SHARE, MESSAGE_BYTES = 0.1, 1500
 LOOKS = 8
 """Looks at which more had been taken, and the window had become smaller each time; one each half second.
 A carrier that stands still for three seconds and then reads on is not given up."""
-FALL_SHARE = 0.2
-"""Of what was taken meanwhile, that the window lost: buffers grow while they fill, so it is not all of it."""
+FEW_LOOKS, SPAN_S = 4, 6.0
+"""So few do when they are so far apart: an agent that speaks now and then."""
+FALL_SHARE, LEAST_FALL = 0.4, 12_000
+"""Of what was taken meanwhile, that the window lost: buffers grow while they fill, so it is not all of it.
+And a second of speech in bytes, at least: a carrier that reads has no more than our lead in its buffer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class ReaderWatch:
         self._widest = 0
         self._first: TcpState | None = None
         """The look at which the window began to do nothing but shrink."""
+        self._first_at = 0.0
         self._falls = 0
         self._moved_at = 0.0
 
@@ -55,8 +60,9 @@ class ReaderWatch:
         if last is None or state.taken == last.taken:
             return False
         if self._first is None or state.window >= last.window:
-            self._first, self._falls = state, 0
+            self._first, self._first_at, self._falls = state, now, 0
             return False
         self._falls += 1
         lost, taken = self._first.window - state.window, state.taken - self._first.taken
-        return self._falls >= LOOKS and lost >= FALL_SHARE * taken
+        long = self._falls >= LOOKS or (self._falls >= FEW_LOOKS and now - self._first_at >= SPAN_S)
+        return long and lost >= max(LEAST_FALL, FALL_SHARE * taken)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import random
 import socket
 import sys
 from collections.abc import Callable
@@ -101,6 +102,25 @@ def test_a_quiet_agent_shows_nothing() -> None:
     watch.reads_nothing(TcpState(0, False, 65_536), 0.0)
     for look in range(1, 200):
         assert not watch.reads_nothing(TcpState(100, False, 0), look * LOOK_S)
+
+
+def test_an_agent_that_speaks_now_and_then_is_enough() -> None:
+    """Two seconds of speech, a pause, and the first of the next: within ten seconds."""
+    watch, taken, window = ReaderWatch(), 0, 70_000
+    for look in range(20):
+        if look % 12 < 4:
+            taken, window = taken + 6000, window - 3600
+        if watch.reads_nothing(TcpState(taken, False, window), look * LOOK_S):
+            break
+    assert look * LOOK_S <= 7.0
+
+
+def test_a_window_that_goes_up_and_down_is_one_of_a_reader() -> None:
+    """By chance it falls some times in a row, by what little waits to be read."""
+    watch, chance = ReaderWatch(), random.Random(7)
+    for look in range(20_000):
+        window = 65_536 - chance.randrange(0, 9000)
+        assert not watch.reads_nothing(TcpState(6000 * look, False, window), look * LOOK_S)
 
 
 def test_the_two_signs() -> None:
