@@ -36,6 +36,7 @@ from telephony.listen.flux import (
     ForceEndTurn,
     TurnInfo,
 )
+from telephony.listen.own_sound import OwnSound
 from telephony.reading import Reading
 from telephony.reply.agent import Expect as ExpectAnswer
 from telephony.reply.agent import HangUp, Note, Said, Say, Transfer, Wait
@@ -96,7 +97,9 @@ class Call(CallFacts):
         listen = services.intake.conversion.stream(
             options.encoding or "linear16", options.sample_rate or 16000, self._listening.send_audio
         )
-        self._reading = Reading(socket, stream, services.intake, listen, self._put)
+        self._own_sound = OwnSound()
+        hear = self._own_sound.heard_by(listen, self._loop.time)
+        self._reading = Reading(socket, stream, services.intake, hear, self._put)
         self._speaking = Speaking(services, started.call_sid, self._put, self._write_due)
         self._saving = Saving(
             started.call_sid,
@@ -328,7 +331,9 @@ class Call(CallFacts):
                 else:
                     sent.append(ev.MarkSent(part.name, part.reply, part.sample))
             else:
-                texts.append(self._stream.encode_media(self._speaking.audio(part)))
+                sound = self._speaking.audio(part)
+                self._own_sound.ours(sound, self._loop.time())
+                texts.append(self._stream.encode_media(sound))
                 self._written += part.end - part.start
                 sent.append(ev.Sent(part.reply, part.start, part.end))
         self._outbox.put(*texts)
@@ -341,6 +346,7 @@ class Call(CallFacts):
 
     def _clear_audio(self, command: ev.ClearAudio) -> None:
         self._outbox.clear(self._stream.encode_clear(), self._turn_began)
+        self._own_sound.cleared(self._loop.time())
         self._turn_began = None  # what else is cleared in this turn is not its beginning's doing
 
     def _end_call(self, command: ev.EndCall) -> None:
@@ -365,6 +371,9 @@ class Call(CallFacts):
                 self._turn_began = (
                     time.monotonic()
                 )  # uvloop's own clock stands still within a turn of the loop
+            measured = self._own_sound.measure(event)
+            if measured is not None:
+                self._put(measured)
             self._put(ev.TurnHeard(event))
             if event.event == END_OF_TURN:
                 self._turn_began = None
@@ -374,6 +383,7 @@ class Call(CallFacts):
                 log.warning("call %s: %s", self.started.call_sid, told)
             self._put(event)
         elif isinstance(event, ev.ListenUp):
+            self._own_sound.connected(event.offset_s)
             self._put(event)
         elif isinstance(event, ConfigureSuccess):
             self._put(ev.Configured())

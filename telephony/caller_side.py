@@ -9,7 +9,17 @@ from telephony.agent_side import AgentSide
 from telephony.events import PHONE_RATE
 from telephony.floor import Kind, Reply
 from telephony.keys import Keys
-from telephony.listen.echo import LATEST_S, TimedWord, alternatives, is_echo, may_be_echo, timed
+from telephony.listen.echo import (
+    LATEST_S,
+    SOUND_SHARE,
+    TimedWord,
+    alternatives,
+    is_echo,
+    may_be_echo,
+    timed,
+    without_echo,
+)
+from telephony.listen.flux_messages import EAGER_END_OF_TURN, END_OF_TURN
 from telephony.listen.murmur import is_farewell, is_murmur
 from telephony.listen.turns import CallerTurns, TurnEvent, TurnKind
 from telephony.policy import FORCED_END_S
@@ -39,6 +49,10 @@ class CallerSide:
         self._keys = keys
         self._turns = CallerTurns()
         self._listened = False
+        self._measured: ev.EchoMeasured | None = None
+        """How much of the turn's sound is ours, by what came just before the turn's news."""
+        self._sounds_like_us = False
+        """The newest of the caller's turn is our own sound, come back."""
         self._on_turn: dict[TurnKind, Callable[[TurnEvent], None]] = {
             TurnKind.STARTED: self._started,
             TurnKind.UPDATED: self._updated,
@@ -53,11 +67,20 @@ class CallerSide:
 
     # ---- turns
 
+    def on_echo(self, event: ev.EchoMeasured) -> None:
+        self._measured = event
+
     def on_turn(self, event: ev.TurnHeard) -> None:
         self._listened = True
+        info, measured, self._measured = event.info, self._measured, None
+        if info.transcript:
+            self._sounds_like_us = measured is not None and measured.share >= SOUND_SHARE
+            if measured is not None and info.event in (EAGER_END_OF_TURN, END_OF_TURN):
+                info = without_echo(info, measured.until_s)
+                self._sounds_like_us = self._sounds_like_us or not info.transcript
         self._scene.words_came(event.info.transcript)
         self._scene.timers.clear("unheard")
-        self._take(self._turns.receive(event.info))
+        self._take(self._turns.receive(info))
 
     def _take(self, events: list[TurnEvent]) -> None:
         if events:
@@ -87,6 +110,8 @@ class CallerSide:
             return "an utterance that is not to be interrupted"
         if self._keys.sounding():
             return "a key's tone"
+        if self._sounds_like_us:
+            return OUR_ECHO
         if may_be_echo(self._caller_words(turn), self._scene.own_words()):
             return "perhaps our own echo"
         return ""
@@ -215,6 +240,8 @@ class CallerSide:
         """Why these words want no answer: a murmur in mid-utterance, or our own echo; empty if they do."""
         scene = self._scene
         head = scene.floor.head
+        if self._sounds_like_us:
+            return OUR_ECHO
         ours = self._words_that_echo()
         if ours and is_echo(self._caller_words(turn), ours, self._offered()):
             return OUR_ECHO

@@ -50,6 +50,7 @@ class Conversation:
             ev.CallerClock: self._clock,
             ev.CallStopped: lambda event: scene.close(event.reason),
             ev.OperatorSaid: self._operator,
+            ev.EchoMeasured: caller.on_echo,
             ev.TurnHeard: caller.on_turn,
             ev.DtmfPressed: keys.on_dtmf,
             ev.ListenUp: caller.on_listen_up,

@@ -96,6 +96,16 @@ class ListenDown:
 
 
 @value
+class EchoMeasured:
+    """So much of the sound of the turn that is told of next is our own, come back (listen/own_sound.py)."""
+
+    share: float
+    """Of the least part that can be heard."""
+    until_s: float = 0.0
+    """On the connection's clock: up to here all of it is ours."""
+
+
+@value
 class TurnHeard:
     """One of Flux's TurnInfo messages, as it came."""
 
@@ -225,8 +235,8 @@ class OperatorSaid:
 
 Event: TypeAlias = (
     CallStarted | CallerClock | DtmfPressed | MarkPlayed | CallStopped | ListenUp | ListenDown | AudioShifted
-    | TurnHeard | Configured | ReplyText | ReplyNote | ReplyAction | ReplyEnded | ReplyAudio | PhraseSpoken
-    | PhraseCut | VoiceDown | Sent | MarkSent | TimerFired | OperatorSaid
+    | EchoMeasured | TurnHeard | Configured | ReplyText | ReplyNote | ReplyAction | ReplyEnded | ReplyAudio
+    | PhraseSpoken | PhraseCut | VoiceDown | Sent | MarkSent | TimerFired | OperatorSaid
 )  # fmt: skip
 
 # --- commands -----------------------------------------------------------------------------------

@@ -980,3 +980,60 @@ def test_what_a_question_waits_for_survives_the_stream() -> None:
     assert not any(isinstance(c, ev.StartReply) for c in again.commands)
     press_slowly(again, "1", 0.1)
     assert any(isinstance(c, ev.StartReply) and c.turn.digits == "4711" for c in again.commands)
+
+
+def echoed(talk: Rehearsal, event: str, text: str, share: float, until_s: float = 0.0, **more: Any) -> None:
+    """News of a turn, with what its sound was found to be."""
+    talk.put(ev.EchoMeasured(share, until_s))
+    talk.flux(event, text, **more)
+
+
+def test_an_echo_that_is_known_by_its_sound_does_not_hold_us_whatever_words_are_made_of_it() -> None:
+    talk = Rehearsal(fixed("Sorry?"), Manners(greeting=Say(LONG), silence=()))
+    for text in ("Tell.", "Alar.", "All large."):
+        talk.run(0.5)
+        echoed(talk, "StartOfTurn" if text == "Tell." else "Update", text, 0.9)
+    echoed(talk, "EagerEndOfTurn", "All large.", 0.9, talk.now)
+    talk.run(0.2)
+    echoed(talk, "EndOfTurn", "All large.", 0.9, talk.now)
+    talk.run(10)
+    assert clears(talk) == 0
+    assert talk.said_by_agent == [LONG]
+
+
+def test_who_speaks_over_an_echo_is_given_the_floor_at_once() -> None:
+    talk = Rehearsal(fixed("Yes?"), Manners(greeting=Say(LONG), silence=()))
+    talk.run(0.5)
+    echoed(talk, "StartOfTurn", "Won.", 0.9)
+    talk.run(0.5)
+    assert talk.ear.audible(talk.now)
+    echoed(talk, "Update", "Won. Stop", 0.1)
+    talk.run(0.1)
+    assert not talk.ear.audible(talk.now)
+
+
+def test_what_the_caller_says_behind_our_echo_in_one_turn_is_what_is_answered() -> None:
+    talk = Rehearsal(echo, Manners(greeting=Say("Anything else?"), silence=()))
+    talk.run(2.0)
+    times = [(0.2, 0.6), (0.6, 1.0), (1.5, 1.7), (1.7, 2.0)]
+    echoed(talk, "StartOfTurn", "Any elf?", 0.9, times=times[:2])
+    echoed(talk, "EagerEndOfTurn", "Any elf? No thanks.", 0.0, 1.2, times=times)
+    echoed(talk, "EndOfTurn", "Any elf? No thanks.", 0.0, 1.2, times=times)
+    talk.run(3)
+    assert talk.said_by_agent[-1] == "You said No thanks.."
+
+
+def test_a_turn_that_goes_on_when_no_echo_can_come_any_more_is_no_echo() -> None:
+    """Whatever share of its words was ours."""
+    talk = Rehearsal(
+        echo, Manners(greeting=Say("Hi, this is the coffee line. What can I get you?"), silence=())
+    )
+    talk.run(0.8)
+    talk.flux("StartOfTurn", "Hi", times=[(0.3, 0.5)])
+    talk.run(7.2)
+    text = "Hi this is the coffee line what can I get you a large one"
+    played = [at for _, at, _ in talk.played_words()]
+    times = [(at + 0.2, at + 0.4) for at in played] + [(7.0, 7.2), (7.2, 7.5), (7.5, 7.8)]
+    talk.flux("EndOfTurn", text, times=times)
+    talk.run(10)
+    assert talk.said_by_agent[-1].startswith("You said")

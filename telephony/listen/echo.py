@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from difflib import SequenceMatcher
 from functools import lru_cache
 
+from telephony.listen.flux_messages import TurnInfo
 from telephony.listen.murmur import spoken_words
 from telephony.value import value
 
@@ -21,6 +23,8 @@ LATEST_S = 1.2
 """The longest way of an echo: 0.3 s of line either way and a slow loudspeaker; later it is the caller."""
 SHADOWED_S = 0.5
 """Nobody repeats a word so soon after it began; a loudspeaker does."""
+SOUND_SHARE = 0.55
+"""Of an echo, so much of the sound is ours (listen/own_sound.py). Two voices reach 0.3 by chance."""
 LEAST_WORDS = 3
 """Fewer words are an echo only if they come so soon."""
 LEAST_LETTERS = 4
@@ -53,7 +57,7 @@ def timed(text: str, at: float | None) -> list[TimedWord]:
 
 def is_echo(caller: Sequence[TimedWord], ours: Sequence[TimedWord], offered: Iterable[str] = ()) -> bool:
     """Whether the caller's words are ours. `offered`: what they may choose from; naming one is no echo."""
-    if not caller or not ours:
+    if not caller or not ours or _goes_on(caller, ours):
         return False
     if len(caller) < LEAST_WORDS:
         sure = sum(len(word.text) for word in caller) >= LEAST_LETTERS
@@ -62,6 +66,19 @@ def is_echo(caller: Sequence[TimedWord], ours: Sequence[TimedWord], offered: Ite
     else:
         ours_again = _common(caller, ours, LATEST_S) >= SHARE * len(caller)
     return ours_again and not names_one([word.text for word in caller], offered)
+
+
+def without_echo(info: TurnInfo, until_s: float) -> TurnInfo:
+    """A turn without the words before this second of its connection: a caller's own follow our echo."""
+    words = info.words
+    ours = [w.start is not None and w.end is not None and (w.start + w.end) / 2 < until_s for w in words]
+    count = ours.index(False) if False in ours else len(ours)
+    if not count:
+        return info
+    written = info.transcript.split()
+    if len(written) != len(words):
+        written = [word.word for word in words]
+    return replace(info, transcript=" ".join(written[count:]), words=words[count:])
 
 
 def may_be_echo(caller: Sequence[TimedWord], ours: Sequence[TimedWord]) -> bool:
@@ -84,6 +101,14 @@ def alternatives(text: str) -> list[str]:
         if re.search(r"\bor\b", question, re.IGNORECASE):
             found += [piece for piece in _ALTERNATIVES.split(question.strip(" ?")) if piece.strip()]
     return found
+
+
+def _goes_on(caller: Sequence[TimedWord], ours: Sequence[TimedWord]) -> bool:
+    """Whether the caller's words go on when nothing of ours can come back any more."""
+    played = [word.at for word in ours if word.at is not None]
+    if len(played) < len(ours):
+        return False
+    return sum(word.at is not None and word.at > max(played) + LATEST_S for word in caller) > 1
 
 
 def _common(caller: Sequence[TimedWord], ours: Sequence[TimedWord], latest_s: float) -> int:
