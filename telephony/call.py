@@ -97,9 +97,8 @@ class Call(CallFacts):
         listen = services.intake.conversion.stream(
             options.encoding or "linear16", options.sample_rate or 16000, self._listening.send_audio
         )
-        self._own_sound = OwnSound()
-        hear = self._own_sound.heard_by(listen, self._loop.time)
-        self._reading = Reading(socket, stream, services.intake, hear, self._put)
+        self._own_sound = OwnSound(listen, self._loop.time)
+        self._reading = Reading(socket, stream, services.intake, self._own_sound.hear, self._put)
         self._speaking = Speaking(services, started.call_sid, self._put, self._write_due)
         self._saving = Saving(
             started.call_sid,

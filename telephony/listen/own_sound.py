@@ -46,7 +46,10 @@ Sound = NDArray[np.float32]
 class OwnSound:
     """What both sides of one call sent in the last seconds. Times in seconds: `now` is ours."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, listen: Callable[[bytes], None] = lambda chunk: None, clock: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        self._listen, self._clock = listen, clock
         self._caller: deque[bytes] = deque()
         self._heard = 0
         """Samples of the caller's that came in the call."""
@@ -66,16 +69,10 @@ class OwnSound:
         """How long an echo takes from our sending to its coming back; None: not known."""
         return None if self._known is None else self._known / PHONE_RATE
 
-    def heard_by(
-        self, listen: Callable[[bytes], None], clock: Callable[[], float]
-    ) -> Callable[[bytes], None]:
-        """What gives the caller's chunks to `listen` and keeps them here too."""
-
-        def hear(chunk: bytes) -> None:
-            self.caller(chunk, clock())
-            listen(chunk)
-
-        return hear
+    def hear(self, chunk: bytes) -> None:
+        """Give the caller's next chunk to listening, and keep it here too."""
+        self.caller(chunk, self._clock())
+        self._listen(chunk)
 
     def caller(self, ulaw: bytes, now: float) -> None:
         """The next of the sound that listening is given."""
