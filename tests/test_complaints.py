@@ -255,7 +255,7 @@ def test_keys_reach_the_agent_as_one_entry(over_the_question: bool) -> None:
     talk.caller("my account")
     talk.run(1.0 if over_the_question else 4.0)
     talk.press("1", "2", "3", "4")
-    talk.run(5)
+    talk.run(7)
     assert [turn.digits for turn in turns] == [None, "1234"]
     assert heard(talk).endswith("Thanks.")
 
