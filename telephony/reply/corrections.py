@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from .agent import Expect
 from .heard import plain
+from .mentions import meant
 from .polarity import Answer
 from .polarity_words import expanded
 from .script import Ask, Intent, Script, Slot, find_slots
@@ -36,11 +37,6 @@ _NOT_THIS = re.compile(r"\bnot (?:a|an|the|with|in)?\b|\bit is not\b|\bthat is n
 _ALSO = re.compile(
     r"\b(?:also|too|as well|another|add|plus|in addition|on top|one more|two more|extra|and (?:a"
     r"|an|another|one))\b"
-)
-_DENIED = (
-    r"(?:not|never (?:said|ordered|wanted|asked for)|do not want|did not (?:say|want|order|mean"
-    r"|ask for)|instead of"
-    r"|rather than|is not|was not|no longer)(?: (?:a|an|the|any|with|that|my))*"
 )
 _WITHOUT = (
     r"(?:without|no|hold the|leave (?:out|off) the|take (?:out|off) the|remove the|drop the|skip the|minus)"
@@ -73,9 +69,8 @@ class Named:
 
 def named(text: str, slots: Mapping[str, Slot]) -> Named:
     """The slots that a correction names."""
-    words = expanded(plain(text))
-    denied, rest = _denied(words, slots)
-    found = find_slots(rest, slots)
+    left = meant(text, plain(text), slots)
+    found, denied = find_slots(left.text, slots), set(left.denied)
     stops = _with_stops(text)
     dropped = {
         slot.name: meaning
@@ -87,33 +82,9 @@ def named(text: str, slots: Mapping[str, Slot]) -> Named:
     return Named(values, dropped, denied - set(values) - set(dropped))
 
 
-def _denied(words: str, slots: Mapping[str, Slot]) -> tuple[set[str], str]:
-    """The slots that are denied ("not a large latte"), and the words without them."""
-    each = ((expanded(form), slot.name) for slot in slots.values() for form in slot.forms)
-    forms = sorted(each, key=lambda pair: -len(pair[0]))
-    names: set[str] = set()
-    for denial in reversed(list(re.finditer(rf"\b{_DENIED}(?= )", words))):
-        at, seen = denial.end(), set[str]()
-        while (form := _form_at(words, at, forms)) and form[1] not in seen:
-            at = form[0]
-            seen.add(form[1])
-        if seen:
-            words = f"{words[: denial.start()]} | {words[at:]}"
-            names |= seen
-    return names, " ".join(words.split())
-
-
 def _with_stops(text: str) -> str:
     """Plain words with " | " between clauses, so that "no, milk" is not "no milk"."""
     return " | ".join(expanded(plain(part)) for part in re.split(r"[.,;:!?…—–]+", text))
-
-
-def _form_at(words: str, at: int, forms: list[tuple[str, str]]) -> tuple[int, str] | None:
-    """Where the slot's form ends that begins at `at`, and the slot; None: there is none."""
-    for form, name in forms:
-        if match := re.compile(rf" *{re.escape(form)}(?:e?s)?\b").match(words, at):
-            return match.end(), name
-    return None
 
 
 # ---- in a script

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .acts import LASTING, means
+from .mentions import meant
 from .script import Do, Intent, Pattern, Script, find_slots
 from .script_state import Item, State
 
@@ -47,12 +48,13 @@ class Finder:
 
     def matches(self, text: str) -> Iterator[Match]:
         """All intents that `text`, what was said in plain words, can mean, in the script's order."""
-        found = find_slots(text, self._script.slots)
+        words = meant(self._said, text, self._script.slots).text
+        found = find_slots(words, self._script.slots)
         for intent in self._script.intents.values():
             groups = self._matched(intent, text, found)
             if groups is None or (intent.step.do is Do.CHANGE and not self._changes(found)):
                 continue
-            parts = self._parts(text, intent) if intent.item else [found]
+            parts = self._parts(words, intent) if intent.item else [found]
             yield Match(intent, tuple({**part, **groups} for part in parts))
 
     def closing(self, matches: list[Match], first: Match) -> Intent | None:

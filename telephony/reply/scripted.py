@@ -16,6 +16,7 @@ from .acts import lasting
 from .agent import Manners, Notes, Said, Turn
 from .corrections import Correction, correction
 from .matching import Match
+from .mentions import meant
 from .numbers import spoken_digits
 from .polarity import Answer, answered
 from .replies import MAX_ASKS, Replies
@@ -83,6 +84,8 @@ class _Answer(Replies):
             yield from self._run(complete, closing=self.finder.closing(matches, complete))
         elif self.ask and (value := self._chosen(as_heard[1], self.ask)):
             yield from self._answered(self.ask, value)
+        elif self.ask and self._said_of(self.ask):
+            yield from self._not_understood()  # "not the small one", "small or large"
         elif self.ask and (answer.yes is False or heard.NO_PREFERENCE.search(self.text)):
             yield from self._answered(self.ask, "")
         elif self._goes_on(answer) and answer.yes is not None:
@@ -163,7 +166,11 @@ class _Answer(Replies):
         return self.script.slots[ask.slot].kind == "digits" and spoken_digits(self.text) is None
 
     def _chosen(self, text: str, ask: Ask) -> str:
-        return find_slots(text, {ask.slot: self.script.slots[ask.slot]}).get(ask.slot, "")
+        words = meant(self.turn.text, text, self.script.slots).text
+        return find_slots(words, {ask.slot: self.script.slots[ask.slot]}).get(ask.slot, "")
+
+    def _said_of(self, ask: Ask) -> str:
+        return find_slots(self.text, {ask.slot: self.script.slots[ask.slot]}).get(ask.slot, "")
 
     # ---- keys
 
