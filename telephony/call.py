@@ -225,7 +225,7 @@ class Call(CallFacts):
         self._conversation.let_go()
         self._withhold.let_go()
         self._draining = True  # what comes late is put into an inbox that nobody reads
-        del self._listening, self._reading, self._speaking, self._saving, self._services
+        del self._listening, self._own_sound, self._reading, self._speaking, self._saving, self._services
 
     def say_goodbye(self) -> None:
         """Have the call end politely."""
