@@ -155,7 +155,9 @@ async def test_marks_come_back_when_heard_and_all_at_a_clear() -> None:
     assert told["marks"] == {"sent": 3, "played": 2, "cleared": 1}
     assert len(told["clears_s"]) == 1
     assert told["turns"][0]["agent"]["interrupted"]
-    assert told["turns"][0]["agent"]["last_audio_s"] == pytest.approx(told["clears_s"][0], abs=0.001)
+    assert told["turns"][0]["agent"]["last_audio_s"] == pytest.approx(
+        told["clears_s"][0], abs=0.002
+    )  # ms, both rounded
 
 
 async def test_when_the_server_closes_the_action_says_how_the_call_goes_on() -> None:
