@@ -25,7 +25,8 @@ _STRONG = re.compile(
     r" (?:be|have been|say)\b"
     r"|\binstead(?: of)?\b|\brather than\b|\bnot what i\b|\bcorrection\b|\bthat is (?:wrong|not"
     r" right|not correct|incorrect)\b"
-    r"|\b(?:make|change|switch|correct) (?:it|that|this|the|mine|my)\b|\bgot (?:it|that) wrong\b"
+    r"|\b(?:make|change|switch|correct|move|put|set|push|reschedule|bring) (?:it|that|this|the|mine|my|me)\b"
+    r"|\b(?:change|switch|swap|replace|exchange|move) \w.* (?:to|for|with|into)\b|\bgot (?:it|that) wrong\b"
     r"|\bin place of\b"
     r"|\bi changed my mind\b|\bscratch that\b|\bno wait\b"
 )
@@ -89,6 +90,12 @@ def _with_stops(text: str) -> str:
 
 # ---- in a script
 
+_OF_A_PART = re.compile(
+    r"\b(?:wrong|incorrect|not right|not correct|mistaken|different|another)\b"
+    r"|\b(?:change|correct|fix|switch|update) "
+    r"(?:the|my|that|its)\b"
+)
+""" "Change the size", "the wrong day": a part is to be otherwise, and it is not said how."""
 _ONLY = re.compile(r"^(?:(?:no|nope|oh|well|um|uh|okay|yes|yeah) )*(?:just|only) (?:the|that|this|my)\b")
 """ "Just the latte": what there is, and nothing besides it."""
 _HOLD = re.compile(r"\b(?:hang up|leave|yet|wait|stop|stay|go|end (?:the|this) call|hold)\b")
@@ -139,27 +146,29 @@ def correction(
     instead = {name: value for name, value in found.dropped.items() if current.get(name, value) != value}
     values = {**instead, **found.values}
     about = Correction(latest, values, frozenset(found.dropped) - set(values))
+    words = expanded(plain(said))
     if state.mending:
-        part = part_named(said, latest, own)
+        part = part_named(said, latest, script.slots)
         meant = about.named or part is not None or answer.yes is False
         return replace(about, part=part, nothing=not about.named and part is None) if meant else None
-    if (
-        _ONLY.search(expanded(plain(said)))
-        and values
-        and all(current.get(each) == values[each] for each in values)
-    ):
+    if _ONLY.search(words) and values and all(current.get(each) == values[each] for each in values):
         return replace(about, values={}, nothing=True)
     if about.named:
         answers = ask is not None and set(values) == {ask.slot}
         return about if corrects(said) and not answers else None
+    part = part_named(said, latest, script.slots) if not ask and _OF_A_PART.search(words) else None
+    if part is not None:
+        return replace(about, part=part)
     vague = ends and not ask and answer.yes is False and not answer.whole and not _HOLD.search(said.lower())
     return about if answer.wrong or (found.denied and not ask) or vague else None
 
 
-def part_named(said: str, intent: Intent, own: Mapping[str, Slot]) -> Ask | None:
+def part_named(said: str, intent: Intent, slots: Mapping[str, Slot]) -> Ask | None:
     """The question for the part that is named: "the size"."""
     words = set(plain(said).split())
-    slot = next((slot for slot in own.values() if set(slot.name.split("_")) <= words), None)
+    asked = {ask.slot for ask in intent.asks}
+    own = [slot for slot in slots.values() if slot.name in asked or f"{{{slot.name}" in intent.item]
+    slot = next((slot for slot in own if set(slot.name.split("_")) <= words), None)
     return ask_for(intent, slot) if slot else None
 
 

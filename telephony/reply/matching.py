@@ -28,6 +28,23 @@ _VAGUE = frozenset(
 )
 
 
+_ONLY_TOLD = re.compile(r"\b(?:yesterday|\w+ ago|last (?:week|time|night|month|year|\w+day)|earlier today)\b")
+_ONLY_ASKED = re.compile(
+    r"^(?:(?:and|so|but|well|oh|um|uh|okay|ok|hey|sorry|wait|no|yes) )*"
+    r"(?:(?:why|when|where|who|which|whose|what(?!'?s? (?:about|if))|how (?!about))\b"
+    r"|(?!is it (?:possible|okay|ok|all right)|is there (?:a|any) (?:chance|way))"
+    r"(?:did|was|were|is|are|isn't|does|doesn't|has|hasn't)"
+    r" (?:i|you|it|this|that|there|the|my|your|a|an)\b)"
+)
+""" "Did you get the latte?", "what is in a mocha?": things are spoken of, and none is ordered."""
+_NOT_WANTED = re.compile(
+    r"(?<!why )\b(?:don't|dont|do not|never|didn't|did not|wouldn't|rather not|no need to|not)"
+    r"(?: (?:want|need|like|wish|mean|going|trying|asking)(?: (?:you|me))?)*"
+    r"(?: to)?(?: (?:a|an|the|my|any))? $"
+)
+"""Before what a pattern found: "I don't want to cancel" does not ask for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """An intent with the slots found for it, one set for each thing ordered."""
@@ -70,15 +87,23 @@ class Finder:
             groups = {name: value.strip() for name, value in match.groupdict("").items()} if match else {}
             if not match or not all(found.get(slot) or groups.get(slot) for slot in pattern.slots):
                 continue
-            if self._is_meant(intent, match) and not self._is_too_weak(
+            if self._is_meant(intent, pattern, match) and not self._is_too_weak(
                 intent, pattern, match, {**found, **groups}
             ):
                 return groups
         return None
 
-    def _is_meant(self, intent: Intent, match: re.Match[str]) -> bool:
+    def _is_meant(self, intent: Intent, pattern: Pattern, match: re.Match[str]) -> bool:
         """An act that cannot be undone needs an utterance that means it, or questions first."""
         do = intent.step.do
+        if (
+            intent.item
+            and pattern.slots
+            and (_ONLY_TOLD.search(match.string) or _ONLY_ASKED.match(match.string))
+        ):
+            return False
+        if do not in LASTING and _NOT_WANTED.search(match.string[: match.start()]):
+            return False
         return do not in LASTING or bool(intent.asks) or means(do, self._said, match)
 
     def _is_too_weak(self, intent: Intent, pattern: Pattern, match: re.Match[str], found: Item) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from . import heard
@@ -12,7 +12,7 @@ from .corrections import ask_for
 from .matching import Finder, Match
 from .script import Ask, Do, Intent, Script, Step, listed
 from .script_state import GIVEN, SKIPPED, Item, State
-from .usual import NO_STEP, TRANSFER_STEP, WAIT_STEP, YES_STEP, last_said
+from .usual import LEFT, NO_STEP, TRANSFER_STEP, WAIT_STEP, YES_OR_NO, YES_STEP, last_said
 from .wishes import Wish
 from .wording import Wording, read_back
 
@@ -71,8 +71,7 @@ class Replies:
         if wish is Wish.REPEAT:
             yield from self._again()
         elif wish is Wish.ABOUT:
-            asked = re.findall(r"[^.?!]*\?", last_said(self.turn.history, self.script))
-            yield f"{self.script.about} {asked[-1].strip() if asked else ''}".strip()
+            yield f"{self.script.about} {self._last_question()}".strip()
             yield from self._still_open()
         else:
             do, usual = (Do.WAIT, WAIT_STEP) if wish is Wish.WAIT else (Do.TRANSFER, TRANSFER_STEP)
@@ -93,12 +92,23 @@ class Replies:
             yield from self._answered(self.ask, "")
             return
         line = self.script.fallback[self.state.misses % len(self.script.fallback)]
+        state = replace(state, tries=self.state.tries + 1)
         if self.ask:
             line = f"{line} {self._question()}"
-            state = state if self.state.checking else replace(state, tries=self.state.tries + 1)
+        elif self._expects_yes_no and state.tries > MAX_ASKS + 1:
+            yield LEFT
+            yield replace(state, asked="", tries=0, mending=False).note()
+            return
+        elif self._expects_yes_no and state.tries > 1 and not state.mending:
+            line = f"{line if state.tries == MAX_ASKS else YES_OR_NO} {self._last_question()}".strip()
         yield line
         yield from self._still_open()
         yield state.note()
+
+    def _last_question(self) -> str:
+        """The question that was asked last, without what was said before it."""
+        asked = re.findall(r"[^.?!]*\?", last_said(self.turn.history, self.script))
+        return asked[-1].strip() if asked else ""
 
     def _answered(self, ask: Ask, value: str) -> Iterator[Said]:
         """The open question for a slot has its answer; an empty one means to go on without it."""
@@ -177,8 +187,10 @@ class Replies:
         if check or missing:
             yield from self._halt(match, state, last, check, missing)
             return
+        state = replace(state, tries=0, checked=())
         if intent.step.do is Do.CHANGE:
             state = self._changed(state, last)
+            last = {**last, "item": self._as_changed(state.items[-1], last)}
         step = (closing or intent).step
         keep = step.do in (Do.WAIT, Do.REPEAT, Do.TRANSFER)
         if step.do is Do.REPEAT and not step.say:
@@ -244,11 +256,17 @@ class Replies:
         slots = {name: value for name, value in last.items() if name in self.script.slots}
         slots |= {each.slot: GIVEN for each in intent.asks if each.expect.sensitive}
         slots.pop(ask.slot, None)
-        asked = f"{intent.name}.{ask.slot}"
+        checked = tuple(name for name in slots if self.script.slots[name].confirm)
         yield ask.say
         yield ask.expect
         yield replace(
-            self.state, items=tuple(before), partial=slots, mending=False, tries=1, asked=asked
+            self.state,
+            items=tuple(before),
+            partial=slots,
+            mending=False,
+            tries=1,
+            asked=f"{intent.name}.{ask.slot}",
+            checked=checked,
         ).note()
 
     def _replace(self, latest: Intent, found: Item, dropped: frozenset[str]) -> Iterator[Said]:
@@ -270,10 +288,14 @@ class Replies:
         self, intent: Intent, state: State, item: Item | None = None, changed: set[str] | None = None
     ) -> Iterator[Said]:
         item = item or state.items[-1]
-        brief = self.script.intents[item["intent"]].brief
-        in_brief = not brief or all(f"{{{name}" in brief for name in changed or ())
-        found = {**item, "item": item["brief"] if in_brief else item["item"]}
+        found = {**item, "item": self._as_changed(item, changed or ())}
         yield from self._perform(intent.step, replace(state, mending=False), found, intent)
+
+    def _as_changed(self, item: Item, changed: Iterable[str]) -> str:
+        """How an item is said when these slots of it were changed: in full, if the brief form lacks one."""
+        brief = self.script.intents[item["intent"]].brief
+        in_brief = not brief or all(f"{{{name}" in brief for name in changed)
+        return item["brief"] if in_brief else item["item"]
 
 
 def _actions(step: Step) -> Iterator[Said]:

@@ -8,6 +8,7 @@ an utterance as a whole means it, and never on a word in it; a correction replac
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
@@ -24,6 +25,7 @@ from .script import Ask, Script, dictated, find_slots
 from .script_state import State
 from .wishes import Wish, wish_among, wish_of
 
+_BEHIND_ANSWER = re.compile(r"^(?:(?:yes|yeah|yep|yup|sure|okay|ok|oh|um|uh|well|please) )+")
 _OPERATOR = "0"  # the key that callers press to reach a person
 
 
@@ -78,7 +80,9 @@ class _Answer(Replies):
 
     def _meaning(self, answer: Answer) -> Iterator[Said]:
         """As `make`, for more than a yes or no: the script's intents, then looser readings of the words."""
-        as_heard = self.text, heard.corrected(self.text, self.vocabulary)
+        as_heard = [self.text, heard.corrected(self.text, self.vocabulary)]
+        if answer.yes is not None and (more := _BEHIND_ANSWER.sub("", self.text)):  # "yes, with milk"
+            as_heard.append(more)
         matches = [match for text in dict.fromkeys(as_heard) for match in self.finder.matches(text)]
         if complete := next((match for match in matches if match.complete), None):
             yield from self._run(complete, closing=self.finder.closing(matches, complete))
@@ -88,6 +92,8 @@ class _Answer(Replies):
             yield from self._not_understood()  # "not the small one", "small or large"
         elif self.ask and (answer.yes is False or heard.NO_PREFERENCE.search(self.text)):
             yield from self._answered(self.ask, "")
+        elif self._expects_yes_no and (open_ := next((m for m in matches if _names(m)), None)):
+            yield from self._run(open_)  # "yes, a filling": more than the answer was said
         elif self._goes_on(answer) and answer.yes is not None:
             yield from self._run_branch(answer.yes)
         elif wish := wish_among(self.turn.text):
@@ -122,12 +128,17 @@ class _Answer(Replies):
         if now and now != had and answer is not True:
             found = {**self.state.partial, ask.slot: now}
             yield from self._run(Match(self.intent, (found,)), new=False)
+        elif answer is not True and (others := self._others(ask)):
+            partial = {**self.state.partial, **others}
+            changed = ", ".join(others.values())
+            yield f"{changed[0].upper()}{changed[1:]}."
+            yield from self._run(Match(self.intent, (partial,)), new=False)
         elif answer or (now and now == had):
             self.state = replace(self.state, checked=(*self.state.checked, ask.slot), checking=False)
             yield from self._run(Match(self.intent, (self.state.partial,)), new=False)
-        elif answer is False and self.state.tries > MAX_ASKS:
-            yield from self._given_up()
-        elif answer is False:
+        elif self.state.tries > 2 * MAX_ASKS:
+            yield from self._answered(ask, "")
+        elif answer is False or self.state.tries >= MAX_ASKS + 1:
             partial = {name: value for name, value in self.state.partial.items() if name != ask.slot}
             state = replace(self.state, partial=partial, checking=False, tries=self.state.tries + 1)
             yield self.wording.filled(ask.say, partial, state)
@@ -135,6 +146,19 @@ class _Answer(Replies):
             yield state.note()
         else:
             yield from self._not_understood()
+
+    def _others(self, ask: Ask) -> dict[str, str]:
+        """Other parts of the item that are named while one is read back: "no, Wednesday"."""
+        assert self.intent is not None  # it is what asked
+        found = find_slots(
+            meant(self.turn.text, self.text, self.script.slots).text,
+            {
+                name: slot
+                for name, slot in self.script.slots.items()
+                if name in self.state.partial and slot.kind == "words"
+            },
+        )
+        return {name: value for name, value in found.items() if self.state.partial[name] != value}
 
     # ---- corrections
 
@@ -194,3 +218,8 @@ class _Answer(Replies):
             options = ask.expect.options or slot.options
             return options[int(keys) - 1] if keys.isdecimal() and 1 <= int(keys) <= len(options) else ""
         return keys if slot.kind == "digits" and slot.least <= len(keys) <= slot.most else ""
+
+
+def _names(match: Match) -> bool:
+    """Whether what was said names a part of what the intent orders."""
+    return bool(match.intent.item and match.found[-1])

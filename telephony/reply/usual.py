@@ -13,6 +13,9 @@ TRANSFER_STEP = Step(
     do=Do.TRANSFER,
     otherwise="I'm sorry, nobody else is free right now. Can I help you?",
 )
+YES_OR_NO = "Please say yes or no, or press 1 for yes or 2 for no."
+LEFT = "Let's leave that. What can I do for you?"
+"""Said when a question of yes or no was not answered however it was asked: nothing follows from it."""
 YES_STEP = Step(say=("Okay, go ahead.",))
 NO_STEP = Step(say=("Okay.",))
 

@@ -54,9 +54,17 @@ _AMONG = (
 )
 
 
+_SORRY = re.compile(
+    r"(?:(?:i'm|uh|um|oh),? )?sorry,?(?: what| what was that)?\s*\?|sorry,? what(?: was that)?"
+)
+"""Asked, it is not an excuse."""
+
+
 def wish_of(text: str) -> Wish | None:
     """The wish that is the whole meaning of what was heard; None: there is none."""
     words = expanded(plain(text))
+    if _SORRY.fullmatch(text.strip().lower()):
+        return Wish.REPEAT
     for wish, whole in _WHOLE:
         if whole.fullmatch(words):
             return wish

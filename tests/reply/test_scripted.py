@@ -158,8 +158,14 @@ def test_words_that_only_resemble_an_order_are_none(text: str) -> None:
 
 def test_fallback_lines_take_turns_and_the_question_stays_open() -> None:
     talk = Talk()
-    talk.say("a small latte")
     assert [talk.say("ten of clubs") for _ in range(3)] == list(COFFEE.script.fallback)
+    talk.say("a small latte")
+    said = [talk.say("ten of clubs") for _ in range(3)]
+    assert said == [
+        COFFEE.script.fallback[0],
+        f"{COFFEE.script.fallback[1]} Anything else?",
+        "Please say yes or no, or press 1 for yes or 2 for no. Anything else?",
+    ]
     assert talk.expects == Expect("yes_no")
     assert talk.say("no") == "That's a small latte. Thank you, goodbye."
 
@@ -401,7 +407,7 @@ def test_an_order_that_was_cut_in_two_by_a_pause_goes_on() -> None:
     """A turn may end at a pause: what follows is about the same drink, not something nobody understands."""
     talk = Talk()
     assert "Small, medium or large" in talk.say("I'd like an iced mocha.")
-    assert talk.say("with a bit of sugar.") == "Okay, an iced mocha. Anything else?"
+    assert talk.say("with a bit of sugar.") == "Okay, an iced mocha with sugar. Anything else?"
     assert talk.say("small") == "Okay, a small iced mocha. Anything else?"
     assert "a small iced mocha with sugar" in talk.say("no thanks")
 
