@@ -2,6 +2,8 @@
 
 A recording fed faster than real time waits for every result at the block where it is due, so that its blocks
 are the same on any machine. A live stream must go on: it waits briefly, then takes the result when it comes.
+What a line brings at once after it stood still is in no such hurry: it is heard as fast as results come, and
+at the least at the speed at which it was said. So it is heard as if it had come in time.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ _MOST_QUEUED: Final = 2
 """Where a model has this much to do, a live stream asks it only for what it cannot do without."""
 _OVERDUE_S: Final = 1.2
 """A careful text this late is not worth the caller's silence."""
+_OVERDUE_DICTATION_S: Final = 4.0
+"""But of digits and letters a quick text is too often wrong."""
 _BEHIND_S: Final = 0.5
 """Audio this far behind: the machine cannot keep up, and partial texts are left out."""
 
@@ -55,25 +59,36 @@ class Decodes:
         self._models = models
         self._audio = audio
         self._began: float | None = None
+        self._waited_at = 0.0
+        """When the stream would have begun, had all its audio come like that which it last waited for."""
+        self._audio_s = 0.0
         self._lead_s = 0.0
 
-    def arrived(self, audio_s: float) -> None:
-        """Audio up to here is being looked at now."""
+    def arrived(self, audio_s: float, waited: bool) -> None:
+        """Audio up to here is being looked at now; `waited`: for this there was nothing to be done."""
         now = asyncio.get_running_loop().time()
         if self._began is None:
-            self._began = now - audio_s
+            self._began = self._waited_at = now - audio_s
+        if waited:
+            self._waited_at = now - audio_s
+        self._audio_s = audio_s
         self._lead_s = audio_s - (now - self._began)
 
     @property
     def live(self) -> bool:
         """The audio comes no faster than it is spoken."""
-        return self._lead_s < _AHEAD_S if self._live is None else self._live
+        return max(self._lead_s, self._ahead_s) < _AHEAD_S if self._live is None else self._live
+
+    @property
+    def _ahead_s(self) -> float:
+        """How much more audio was heard since the stream last waited for any than time has passed."""
+        return self._audio_s - (asyncio.get_running_loop().time() - self._waited_at)
 
     @property
     def behind(self) -> bool:
         """The machine does not keep up: partial texts are left out."""
         busy = self._models.partials.queued >= _MOST_QUEUED
-        return self.live and (busy or self._lead_s < -_BEHIND_S)
+        return self.live and (busy or self._ahead_s < -_BEHIND_S)
 
     async def listen(self, work: Callable[[], _T]) -> _T:
         """Short work that every block needs."""
@@ -128,20 +143,23 @@ class Decodes:
 
     async def result(self, job: Job, patience_s: float | None) -> Decoded | None:
         """A job's text; None: not yet. Without `patience_s` a live stream waits as long as it takes, too."""
-        if job.waited_since is not None and patience_s is not None and not job.future.done() and self.live:
+        waited = job.waited_since is not None and patience_s is not None
+        if waited and not job.future.done() and self.live and self._ahead_s <= 0.0:
             return None
         if patience_s != 0.0:
             job.waited_since = job.waited_since or asyncio.get_running_loop().time()
         return await self.within(job.future, patience_s)
 
-    def is_overdue(self, job: Job) -> bool:
+    def is_overdue(self, job: Job, dictated: bool = False) -> bool:
         """A live stream has waited for this long enough: it must do without."""
-        since = job.waited_since
-        return since is not None and self.live and asyncio.get_running_loop().time() - since > _OVERDUE_S
+        if job.waited_since is None or not self.live:
+            return False
+        late_s = asyncio.get_running_loop().time() - job.waited_since
+        return late_s > (_OVERDUE_DICTATION_S if dictated else _OVERDUE_S)
 
     async def within(self, future: Future[_T], patience_s: float | None) -> _T | None:
         """A result; None: not yet. Only a live stream's patience ends."""
         if not future.done():
-            timeout = patience_s if self.live else None
+            timeout = max(patience_s or 0.0, self._ahead_s) if self.live and patience_s is not None else None
             await asyncio.wait([asyncio.wrap_future(future)], timeout=timeout)
         return future.result() if future.done() else None

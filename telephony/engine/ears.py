@@ -18,8 +18,8 @@ class EarLost(Exception):
 class Ear(Protocol):
     """The hearing of one stream (engine/hearing.py says what each method promises)."""
 
-    def hear(self, linear16: bytes) -> AsyncIterator[Block]:
-        """Audio at 8000 Hz; a block for each 80 ms completed."""
+    def hear(self, linear16: bytes, waited: bool = False) -> AsyncIterator[Block]:
+        """Audio at 8000 Hz; a block for each 80 ms completed. `waited`: it was not late for us."""
         ...
 
     async def flush(self) -> Block | None:

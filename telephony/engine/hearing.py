@@ -100,6 +100,7 @@ class Hearing:
         """`live` False: wait for every result, however slow the machine; None: found out by the clock."""
         self._options = options
         self._pending = b""
+        self._waited = False
         self._voice = VoiceActivity(models.silero)
         self._audio = TurnAudio()
         self._clock = TurnClock()
@@ -112,12 +113,18 @@ class Hearing:
         self._final = False
         self._in_turn = False
         self._turn_start_s = 0.0
+        self._shown_until_s = 0.0
+        """The text has all that was said until then."""
         self._pause_began_s = 0.0
         self._be_quiet()
 
-    async def hear(self, linear16: bytes) -> AsyncIterator[Block]:
-        """Take linear16 at 8000 Hz, any number of bytes; yield a block for each 80 ms completed."""
+    async def hear(self, linear16: bytes, waited: bool = False) -> AsyncIterator[Block]:
+        """Take linear16 at 8000 Hz, any number of bytes; yield a block for each 80 ms completed.
+
+        `waited`: all that came before was heard when this came, so that whatever it is late, its line is.
+        """
         self._pending += linear16
+        self._waited = waited
         while len(self._pending) >= 2 * BLOCK:
             raw, self._pending = self._pending[: 2 * BLOCK], self._pending[2 * BLOCK :]
             yield await self._step(np.frombuffer(raw, "<i2").astype(np.float32) / 32768.0)
@@ -165,7 +172,8 @@ class Hearing:
         self._not_before_s = min(self._audio.end_s, self._clock.speech_end_s + _CAREFUL_AFTER_S)
 
     async def _step(self, samples: Floats) -> Block:
-        self._decodes.arrived(self._audio.end_s)
+        self._decodes.arrived(self._audio.end_s, self._waited)
+        self._waited = False
         heard = await self._decodes.listen(lambda: self._take(samples))
         self._speech.add(self._audio.end_s, heard.probability)
         before = self._clock.phase
@@ -262,11 +270,18 @@ class Hearing:
         if job is not None and self._needed():
             self._decodes.hurry(job)
             if not await self._show_careful(_FINAL_PATIENCE_S) and self._decodes.is_overdue(job):
-                # The machine is overloaded: the partial text is the final one.
-                self._drop_careful()
-                self._final = True
+                self._do_without(job)
         elif job is not None and self._audio.end_s >= job.due_s - 1e-6:
             await self._show_careful(0.0)
+
+    def _do_without(self, careful: Job) -> None:
+        """The machine is overloaded: the partial text is the final one, if it has all that was said."""
+        if self._shown_until_s < self._clock.speech_end_s - 1e-6:
+            if not self._partials.has_heard(self._clock.speech_end_s):
+                self._partials.close_up(self._audio.end_s)
+        elif self._decodes.is_overdue(careful, is_dictated(self._words.text)):
+            self._drop_careful()
+            self._final = True
 
     def _is_long(self, end_s: float) -> bool:
         """Whether the open segment is worth settling."""
@@ -355,6 +370,7 @@ class Hearing:
 
     def _show(self, decoded: Decoded, job: Job) -> None:
         self._words.set_open(self._placed(decoded, job))
+        self._shown_until_s = job.end_s
         self._in_turn = self._in_turn or bool(self._words.text)
 
     def _placed(self, decoded: Decoded, job: Job) -> list[HeardWord]:

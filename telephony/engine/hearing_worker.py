@@ -81,8 +81,8 @@ class Worker:
     async def _obey(self, hearing: Hearing, number: int, queue: asyncio.Queue[pipe.Message]) -> None:
         while True:
             match await queue.get():
-                case (_, pipe.HEAR, audio):
-                    self._say((number, pipe.BLOCKS, [block async for block in hearing.hear(audio)]))
+                case (_, pipe.HEAR, (audio, waited)):
+                    self._say((number, pipe.BLOCKS, [block async for block in hearing.hear(audio, waited)]))
                 case (_, pipe.FLUSH, _):
                     known = await hearing.flush()
                     self._say((number, pipe.BLOCKS, [known] if known else []))

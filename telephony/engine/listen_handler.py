@@ -109,7 +109,7 @@ class ListenStream:
         while True:
             data = await self._socket.receive()
             if isinstance(data, bytes):
-                await self._hear(ear, self._input.feed(data))
+                await self._hear(ear, self._input.feed(data), self._socket.waited)
                 continue
             match decode_client(data):
                 case Configure() as change:
@@ -128,10 +128,10 @@ class ListenStream:
                     await self._socket.close_without_code()
                     return "closed by CloseStream"
 
-    async def _hear(self, ear: Ear, linear16: bytes) -> None:
+    async def _hear(self, ear: Ear, linear16: bytes, waited: bool = False) -> None:
         if not linear16:
             return
-        async for block in ear.hear(linear16):
+        async for block in ear.hear(linear16, waited):
             self._audio_s = block.audio_end_s
             messages = self._session.block(block)
             # Before the next block is asked for: what it holds belongs to the next turn.

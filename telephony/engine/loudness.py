@@ -35,7 +35,7 @@ class LoudnessEar:
         self._start_s = 0.0
         self._end_s = 0.0
 
-    async def hear(self, linear16: bytes) -> AsyncIterator[Block]:
+    async def hear(self, linear16: bytes, waited: bool = False) -> AsyncIterator[Block]:
         """Audio at 8000 Hz; a block for each 80 ms completed."""
         data = self._rest + linear16
         whole = len(data) - len(data) % _BLOCK_BYTES

@@ -61,6 +61,10 @@ class Partials:
         self.cancel()
         self._start(now_s, BLOCK_S)
 
+    def has_heard(self, until_s: float) -> bool:
+        """Whether the text under way is of all that was said until then."""
+        return self._job is not None and self._job.end_s >= until_s - 1e-6
+
     def resume(self, now_s: float) -> None:
         """Speech is back after a pause: a text at once, unless one is under way."""
         if self._job is None:

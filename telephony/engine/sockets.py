@@ -19,7 +19,8 @@ SEND_S = 10.0
 """Longest time that a client may leave our messages unread."""
 CLOSE_S = 3.0
 """How long we wait for a client's answer to a close."""
-
+WAITED_S = 0.005
+"""A message that lies here is had sooner; one of a live stream comes every 20 to 100 ms."""
 
 PROTOCOLS = ("token", "bearer")
 """How a browser passes its key: `Sec-WebSocket-Protocol: token, KEY`."""
@@ -43,6 +44,8 @@ class EngineSocket:
     def __init__(self, request: web.Request, request_id: str, idle_s: float = IDLE_S) -> None:
         self._request = request
         self._idle_s = idle_s
+        self.waited = False
+        """The message received last was not there yet when it was asked for."""
         # Deflate would cost CPU to save bytes on loopback. Closing is ours: see close_without_code.
         self._ws = web.WebSocketResponse(
             compress=False,
@@ -65,10 +68,13 @@ class EngineSocket:
 
     async def receive(self) -> str | bytes:
         """The next message. Raises Gone when there will be none, Idle when none comes."""
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
         try:
             message = await self._ws.receive(self._idle_s)
         except TimeoutError:
             raise Idle from None
+        self.waited = loop.time() - asked > WAITED_S
         if message.type is WSMsgType.TEXT or message.type is WSMsgType.BINARY:
             data: str | bytes = message.data
             return data

@@ -35,20 +35,21 @@ class WorkerEar:
         self._number = number
         self._rest = b""
 
-    async def hear(self, linear16: bytes) -> AsyncIterator[Block]:
+    async def hear(self, linear16: bytes, waited: bool = False) -> AsyncIterator[Block]:
         """Audio at 8000 Hz; a block for each 80 ms completed. Raises EarLost."""
         # Block by block: an end of turn must reach the worker before it hears what comes after.
         data = self._rest + linear16
         whole = len(data) - len(data) % _BLOCK_BYTES
         self._rest = data[whole:]
         for at in range(0, whole, _BLOCK_BYTES):
-            for block in await self._ask(pipe.HEAR, data[at : at + _BLOCK_BYTES]):
+            for block in await self._ask(pipe.HEAR, (data[at : at + _BLOCK_BYTES], waited)):
                 yield block
+            waited = False
 
     async def flush(self) -> Block | None:
         """All that is known of the open turn; None outside a turn. Raises EarLost."""
         # A rest of less than a block is too short to be a word; it is the beginning of the next block.
-        blocks = await self._ask(pipe.FLUSH, b"")
+        blocks = await self._ask(pipe.FLUSH, None)
         return blocks[0] if blocks else None
 
     def end_turn(self) -> None:
@@ -67,8 +68,8 @@ class WorkerEar:
         """The stream is over."""
         self._worker.drop(self._number)
 
-    async def _ask(self, what: str, audio: bytes) -> list[Block]:
-        return await self._worker.ask((self._number, what, audio))
+    async def _ask(self, what: str, content: tuple[bytes, bool] | None) -> list[Block]:
+        return await self._worker.ask((self._number, what, content))
 
 
 class _Connection:

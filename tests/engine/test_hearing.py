@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
@@ -17,10 +20,13 @@ from tests.shared import shared_path
 pytest.importorskip("onnxruntime", reason="the local engine is not installed")
 pytest.importorskip("ctranslate2", reason="the local engine is not installed")
 
+from telephony.engine.decodes import Decodes
 from telephony.engine.hearing import Hearing, HearingModels, ModelPaths
+from telephony.engine.turn_audio import TurnAudio
 
 OPTIONS = HearingOptions(eot_threshold=0.7, eager_eot_threshold=0.5)
 SECOND = 16000  # bytes
+DIGITS = {word: str(n) for n, word in enumerate("zero one two three four five six seven eight nine".split())}
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +73,10 @@ async def blocks_of(
         return [step async for step in listen(hearing, audio, options, chunk)]
     finally:
         hearing.close()
+
+
+def digits_of(text: str) -> str:
+    return "".join(DIGITS.get(word.strip(".,?!"), "") for word in text.lower().replace("-", " ").split())
 
 
 def endings(steps: list[tuple[Block, bool]]) -> list[str]:
@@ -161,6 +171,46 @@ async def test_flush_gives_the_careful_text_of_a_turn_cut_off(models: HearingMod
     hearing.end_turn()
     assert await hearing.flush() is None
     hearing.close()
+
+
+async def test_on_a_machine_that_does_not_keep_up_no_text_is_final_that_lacks_what_was_said(
+    models: HearingModels,
+) -> None:
+    """The recognizers stand still in mid-dictation: the turn waits for them, and has all its digits."""
+    audio, quiet = call("open_03_digits_dtmf", 1.5, 10.2), bytes(1280)
+    hearing, loop, going = Hearing(models, OPTIONS, live=True), asyncio.get_running_loop(), threading.Event()
+    began = [block async for block, _ in listen(hearing, audio[: 4 * SECOND])]
+    assert began[-1].in_turn or await hearing.flush() is not None
+    stuck = [models.partials.submit(going.wait), *(models.finals.submit(going.wait) for _ in range(2))]
+    try:
+        steps = [step async for step in listen(hearing, audio[4 * SECOND :] + 15 * quiet)]
+        overdue = loop.time() + 2.0
+        while loop.time() < overdue:
+            steps += [step async for step in listen(hearing, quiet)]
+        assert endings(steps) == []
+    finally:
+        going.set()
+        await asyncio.wait([asyncio.wrap_future(future) for future in stuck])
+    while not endings(steps):
+        steps += [step async for step in listen(hearing, quiet)]
+    hearing.close()
+    assert digits_of(endings(steps)[0]) == "4155550132"
+
+
+async def test_what_a_line_brings_at_once_has_the_time_that_it_would_have_had(models: HearingModels) -> None:
+    decodes = Decodes(models, TurnAudio(), None)
+    decodes.arrived(3.0, waited=True)
+    decodes.arrived(0.0, waited=True)  # 3 s late
+    assert decodes.live and not decodes.behind
+    decodes.arrived(0.6, waited=False)  # with 0.6 s of what had piled up
+    text: Future[str] = Future()
+    asyncio.get_running_loop().call_later(0.3, text.set_result, "four")
+    assert await decodes.within(text, 0.0) == "four"
+    assert await decodes.within(Future[str](), 0.0) is None, "and no more time than that"
+    decodes.arrived(0.6, waited=True)
+    assert await decodes.within(Future[str](), 0.0) is None
+    decodes.arrived(0.0, waited=False)
+    assert decodes.behind, "what came in time, and was not looked at for 0.6 s"
 
 
 async def test_silence_is_nothing(models: HearingModels) -> None:
