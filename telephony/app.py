@@ -151,7 +151,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         asyncio.create_task(_beat(app[PULSE], app[LINE])),
         asyncio.create_task(app[LINE].seats.renew_for_ever()),
         asyncio.create_task(_sum_up(app[DOOR])),
-        asyncio.create_task(app[LINE].watch_expected()),
+        asyncio.create_task(app[LINE].watch_calls()),
     ]
     yield
     for task in tasks:

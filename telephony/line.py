@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_S = 0.05
-EXPECTED_LOOK_S = 0.5
+LOOK_S = 0.5
+FRAMES_S = 0.4  # Twilio sends 50 frames a second: a stream without one for so long may have ended there
 PREWARM_S = 10.0  # speech connections that wait for longer would be paid for nothing
 Form = Mapping[str, str]
 """A webhook's fields."""
@@ -107,8 +108,8 @@ class Line:
     """Opens speech for a call whose stream is on its way; gets what the stream will be told."""
     forget: Callable[[str], None] = lambda call_sid: None
     """Closes what prewarm opened for a stream that did not come."""
-    silent_s: Callable[[str], float | None] = lambda call_sid: None
-    """For how long the stream of a call in this process has brought no frame; None: it has none."""
+    sounding: Callable[[float], set[str]] = lambda within_s: set()
+    """The calls whose stream in this process has brought a frame within so many seconds."""
     lag_s: Callable[[], float] = lambda: 0.0
     """How late the event loop is."""
     say_goodbye: Callable[[], None] = lambda: None
@@ -330,6 +331,21 @@ class Line:
                 return
             await asyncio.sleep(POLL_S)
 
+    async def streams(self, call_sid: str) -> bool:
+        """Whether a stream of the call still brings sound: then it has not ended for Twilio, which asks nothing.
+
+        The other processes know of one that has just fallen silent after LOOK_S.
+        """
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        while True:
+            here = call_sid in self.sounding(FRAMES_S)
+            if not here and not await self.seats.sounds_elsewhere(call_sid):
+                return False
+            if loop.time() >= begin + FRAMES_S + (0.0 if here else 2 * LOOK_S):
+                return True
+            await asyncio.sleep(FRAMES_S / 10)
+
     async def is_ended(self, call_sid: str) -> bool:
         """Whether this call is known to be over."""
         return await self.shared.get(f"ended:{call_sid}") is not None
@@ -347,10 +363,12 @@ class Line:
         if timer is not None:
             timer.cancel()
 
-    async def watch_expected(self) -> None:
-        """To be run while the server runs: that a call is over may have been told to another process."""
+    async def watch_calls(self) -> None:
+        """To be run while the server runs: other processes are asked about our calls, and told of their end."""
         while True:
-            await asyncio.sleep(EXPECTED_LOOK_S)
+            await asyncio.sleep(LOOK_S)
+            sounding = self.sounding(FRAMES_S)
+            await asyncio.gather(*(self.seats.sounds(sid, sid in sounding) for sid in self.sockets.values()))
             for call_sid in list(self._expected):
                 if await self.is_ended(call_sid):
                     self.stream_came(call_sid)

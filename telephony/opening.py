@@ -100,7 +100,7 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[Line, Ca
     line.answer = await _answer_with(services, line, stack)
     line.say_goodbye = services.say_goodbye
     line.leave_records = services.leave_records
-    line.silent_s = services.silent_s
+    line.sounding = services.sounding
     stack.push_async_callback(line.endings.close)
     if settings.retention_days:
         retention = Retention(Keeping(settings.data_dir), settings.retention_days, shared)

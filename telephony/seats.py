@@ -14,6 +14,7 @@ from collections import Counter
 from telephony.shared import Shared, SharedFailure
 
 NAME = "calls"
+STREAMS = "streams"  # the same for streams that bring sound, so that other processes know of them
 EXPECTED_S = 20.0  # from the webhook to the stream: Twilio needs half a second, a slow network some more
 KEPT_S = 30.0
 RENEW_S = 10.0
@@ -29,6 +30,7 @@ class Seats:
         self._limit = limit
         self._kept: Counter[str] = Counter()  # streams by call: a resumed call may briefly have two
         self._expected: dict[str, float] = {}  # until when, by the loop's time
+        self._sounding: set[str] = set()
 
     async def expect(self, call_sid: str, *, returning: bool = False) -> bool:
         """Take a seat for a call whose stream is to come; False when all are taken.
@@ -56,6 +58,7 @@ class Seats:
         self._kept[call_sid] -= 1
         if self._kept[call_sid] <= 0:
             del self._kept[call_sid]
+            await self.sounds(call_sid, False)
             if call_sid not in self._expected:
                 await self._free(call_sid)
 
@@ -64,6 +67,25 @@ class Seats:
         self._expected.pop(call_sid, None)
         if call_sid not in self._kept:
             await self._free(call_sid)
+
+    async def sounds(self, call_sid: str, now: bool) -> None:
+        """Let the other processes know whether a stream of the call brings sound here."""
+        now = now and call_sid in self._kept
+        if now == (call_sid in self._sounding):
+            return
+        if now:
+            self._sounding.add(call_sid)
+            await self._sit(call_sid, STREAMS)
+        else:
+            self._sounding.remove(call_sid)
+            await self._free(call_sid, STREAMS)
+
+    async def sounds_elsewhere(self, call_sid: str) -> bool:
+        """Whether a stream of the call brings sound in another process."""
+        try:
+            return await self._shared.sits_elsewhere(STREAMS, call_sid)
+        except SharedFailure:  # better twice than not at all
+            return False
 
     async def free(self) -> int:
         """How many more calls would be taken now."""
@@ -79,15 +101,16 @@ class Seats:
             await asyncio.sleep(RENEW_S)
             self._own()  # forgets those that nobody waits for any more
             # together: the shared store does in one transaction what is asked at once
-            await asyncio.gather(*(self._sit(sid) for sid in self._kept))
+            streams = (self._sit(sid, STREAMS) for sid in self._sounding)
+            await asyncio.gather(*(self._sit(sid) for sid in self._kept), *streams)
 
-    async def _sit(self, call_sid: str) -> None:
+    async def _sit(self, call_sid: str, name: str = NAME) -> None:
         with contextlib.suppress(SharedFailure):  # it is renewed soon
-            await self._shared.sit(NAME, call_sid, NO_LIMIT, KEPT_S)
+            await self._shared.sit(name, call_sid, NO_LIMIT, KEPT_S)
 
-    async def _free(self, call_sid: str) -> None:
+    async def _free(self, call_sid: str, name: str = NAME) -> None:
         with contextlib.suppress(SharedFailure):  # it is free when its time is up
-            await self._shared.leave(NAME, call_sid)
+            await self._shared.leave(name, call_sid)
 
     def _own(self) -> set[str]:
         """The calls of this process."""

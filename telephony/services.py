@@ -69,10 +69,10 @@ class Services:
         )
         return None if call is None else call.record()
 
-    def silent_s(self, call_sid: str) -> float | None:
-        """For how long a running call's stream has brought no frame; None where there is none."""
-        running = [call.silent_s() for call in self.calls.values() if call.started.call_sid == call_sid]
-        return min((seconds for seconds in running if seconds is not None), default=None)
+    def sounding(self, within_s: float) -> set[str]:
+        """The calls whose stream has brought a frame within so many seconds, by CallSid."""
+        silent = ((call.started.call_sid, call.silent_s()) for call in self.calls.values())
+        return {sid for sid, silent_s in silent if silent_s is not None and silent_s < within_s}
 
     async def load(self, call_id: str) -> dict[str, Any] | None:
         """A finished call."""

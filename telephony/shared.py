@@ -68,6 +68,10 @@ class Shared(Protocol):
     async def seated(self, name: str) -> int:
         """How many seats are taken."""
 
+    async def sits_elsewhere(self, name: str, holder: str) -> bool:
+        """Whether the holder has a seat that another process took, and that process lives."""
+        ...
+
     async def count(self, name: str, limit: int, window_s: float) -> bool:
         """Count one more event, unless there were `limit` of them within the last `window_s` already."""
 
@@ -183,6 +187,14 @@ class SqliteShared:
 
     async def seated(self, name: str) -> int:
         return await self._file.run(lambda db, now: self._seats(db, name, now), writes=False)
+
+    async def sits_elsewhere(self, name: str, holder: str) -> bool:
+        def work(db: sqlite3.Connection, now: float) -> bool:
+            query = "SELECT process FROM taken WHERE name = ? AND holder = ? AND expires > ?"
+            row = db.execute(query, (name, holder, now)).fetchone()
+            return row is not None and row[0] != self._process and self._lives(row[0])
+
+        return await self._file.run(work, writes=False)
 
     async def count(self, name: str, limit: int, window_s: float) -> bool:
         def work(db: sqlite3.Connection, now: float) -> bool:

@@ -186,6 +186,13 @@ class FailOpen:
     async def seated(self, name: str) -> int:
         return await self._store.seated(name)
 
+    async def sits_elsewhere(self, name: str, holder: str) -> bool:
+        try:
+            return await self._store.sits_elsewhere(name, holder)
+        except SharedFailure as error:
+            self._failed(error)
+            return False
+
     async def count(self, name: str, limit: int, window_s: float) -> bool:
         try:
             return await self._store.count(name, limit, window_s)

@@ -45,7 +45,6 @@ CALL_SID = re.compile(r"[A-Za-z0-9_-]{2,64}")  # Twilio: CA and 32 hex digits; s
 LATE_S = 0.2  # an event loop as late as the lead of the audio that was sent ahead cannot carry more calls
 OVERDUE_S = 2.0  # a stream that is still open so long after the call's end was lost in a tunnel
 ANSWER_TTL_S = 30.0  # Twilio's own patience is 15 s, after which it asks nobody again
-FRAMES_S = 0.4  # Twilio sends 50 frames a second: a stream without one for so long may have ended there
 UNNAMED_HOLD_S = (
     5.0  # a hold's answer: half of its shortest music, after which Twilio asks with the same words
 )
@@ -114,7 +113,7 @@ async def after(request: web.Request) -> web.Response:
         if kept is not None and kept["request"] == this:
             return _response(str(kept["twiml"]))
         word = await line.take_word(call_sid)
-        if word is None and await _streams(line, call_sid):
+        if word is None and await line.streams(call_sid):
             return _begun(request, call_sid)
         if line.draining and line.settings.public_url and answer_after(word, form).connects:
             if word is not None:  # for the process that will go on with the call
@@ -263,17 +262,6 @@ async def _full(line: Line, call_sid: str, returning: bool) -> str:
         line.refused("full")
         return f"all {line.settings.max_calls} lines are taken"
     return ""
-
-
-async def _streams(line: Line, call_sid: str) -> bool:
-    """Whether the call's stream still brings sound: then it has not ended for Twilio, which asks nothing."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + FRAMES_S
-    while (silent_s := line.silent_s(call_sid)) is not None and silent_s < FRAMES_S:
-        if loop.time() >= end:
-            return True
-        await asyncio.sleep(FRAMES_S / 10)
-    return False
 
 
 def _begun(request: web.Request, call_sid: str) -> web.Response:

@@ -123,18 +123,47 @@ async def captured(server: Running, path: str, call_sid: str) -> ElementTree.Ele
             return ElementTree.fromstring(await response.text())
 
 
+@pytest.mark.parametrize("process", [0, 1], ids=["here", "in another process"])
 @pytest.mark.parametrize("path", ["/twilio/after", "/twilio/voice"])
 async def test_in_mid_call_nothing_that_is_sent_again_displaces_the_callers_stream(
-    tmp_path: Path, path: str
+    tmp_path: Path, path: str, process: int
 ) -> None:
     """While the stream brings sound, also the request for what follows it is not Twilio's."""
-    async with running(tmp_path, AGENT="tests.flow_agents:Memory") as server:
-        calling = asyncio.create_task(server.call(5.0))
-        await until(lambda: bool(server.line.sockets))
+    memory = {"AGENT": "tests.flow_agents:Memory"}
+    async with running(tmp_path, **memory) as server, running(tmp_path, **memory) as other:
+        asked = (server, other)[process]
+        calling = asyncio.create_task(server.call(6.0))
+        await until(lambda: server.line.sounding(0.4) != set())
         [(socket, call_sid)] = server.line.sockets.items()
-        await asyncio.sleep(1.0)
-        assert token_of(await captured(server, path, call_sid)) is None
+        await until_known(other, call_sid)
+        for _ in range(2):
+            assert token_of(await captured(asked, path, call_sid)) is None
         assert list(server.line.sockets) == [socket] and not socket.closed
         result = await calling
-        assert token_of(await captured(server, path, call_sid)) is None, "nor after its end"
+        assert token_of(await captured(asked, path, call_sid)) is None, "nor after its end"
     assert verbs(result) == ["Connect"] and not result.flags
+
+
+@pytest.mark.parametrize("end", ["closed", "silent"])
+async def test_a_stream_that_is_over_is_followed_by_one_in_another_process(tmp_path: Path, end: str) -> None:
+    """At once where its socket has closed; soon where only its sound has ended, as behind a broken proxy."""
+    async with running(tmp_path) as server, running(tmp_path) as other:
+        calling = asyncio.create_task(server.call(20.0))
+        await until(lambda: server.line.sounding(0.4) != set())
+        [(socket, call_sid)] = server.line.sockets.items()
+        await until_known(other, call_sid)
+        if end == "closed":
+            server.line.draining = True  # its own carrier's request is not the one that goes on with it
+            await socket.close()
+        else:
+            server.line.sounding = lambda within_s: set()
+        started = asyncio.get_running_loop().time()
+        assert token_of(await captured(other, "/twilio/after", call_sid)) is not None
+        assert asyncio.get_running_loop().time() - started < (0.5 if end == "closed" else 1.5)
+        calling.cancel()
+
+
+async def until_known(other: Running, call_sid: str) -> None:
+    """Until another process knows that the call's stream brings sound."""
+    while not await other.line.seats.sounds_elsewhere(call_sid):
+        await asyncio.sleep(0.05)
