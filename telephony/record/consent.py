@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from telephony.record.objection import objects
 from telephony.reply.agent import Agent, Manners, Note, Notes, Said, Say, Turn
+from telephony.reply.polarity import answered
 
 STOPPED = "All right, the recording is stopped, and what there was of it is deleted. Please go on."
 STOPPED_BEFORE = "The recording is stopped already, and what there was of it is deleted. Please go on."
@@ -28,19 +29,22 @@ class MayStopRecording:
     """An agent around another one: a caller who objects to being recorded is not recorded any more.
 
     `words` are understood besides what `objection` understands. `notice` is what callers are told first: in
-    the turn after it, "I don't agree to that" is about the recording.
+    the turn after it, "I don't agree to that" is about the recording, and so is "no" where it asks.
     """
 
     def __init__(self, agent: Agent, words: Sequence[str], notice: str = "") -> None:
         self._agent = self.__wrapped__ = agent
         self._notice = notice
+        self._asks = notice.rstrip().endswith("?")
         spoken = "|".join(r"\s+".join(map(re.escape, word.split())) for word in words)
         self._words = re.compile(rf"\b(?:{spoken})\b", re.IGNORECASE) if words else None
 
     def objects(self, said: str, noticed: bool = False) -> bool:
         """Whether a caller who says this, perhaps right after the notice, does not want to be recorded."""
         own = self._words is not None and self._words.search(said.replace("\u2019", "'")) is not None
-        return own or objects(said, noticed and bool(self._notice))
+        if not noticed or not self._notice:
+            return own or objects(said)
+        return own or objects(said, noticed=True) or (self._asks and answered(said, self._notice).yes is False)
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         """As the agent's own, unless it is about the recording."""

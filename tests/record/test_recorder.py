@@ -150,6 +150,27 @@ async def test_who_objects_and_hangs_up_in_the_same_breath_is_not_recorded(
     assert len(recordings(tmp_path)) == 1, "others are"
 
 
+NOTICES = {"I don't agree to that.": "This call is recorded.", "No.": "This call is recorded. Is that okay?"}
+
+
+@pytest.mark.parametrize("breath", ["at the end of the turn", "before it was heard"])
+@pytest.mark.parametrize("objection", NOTICES)
+async def test_who_objects_to_the_notice_and_hangs_up_is_not_recorded(
+    tmp_path: Path, objection: str, breath: str
+) -> None:
+    """Their words need not name the recording: they were told of it just before."""
+    script = LastWords(objection) if breath == "before it was heard" else Lines([(1.5, objection)])
+    async with running(tmp_path, AGENT=AGENT, RECORD="on", RECORD_NOTICE=NOTICES[objection]) as server:
+        server.flux.plays(lambda options: script)
+        await server.call(2.4)
+        await until(lambda: not server.line.sockets)
+        assert not recordings(tmp_path)
+        server.flux.plays(lambda options: Lines([(1.5, "hello there")]))
+        await server.call(2.4)
+        await until(lambda: not server.line.sockets)
+    assert len(recordings(tmp_path)) == 1, "others are"
+
+
 async def test_who_objects_on_a_later_stream_is_not_recorded_on_the_earlier_ones(tmp_path: Path) -> None:
     scripts = [Lines([(1.0, "hello there")]), Lines([(1.0, OBJECTION)])]
     async with running(tmp_path, AGENT=AGENT, RECORD="on", RECORD_STOP_WORDS="not record") as server:
