@@ -22,11 +22,12 @@ FORBIDDEN, MISDIRECTED = 403, 421
 # Proxies, tunnels and content networks say in headers whom they speak for. The names are many and the kind is
 # one: words that only somebody in between would use, and what platforms put before headers of their own.
 _IN_BETWEEN = re.compile(
-    r"forward|proxy|true-client|"
-    r"(real|client|connecting|remote|originating|source|socket|user|peer)-?(ip|addr|host)|"
+    r"forward|proxy|true-client|gateway|tunnel|served-by|backend|"
+    r"(real|client|connecting|remote|originating|source|socket|user|peer)-?(ip|addr|host|port)|"
     r"original-(host|ur[il]|proto|scheme|path|method)|rewrite-url|disguised|"
-    r"^(via|cdn-|cf-|cloudfront-|fastly-|fly-|incap-|akamai-|tailscale-|ngrok-|rndr-|zrok|"
+    r"^(via|cdn-|cf-|cloudfront-|fastly-|fly-|incap-|akamai-|tailscale-|ngrok-|rndr-|zrok|localtonet-|eagleeye-|"
     r"x-(ngrok|zrok|envoy|traefik|varnish|akamai|sucuri|azure|arr|ms-|appengine|gfe|goog-|cloud-trace|amzn|"
+    r"kong|pinggy|country-code|"
     r"amz-cf|vercel|nf-|railway|render|heroku|replit|github-|devtunnel|tunnel|edge-|cache|scheme|host|via|"
     r"request-start|appgw|fd-|bluecoat|coming-from|http-host|ssl-|tls-)|"
     r"connect-time$|total-route-time$|front-end-https$|was-default-hostname$)"

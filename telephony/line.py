@@ -332,7 +332,7 @@ class Line:
             await asyncio.sleep(POLL_S)
 
     async def streams(self, call_sid: str) -> bool:
-        """Whether a stream of the call still brings sound: then it has not ended for Twilio, which asks nothing.
+        """Whether a stream of the call brings sound: it has not ended for Twilio then, which asks nothing.
 
         The other processes know of one that has just fallen silent after LOOK_S.
         """
@@ -364,7 +364,7 @@ class Line:
             timer.cancel()
 
     async def watch_calls(self) -> None:
-        """To be run while the server runs: other processes are asked about our calls, and told of their end."""
+        """To be run while the server runs: other processes hear of our calls, and tell of their end."""
         while True:
             await asyncio.sleep(LOOK_S)
             sounding = self.sounding(FRAMES_S)

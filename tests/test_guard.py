@@ -24,7 +24,8 @@ X-Vercel-Forwarded-For X-NF-Client-Connection-IP X-Railway-Request-Id X-Render-O
 Rndr-Id X-Request-Start Connect-Time DO-Connecting-IP Incap-Client-IP X-Sucuri-ClientIP
 Akamai-Origin-Hop X-Akamai-Edgescape X-Varnish X-Traefik-Router X-Scheme X-Host Front-End-Https
 Proxy-Client-IP WL-Proxy-Client-IP X-Proxy-Id Max-Forwards Forwarded-For HTTP_X_FORWARDED_FOR
-X-MS-Proxy X-GitHub-Request-Id"""
+X-Kong-Request-Id X-Served-By X-Real-Port X-Backend-Server X-Gateway-Host Localtonet-Ip X-Pinggy-No-Screen
+Eagleeye-Traceid X-MS-Proxy X-GitHub-Request-Id"""
 
 # What local clients send: curl, Python's and Node's, Deepgram's SDK, a browser on a page of ours, our own.
 PLAIN = """Accept Accept-Encoding Accept-Language User-Agent Authorization X-API-Key Cookie Connection

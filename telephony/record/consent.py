@@ -44,7 +44,8 @@ class MayStopRecording:
         own = self._words is not None and self._words.search(said.replace("\u2019", "'")) is not None
         if not noticed or not self._notice:
             return own or objects(said)
-        return own or objects(said, noticed=True) or (self._asks and answered(said, self._notice).yes is False)
+        denied = self._asks and answered(said, self._notice).yes is False
+        return own or denied or objects(said, noticed=True)
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         """As the agent's own, unless it is about the recording."""

@@ -165,5 +165,6 @@ async def test_a_stream_that_is_over_is_followed_by_one_in_another_process(tmp_p
 
 async def until_known(other: Running, call_sid: str) -> None:
     """Until another process knows that the call's stream brings sound."""
-    while not await other.line.seats.sounds_elsewhere(call_sid):
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(10):
+        while not await other.line.seats.sounds_elsewhere(call_sid):  # noqa: ASYNC110 - it is in a file
+            await asyncio.sleep(0.05)
