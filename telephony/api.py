@@ -62,13 +62,15 @@ async def dialling(request: web.Request) -> web.Response:
     dialler = _dialler(request)
     if not isinstance(allowed, bool):
         return _no(400, BadInput('{"allowed": false} stops dialling, {"allowed": true} allows it again'))
+    request[DID] = "allowed dialling" if allowed else "stopped dialling"
     try:
         withdrawn = 0 if allowed else await dialler.stop()
         if allowed:
             await dialler.allow()
     except TwilioRefused as error:
         return _no(502, error)
-    request[DID] = "allowed dialling" if allowed else f"stopped dialling, {withdrawn} calls were withdrawn"
+    if not allowed:
+        request[DID] = f"stopped dialling, {withdrawn} calls were withdrawn"
     return web.json_response({"allowed": allowed, "withdrawn": withdrawn})
 
 

@@ -223,12 +223,11 @@ def _check_local(door: Door, request: web.Request) -> None:
 def _tell(door: Door, request: web.Request, status: int, text: str | None) -> None:
     """One line about what was refused, or about what somebody with a key has done."""
     sender, path = request.get(SENDER), one_line(request.path[:100])
-    if status < 400:
+    if status < 400 or status >= 500:  # what failed is told where it did; who asked for it, here
         if sender and request.method not in ("GET", "HEAD"):
-            log.info("%s: %s %s: %s", sender, request.method, path, request.get(DID, status))
+            did = request.get(DID, "") if status < 400 else f"{request.get(DID, '')} failed, {status}"
+            log.info("%s: %s %s: %s", sender, request.method, path, did.strip() or status)
         return
-    if status >= 500:
-        return  # our fault, or a peer's: told where it happened
     why = one_line(request.get(WHY) or (text or "").strip())[:600]
     if status == 404 and request.match_info.route.resource is None:
         why = f"no such path; {HINT}" if "twilio" in path or path == "/" else "no such path"

@@ -125,6 +125,19 @@ async def test_who_did_what_is_in_the_log(tmp_path: Path, caplog: pytest.LogCapt
     assert "DELETE /api/calls/old" in told[3] and "key-two" not in caplog.text
 
 
+async def test_who_asked_for_what_failed_is_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Dialling is stopped also while Twilio cannot be asked which calls are queued."""
+    nobody = {"TWILIO_ACCOUNT_SID": "AC" + "1" * 32, "TWILIO_API_URL": "http://127.0.0.1:1"}
+    async with phone_line(tmp_path, **PUBLIC, **nobody, DIAL_FROM="+14155550100") as phone:
+        with caplog.at_level(logging.INFO):
+            asked = await phone.client.post("/api/dialling", json={"allowed": False}, headers=RIGHT)
+            assert asked.status == 502
+    told = [r.getMessage() for r in caplog.records if r.getMessage().startswith("API key 2: ")]
+    assert len(told) == 1 and "stopped dialling" in told[0] and "502" in told[0]
+
+
 async def test_who_is_refused_too_often_waits_and_nobody_else_does(phone: Phone) -> None:
     """Whatever it was refused for; the owner at the same address is served at once."""
     door = phone.client.server.app[entrance.DOOR]  # type: ignore[attr-defined]

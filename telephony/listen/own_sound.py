@@ -128,6 +128,8 @@ class OwnSound:
         if self._lag is None or not self._played(first, last):
             return None
         heard = _linear(b"".join(self._caller))[first - self._first : last - self._first]
+        if not heard.any():  # words without a sound are not known by their sound
+            return None
         played = self._timeline(first - REACH, last)
         if self._known is not None:
             ways = (max(0, self._known - SAME_WAY), min(REACH, self._known + SAME_WAY))

@@ -83,6 +83,13 @@ def share(sound: OwnSound, start_s: float, end_s: float) -> float:
     return 0.0 if found is None else found[0]
 
 
+def test_of_words_without_a_sound_nothing_is_said() -> None:
+    """Digital silence is nobody's sound: what a service hears in it is not our echo."""
+    for heard_s, sound in call(0.12, -200):
+        if heard_s >= 0.5:
+            assert sound.echoed(heard_s - 0.4, heard_s) is None
+
+
 @pytest.mark.parametrize("db", [-30, -12])
 def test_the_callers_own_words_begin_where_the_echo_ends(db: float) -> None:
     for heard_s, sound in call(0.12, db, 3.5):
