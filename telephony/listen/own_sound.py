@@ -164,21 +164,22 @@ class OwnSound:
 def _walk(
     heard: Sound, played: Sound, piece_s: float, ways: tuple[int, int], enough: float
 ) -> tuple[float, int, int]:
-    """Piece by piece up to the first that is not ours: the least share, where that piece begins (or the end),
-    and the delay of the last that is ours."""
+    """Piece by piece up to the first that is not ours: the least share, where the last that is ours ends (or
+    all), and its delay. A piece without sound is nobody's: a word may be given a time in it."""
     count = max(1, round(len(heard) / (piece_s * PHONE_RATE)))
     cuts = [len(heard) * n // count for n in range(count + 1)]
     bounds = list(zip(cuts[:-1], cuts[1:], strict=True))
     powers = [float(np.dot(heard[a:b], heard[a:b])) for a, b in bounds]
-    least, way, audible = 1.0, 0, AUDIBLE * max(powers)
+    least, way, until, audible = 1.0, 0, 0, AUDIBLE * max(powers)
     for (a, b), power in zip(bounds, powers, strict=True):
+        share, found = _best(heard[a:b], played[a : b + REACH], *ways) if power else (0.0, 0)
         if power <= audible:
+            until = b if share >= enough else until  # an echo is weaker than whoever speaks over it
             continue
-        share, found = _best(heard[a:b], played[a : b + REACH], *ways)
         least = min(least, share)
         if share < enough:
-            return least, a, way
-        way = found
+            return least, until, way
+        way, until = found, b
     return least, len(heard), way
 
 

@@ -66,6 +66,16 @@ def test_an_echo_is_known_from_its_first_word_on(delay_s: float, db: float) -> N
     assert sound.way_s == pytest.approx(delay_s, abs=0.01)
 
 
+@pytest.mark.parametrize("before_s", [0.3, 0.5, 1.0])
+def test_silence_before_a_word_is_no_echo_of_ours(before_s: float) -> None:
+    """A recognizer may have a word begin before its sound: without an echo it is the caller's."""
+    sound, silence = OwnSound(), b"\xff" * round(before_s * PHONE_RATE)
+    sound.ours(OURS, 0.0)
+    for n in range(0, len(silence + THEIRS), CHUNK):
+        sound.caller((silence + THEIRS)[n : n + CHUNK], (n + CHUNK) / PHONE_RATE)
+    assert sound.echoed(0.0, before_s + 1.5) == (pytest.approx(0.0, abs=0.2), 0.0)
+
+
 @pytest.mark.parametrize("delay_s", [0.06, 0.25])
 @pytest.mark.parametrize("db", [-30, -20, -12])
 @pytest.mark.parametrize("at_s", [0.5, 1.3, 2.0])
