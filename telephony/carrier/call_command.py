@@ -72,6 +72,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_impairments(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--seed", type=int, default=1, metavar="N", help="another seed is another bad line")
+    add(
+        "--frame",
+        type=_seconds,
+        default=20.0,
+        metavar="MS",
+        help="sound in each media message (default: %(default)g, Twilio's; other carriers: up to 1000)",
+    )
     add("--loss", type=_share, default=0.0, metavar="PERCENT", help="of the caller's frames that get lost")
     add("--jitter", type=_seconds, default=0.0, metavar="MS", help="each frame is late by up to this")
     add(
@@ -243,6 +250,7 @@ def _server_url(text: str) -> str:
 def _impairments(args: argparse.Namespace) -> Impairments:
     return Impairments(
         seed=args.seed,
+        frame_ms=args.frame,
         loss=args.loss,
         jitter_ms=args.jitter,
         stalls=tuple(args.stall),

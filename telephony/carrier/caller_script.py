@@ -269,7 +269,7 @@ class _Reader:
     def _line(self, value: Value) -> Impairments:
         fields = value.fields(
             ("seed", "loss", "jitter_ms", "stalls", "marks_lost", "marks_late_ms", "marks_twice", "drift_ppm")
-            + ("echo", "drop_at_s")
+            + ("echo", "drop_at_s", "frame_ms")
         )
         known: dict[str, object] = {}
         for name, inner in fields.items():

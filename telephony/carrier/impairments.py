@@ -47,11 +47,13 @@ class Impairments:
     echo: Echo | None = None
     drop_at_s: float | None = None
     """The connection is cut at this moment, without `stop` and without a closing handshake."""
+    frame_ms: float = 20.0
+    """Sound in one media message: 20 is Twilio's; other carriers send up to a second at a time."""
 
     @property
     def clean(self) -> bool:
         """Whether the caller's channel arrives as it was sent."""
-        return self == Impairments(seed=self.seed)
+        return self == Impairments(seed=self.seed, frame_ms=self.frame_ms)
 
 
 @dataclass(slots=True)

@@ -63,6 +63,8 @@ class Phone:
         self._first = 0
         self._order = 0
         self._under_way: list[tuple[float, int, int, bytes | str]] = []
+        self._message: list[bytes] = []
+        """Frames that go out together."""
         self._began = False
 
     def connect(self, now: float, stream: CarrierStream, parameters: dict[str, str]) -> list[str]:
@@ -71,6 +73,7 @@ class Phone:
             self._catch_up(now)  # what was said while nobody listened is not sent late
         self._began = True
         self._stream, self._first = stream, self._index
+        self._message.clear()
         return [stream.encode_connected(), stream.encode_start(parameters)]
 
     def disconnect(self, now: float) -> None:
@@ -134,17 +137,25 @@ class Phone:
         self.said += frame
         keys = self._caller.keys(at)
         if self._stream is not None:
-            arrival = self._line.frame(at)
-            if arrival is None:
-                self.facts.frames_lost += 1
-            else:
-                timestamp = round((self._index - self._first) * FRAME_S * 1000)
-                self._send(arrival, timestamp, frame)
+            self._message.append(frame)
+            if len(self._message) * FRAME_S * 1000 >= self._line.impairments.frame_ms:
+                self._send_message(at)
             for digit in keys:
                 self.facts.keys.append((digit, round(at, 3)))
                 self._send(at, _DTMF, digit)
         self._index += 1
         self.hung_up = self._caller.hangs_up(at)
+
+    def _send_message(self, at: float) -> None:
+        """What was said since the last one."""
+        first = self._index + 1 - len(self._message)
+        sound = b"".join(self._message)
+        self._message.clear()
+        arrival = self._line.frame(at)
+        if arrival is None:
+            self.facts.frames_lost += 1
+        else:
+            self._send(arrival, round((first - self._first) * FRAME_S * 1000), sound)
 
     def _play(self, now: float, payload: bytes) -> None:
         self.facts.silent = False

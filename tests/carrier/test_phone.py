@@ -136,6 +136,15 @@ def test_loss_is_a_gap_in_timestamps_and_nothing_is_early_or_out_of_order(
     assert bytes(call.phone.said) == said
 
 
+def test_frames_may_be_as_long_as_another_carriers() -> None:
+    said = speech(3.5)
+    call = Call(said, frame_ms=1000, stalls=((0.5, 1.2),))
+    call.until(3.5)
+    assert [round(at, 3) for at, _ in call.media] == [1.7, 2.0, 3.0]
+    assert [media.timestamp_ms for _, media in call.media] == [0, 1000, 2000]
+    assert b"".join(media.payload for _, media in call.media) == said[: 3 * 8000]
+
+
 def test_loss_is_as_frequent_as_asked_and_comes_in_bursts() -> None:
     line = Line(Impairments(loss=0.1))
     lost = [line.frame(n * 0.02) is None for n in range(50_000)]

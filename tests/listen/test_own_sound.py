@@ -73,7 +73,8 @@ def test_silence_before_a_word_is_no_echo_of_ours(before_s: float) -> None:
     sound.ours(OURS, 0.0)
     for n in range(0, len(silence + THEIRS), CHUNK):
         sound.caller((silence + THEIRS)[n : n + CHUNK], (n + CHUNK) / PHONE_RATE)
-    assert sound.echoed(0.0, before_s + 1.5) == (pytest.approx(0.0, abs=0.2), 0.0)
+    found = sound.echoed(0.0, before_s + 1.5)
+    assert found is not None and found[0] < SOUND_SHARE and found[1] == 0.0
 
 
 @pytest.mark.parametrize("delay_s", [0.06, 0.25])
