@@ -288,7 +288,7 @@ def _parse(setting: Setting, given: str) -> object:
     try:
         return setting.kind.parse(given or setting.default)
     except ValueError as error:
-        shown = mask(given) if setting.secret else given
+        shown = mask(given) if setting.secret else _short(given)
         raise BadSetting(setting.name, shown, f"allowed is {error}") from error
 
 

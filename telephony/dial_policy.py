@@ -117,6 +117,8 @@ def check_named(text: str, prefixes: Sequence[str]) -> None:
             raise Forbidden(
                 f"{text.partition(':')[0]}: cannot be transferred to; a number, sip: or client: can"
             )
+        if text.lower().startswith(("sip:", "sips:")) and len(text.split()) > 1:
+            raise Forbidden("a blank cannot stand in a sip: address")
         return
     number = parse_number(text)
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

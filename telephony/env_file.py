@@ -40,7 +40,9 @@ def read_env_file(path: Path, names: Collection[str] = ()) -> Mapping[str, str |
             found[binding.key] = binding.value
         elif binding.error and BEGINS.sub("", binding.original.string).startswith(tuple(names)):
             where = f"{path}:{binding.original.line}"
-            raise BadInput(f"{where}: this line cannot be read; is a quotation mark missing?")
+            raise BadInput(
+                f"{where}: this line cannot be read: write NAME=VALUE; is a quotation mark missing?"
+            )
     return found
 
 

@@ -110,12 +110,19 @@ def other_than_sound(head: bytes) -> str | None:
     return None
 
 
+def _only_addresses(text: bytes) -> bool:
+    """A playlist in its simplest form, without a head."""
+    lines = text.split()
+    return bool(lines) and all(re.match(rb"[a-z][a-z0-9+.-]*://", line, re.I) for line in lines)
+
+
 def _playlist(text: bytes) -> str | None:
     kinds: tuple[tuple[str, Callable[[bytes], object]], ...] = (
         ("M3U", re.compile(rb"#EXTM3U|#EXTINF").match),
         ("PLS", re.compile(rb"\s*\[playlist\]", re.I).match),
         ("XSPF", re.compile(rb"\s*(<\?xml[^>]*>\s*)?<playlist\b", re.I).match),
         ("ASX", re.compile(rb"\s*<asx\b", re.I).match),
+        ("M3U", _only_addresses),
     )
     kind = next((kind for kind, matches in kinds if matches(text)), None)
     if kind is None:
@@ -131,6 +138,8 @@ def _playlist(text: bytes) -> str | None:
     return f"is not a recording: it is a playlist ({kind}); {what}"
 
 
+NO_DATA = "is a damaged WAV file: it has no data chunk, so it has no sound in it"
+
 # ffmpeg's words, and ours. The first that is found in its last lines is taken.
 _FAULTS = (
     ("does not contain any stream", "has no sound in it"),
@@ -143,6 +152,7 @@ _FAULTS = (
     ("Failed to resolve", "is on a host whose name is not known"),
     ("Protocol not found", "is a kind of address that ffmpeg does not know"),
     ("timed out", "does not answer in time"),
+    ("no 'data' tag found", NO_DATA),
     (
         "moov atom not found",
         "is not whole: its table of contents is missing (moov atom not found); fetch it again",

@@ -13,6 +13,7 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +23,14 @@ from telephony.audio import PHONE_RATE, Resampler, linear16_to_ulaw, read_wav
 from telephony.errors import BadAudio, BadInput
 from telephony.sound_kinds import (
     HEAD_BYTES,
+    NO_DATA,
     RAW_SUFFIXES,
     complaint,
     needs_seeking,
     other_than_sound,
     plain_line,
 )
+from telephony.wav import wav_header
 
 log = logging.getLogger(__name__)
 
@@ -88,10 +91,18 @@ async def open_input(source: str) -> Input:
         file = os.fdopen(descriptor, "rb")
         try:
             _check(head, name, raw)
+            if len(head) < HEAD_BYTES and head[:4] + head[8:12] == b"RIFFWAVE" and wav_header(head) is None:
+                raise BadAudio(f"{name} {NO_DATA}")
         except BadAudio:
             file.close()
             raise
         return Input(name, (*_form(head, raw), "-i", _STDIN), stdin=file, closing=[file])
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):  # an event loop can wait for neither
+        with os.fdopen(descriptor, "rb", buffering=0) as device:
+            _check(await asyncio.to_thread(device.read, HEAD_BYTES), name, raw)
+        raise BadAudio(
+            f"{name} is a device: `cat {source} | telephony transcribe -` reads what comes from it"
+        )
     return await _open_pipe(name, descriptor, raw)
 
 
@@ -139,6 +150,8 @@ def _open(source: str) -> tuple[str, int]:
     try:
         if source == "-" or ours:
             number = int((ours and (ours[1] or ours[2])) or 0)
+            if number == 0 and sys.stdin is None:  # closed (`<&-`), and by now perhaps a file of ours
+                raise BadAudio("standard input is closed: lead a recording into it, or name a file")
             descriptor = os.dup(number)
         else:
             descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

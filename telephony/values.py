@@ -107,6 +107,7 @@ def path(*, optional: bool = False) -> Kind:
 
 
 VOICE = re.compile(r"[^\s/?#&=]{1,100}")
+CLOUD_VOICE = re.compile(r"(?:flux|aura|aura-2)-(?!general-)[^-]+-[a-z]{2}")
 SECRET_ALLOWED = "printable ASCII without spaces"
 
 
@@ -139,8 +140,8 @@ def voice_fault(name: str, cloud: bool) -> str:
     """Why a voice can never speak; empty when it may. What it is called elsewhere only the service knows."""
     if VOICE.fullmatch(name) is None:
         return f"{name!r} is no voice's name; flux-haley-en is one"
-    if cloud and not name.startswith(("flux-", "aura-")):
-        return f"{name!r} is no voice of the cloud's: those begin with flux- or aura-"
+    if cloud and CLOUD_VOICE.fullmatch(name) is None:
+        return f"{name!r} is no voice of the cloud's: those are called like flux-haley-en or aura-2-thalia-en"
     return ""
 
 
@@ -178,6 +179,8 @@ def public_url() -> Kind:
         parts = urlsplit(url)
         if parts.scheme == "http" and not host_is_loopback(parts.hostname or ""):
             raise ValueError(allowed)
+        if parts.path.endswith("/twilio/voice"):  # the webhook's address, as it stands in Twilio's console
+            raise ValueError(f"{allowed}, and without /twilio/voice, which is added")
         return url
 
     return Kind(parse, allowed)

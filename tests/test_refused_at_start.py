@@ -49,7 +49,23 @@ def test_an_agent_that_cannot_answer_is_refused_by_every_command(
     ("environ", "told"),
     [
         ({"ROUTES": "missing.yaml"}, "missing.yaml: the file of ROUTES cannot be read: No such file"),
+        ({"ROUTES": "empty.yaml"}, "empty.yaml:1: the file of ROUTES is empty"),
         ({"AGENT": "scripted:"}, "write scripted:coffee"),
+        (
+            {"DEEPGRAM_URL": "wss://api.deepgram.com", "DEEPGRAM_API_KEY": "k" * 40, "VOICE": "flux-"},
+            "flux-haley-en",
+        ),
+        (
+            {
+                "DEEPGRAM_URL": "wss://api.deepgram.com",
+                "DEEPGRAM_API_KEY": "k" * 40,
+                "VOICE": "flux-general-en",
+            },
+            "is no voice of the cloud's",
+        ),
+        ({"PUBLIC_URL": "https://phone.example/twilio/voice"}, "without /twilio/voice"),
+        ({"HUMAN_NUMBER": "sip:front desk@phone.example"}, "a blank cannot stand in a sip: address"),
+        ({"FLUX_KEYTERMS": ",".join(f"word{n}" for n in range(101))}, "word8,word9,...' cannot"),
         (
             {"AGENT": "scripted:mine.yaml"},
             "mine.yaml:7: intents.hello.on_yes: then: there is no intent 'nowhere'",
@@ -63,6 +79,8 @@ def test_the_line_and_the_file_are_the_mistake_s_own(
         "intents:\n  hello:\n    match: [hello]\n    say: Shall I?\n    expects: yes_no\n"
         "    on_yes:\n      then: nowhere\n    on_no: Fine.\n"
     )
+    (tmp_path / "empty.yaml").touch()
+    environ = {"TWILIO_AUTH_TOKEN": "t" * 32} | environ
     ended = telephony(tmp_path, "serve", **environ)
     assert ended.returncode == 2 and told in ended.stderr and "Traceback" not in ended.stderr
     assert "script" not in ended.stderr or "ROUTES" not in environ

@@ -64,6 +64,12 @@ NO_SOUNDS: dict[str, tuple[bytes, str]] = {
     "all.wav": (b"PK\x03\x04" + bytes(500), "ZIP"),
     "empty.wav": (b"", "is empty"),
     "nothing.ulaw": (b"", "is empty"),
+    "addresses.m3u": (
+        b"http://radio.example/a.mp3\r\nhttps://radio.example/b.mp3\r\n",
+        "it is a playlist (M3U)",
+    ),
+    "no_data.wav": (CALLER.read_bytes()[:36], "is a damaged WAV file: it has no data chunk"),
+    "no_form.wav": (CALLER.read_bytes()[:30], "is a damaged WAV file: it has no data chunk"),
     "header.wav": (CALLER.read_bytes()[:58], "has no sound in it"),
     "random.mp3": (bytes((n * n * 37 + n // 7) % 251 for n in range(5000)), "not audio or video"),
 }
@@ -228,3 +234,20 @@ def test_silence_in_alaw_is_no_text() -> None:
 async def test_the_terminal_is_no_recording() -> None:
     status, err = await run("script -qec 'telephony call -' /dev/null < /dev/null 1>&2")
     assert "is the terminal" in err
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("command", ["call", "transcribe"])
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("/dev/null", "/dev/null is empty"),
+        ("- < /dev/null", "standard input is empty"),
+        ("- <&-", "standard input is closed"),
+        ("/dev/zero", "/dev/zero "),
+    ],
+)
+async def test_what_gives_nothing_is_refused_at_once(command: str, source: str, reason: str) -> None:
+    async with asyncio.timeout(30):
+        status, err = await run(f"telephony {command} {source}")
+    assert status == 2 and reason in err and len(err.splitlines()) == 1, err

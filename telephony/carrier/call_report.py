@@ -190,6 +190,10 @@ def recordings(phone: Phone) -> dict[str, bytes]:
     }
 
 
+BEHIND_S = 0.001
+"""Notes stand behind the words that they were kept with."""
+
+
 class Teller:
     """Turns what becomes known of a conversation into lines, each once, in the order of time.
 
@@ -200,6 +204,7 @@ class Teller:
         """`verbose`: also what was decided and why, and what the agent noted."""
         self._verbose = verbose
         self._told: set[tuple[int, str, str]] = set()
+        self._notes: dict[str, Any] = {}
         self._waiting: list[tuple[float, str]] = []
 
     def lines(self, record: Mapping[str, Any]) -> list[str]:
@@ -217,6 +222,8 @@ class Teller:
                 self._add(index, "agent", agent.get("first_audio_s"), agent["text"], _interruption(agent))
             if self._verbose:
                 self._explain(index, turn)
+        if self._verbose:
+            self._noted(record)
         if not record.get("live", record.get("ended_by") is None):
             open_since = math.inf
         self._waiting.sort(key=lambda waiting: waiting[0])
@@ -225,13 +232,21 @@ class Teller:
         return due
 
     def _explain(self, index: int, turn: Mapping[str, Any]) -> None:
-        """Decisions with their reasons, and notes."""
+        """Decisions with their reasons."""
         for decision in turn.get("decisions") or []:
             what = f"{decision.get('what', '')}: {decision.get('reason', '')}"
             self._add(index, "why", decision.get("at_s"), what, "")
-        notes, agent = turn.get("notes"), turn.get("agent") or {}
-        if notes:
-            self._add(index, "notes", agent.get("first_audio_s"), json.dumps(notes, ensure_ascii=False), "")
+
+    def _noted(self, record: Mapping[str, Any]) -> None:
+        """What the agent has noted that is new, behind the words with which it was kept."""
+        known = record.get("notes") or {}
+        new = {name: value for name, value in known.items() if self._notes.get(name, ...) != value}
+        if new:
+            self._notes |= new
+            began = [(turn.get("agent") or {}).get("first_audio_s") for turn in record.get("turns") or []]
+            at = max((one for one in began if one is not None), default=0.0)
+            line = f"{clock(at)}  notes   {json.dumps(new, ensure_ascii=False)}"
+            self._waiting.append((at + BEHIND_S, line))
 
     def _add(self, index: int, who: str, at: float | None, text: str, note: str) -> None:
         key = (index, who, text + note)

@@ -21,7 +21,7 @@ from .mentions import meant
 from .numbers import spoken_digits
 from .polarity import Answer, answered
 from .replies import MAX_ASKS, Replies
-from .script import Ask, Script, dictated, find_slots
+from .script import Ask, Do, Script, dictated, find_slots
 from .script_state import State
 from .wishes import Wish, wish_among, wish_of
 
@@ -73,7 +73,7 @@ class _Answer(Replies):
         answer = answered(self.turn.text, self._question(), self._expects_yes_no)
         if wrong := self._correction(answer):
             yield from self._correct(wrong)
-        elif self._may_branch(answer) and answer.whole and answer.yes is not None:
+        elif self._may_branch(answer) and answer.whole and answer.yes is not None and not self._leaves():
             yield from self._run_branch(answer.yes)
         else:
             yield from self._meaning(answer)
@@ -108,6 +108,12 @@ class _Answer(Replies):
         if self.ask or answer.yes is None or self.state.mending:
             return False
         return self._expects_yes_no or bool(self._named(answer.yes))
+
+    def _leaves(self) -> bool:
+        """A goodbye where nothing was asked that it could be a no to."""
+        return not self._expects_yes_no and any(
+            match.intent.step.do is Do.HANG_UP for match in self.finder.matches(self.text)
+        )
 
     def _goes_on(self, answer: Answer) -> bool:
         """A yes or no with more behind it answers, unless what follows from it cannot be undone."""

@@ -138,5 +138,5 @@ def read_yaml(path: Path, shown: str = "", what: str = "the script") -> Value:
     except (yaml.YAMLError, RecursionError) as error:
         raise BadScript(f"{name}:1: no valid YAML: {' '.join(str(error).split())}") from error
     if node is None:
-        raise BadScript(f"{name}:1: the script is empty")
+        raise BadScript(f"{name}:1: {what} is empty")
     return Value(name, "", node)

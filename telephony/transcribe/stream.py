@@ -26,7 +26,7 @@ from telephony.listen.flux_options import FluxOptions
 from telephony.refusals import remedy
 from telephony.transcribe.source import CHUNK_BYTES, CHUNK_S
 
-HEARTBEAT_S = 2.0  # a peer that is gone is noticed in 3 s
+HEARTBEAT_S = 20.0  # a peer that is gone is noticed in 30 s; a busy one may take seconds, and nobody waits
 AHEAD_S = 5.0  # how far --fast may be ahead of what the server has heard
 SILENCE_AT_END_S = 0.96  # lets the server find the last words before it is told to end the turn
 CLOSING_S = 15.0  # for what the server still has to say

@@ -129,7 +129,7 @@ def test_what_never_ended_holds_nothing_back_when_the_call_is_over() -> None:
 
 def test_reasons_and_notes_are_told_to_who_asks() -> None:
     told = turn(0) | {"decisions": [{"at_s": 2.3, "what": "held", "reason": "mm-hm"}]}
-    record = {"turns": [told | {"notes": {"order": "latte"}}]}
+    record = {"turns": [told], "notes": {"order": "latte"}}
     assert Teller().lines(record) == ["0:01.0  caller  a latte", "0:02.4  agent   Okay."]
     assert Teller(verbose=True).lines(record) == [
         "0:01.0  caller  a latte",
@@ -137,6 +137,15 @@ def test_reasons_and_notes_are_told_to_who_asks() -> None:
         "0:02.4  agent   Okay.",
         '0:02.4  notes   {"order": "latte"}',
     ]
+
+
+def test_notes_are_told_when_they_change() -> None:
+    teller = Teller(verbose=True)
+    teller.lines({"live": True, "turns": [turn(0)], "notes": {"order": "latte", "size": "small"}})
+    assert teller.lines({"live": True, "turns": [turn(0)], "notes": {"order": "latte", "size": "big"}}) == [
+        '0:02.4  notes   {"size": "big"}'
+    ]
+    assert teller.lines({"turns": [turn(0)], "notes": {"order": "latte", "size": "big"}}) == []
 
 
 def test_colour_only_adds_to_a_line() -> None:

@@ -329,3 +329,13 @@ def test_a_correction_in_any_words_never_ends_the_call(no: str, said: str, what:
     assert len(talk.notes["items"]) == 1  # type: ignore[arg-type]
     words = set(what.split()) & {"small", "mocha", "tea", "espresso"}
     assert all(word in answer for word in words), answer
+
+
+@pytest.mark.parametrize("said", ["No, that's all, thank you, good-bye.", "That's all. Goodbye.", "Bye."])
+def test_a_goodbye_that_answers_no_question_is_one(said: str) -> None:
+    """Where only the intent called no would take it: after "what else would you like?" and a menu."""
+    talk = Talk()
+    for words in (ORDER, "Yes, please.", "What do you have?", "A smock offal, please."):
+        talk.say(words)
+    assert talk.say(said) == "That's a large latte. Thank you, goodbye."
+    assert HangUp() in talk.said
