@@ -35,6 +35,9 @@ _OTHER_RECORDING = re.compile(
     r"|voice|announcement)s?\b"
     r"|\bfor the record\b|\brecords? of\b|\brecording (?:studio|session|artist|contract|industry"
     r"|equipment)\b"
+    r"|\brecord(?:ing)?(?: \w+){0,2} (?:on|with|from) my (?:phone|computer|laptop|camera|tv|device)\b"
+    r"|^(?:my|the|our) (?:\w+ )?\w+ (?:does|did|will|can|is|was) not (?:\w+ )?record(?:ing)?\b"
+    r"|\brecord(?:er|ing)s? (?:does|do|is|did|are) not (?:work|working|playing|play)\b"
     r"|\b(?:a|an|my|tape|video|voice) (?:tape |video |voice )?recorders?\b"
     r"|\brecord (?:a|an|my|the|another) (?:new )?(?:message|greeting|voice ?mail|song|video|memo)\b"
 )
@@ -124,16 +127,31 @@ _RUN_ON = re.compile(
 )
 
 
+_OKAY = "Is it okay that this call is recorded?"
+_NAMED = re.compile(r"(?:(?:oh|wait|a|the) )*(?:recording|recorded|taping)(?: (?:me|this|it))?")
+"""A recording that is only named: "recording?"."""
+_ASKS_TO_STOP = re.compile(
+    r"(?:can|could|would|will) you (?:please |just )*(?:stop|turn|switch|shut)"
+    r" (?:it|that|this)\b(?: off)?(?: please)?$"
+)
+_WONDERS = re.compile(
+    r"(?:and |but |so |well )?(?:what|how|when|do|does|must|should) (?:if|do|does|will|would|i|we)\b"
+)
+
+
 def objects(said: str, noticed: bool = False) -> bool:
     """Whether the words object to being recorded.
 
     `noticed`: the caller was told of a recording just before, so that "I don't agree to that" is about it.
     """
-    told = noticed
+    told, named = noticed, False
     for words, asked in clauses(said):
         for clause in _sentences(expanded(words)):
             if told and _is_against_it(clause, asked):
                 return True
+            if named and answered(clause, _OKAY).yes is False:
+                return True  # "Recording? No, thank you."
+            named = asked and bool(_NAMED.fullmatch(clause))
             if _speaks_of_it(clause):
                 if _objects(clause, asked):
                     return True
@@ -202,11 +220,17 @@ def _states(clause: str, stops: bool, against: bool, denied: bool) -> bool:
 
 def _is_against_it(clause: str, asked: bool) -> bool:
     """ "I don't want that", right after recording was spoken of."""
-    if asked or not (_THAT.search(clause) if not _OF_CONSENT.search(clause) else True):
+    if _ASKS_TO_STOP.match(clause):
+        return True
+    if (
+        asked
+        or _WONDERS.match(clause)
+        or not (_THAT.search(clause) if not _OF_CONSENT.search(clause) else True)
+    ):
         return False
     if re.fullmatch(r"(?:please |no |just )*do not(?: do (?:that|it|this))?(?: please)?", clause):
         return True
-    if answered(clause, "Is it okay that this call is recorded?").yes is False:
+    if answered(clause, _OKAY).yes is False:
         return bool(
             _OF_CONSENT.search(clause)
             or re.search(r"\b(?:stop|turn|switch|shut|delete|erase|that|it)\b", clause)

@@ -24,6 +24,16 @@ _CHECK = re.compile(
 _ELSE = re.compile(
     r"\b(?:any|some)(?:thing|body|one)? (?:else|more)\b|\banother\b|\banything\b|\bwhat else\b"
 )
+_ALL_RIGHT = re.compile(
+    r"\b(?:is|would|will) (?:it|that|this) (?:be )?(?:okay|ok|fine|all right|alright|good)\b"
+    r"|\b(?:okay|ok|all right) (?:if|with you)\b"
+)
+_KEEPS = re.compile(r"\b(?:keep|leave|continue|retain|renew|stay)\b")
+_NEGATIVE = re.compile(r"\b(?:not|never|no|nothing|nobody)\b")
+_INVERTED = re.compile(
+    r"^(?:and |so |but |well |then )*(?:do|does|did|is|are|was|were"
+    r"|would|could|should|can|has|have|had|will)\b"
+)
 _ARE_YOU = re.compile(r"\bare you\b")
 _ARTICLES = frozenset("a an the my your any some our".split())
 _KEPT_OUT = frozenset(
@@ -89,6 +99,12 @@ class Question:
     more: bool = False
     """"Anything else?"."""
     are_you: bool = False
+    all_right: bool = False
+    """"Is that okay?"."""
+    keeps: bool = False
+    """"Would you like to keep it?": what stays as it is agrees."""
+    denies: bool = False
+    """"You don't have one, do you?": "that's right" is a no."""
     named: frozenset[str] = frozenset()
     """The words of the question that an answer may take up: "cancel"."""
     things: frozenset[str] = frozenset()
@@ -106,6 +122,9 @@ class Question:
             check=bool(_CHECK.search(last)),
             more=bool(_ELSE.search(last)),
             are_you=bool(_ARE_YOU.search(last)),
+            all_right=bool(_ALL_RIGHT.search(last)),
+            keeps=bool(_KEEPS.search(last)) and "or" not in words,
+            denies=bool(_NEGATIVE.search(last)) and not _INVERTED.match(last) and not _ELSE.search(last),
             named=frozenset() if "or" in words else frozenset(named),
             things=frozenset(b for a, b in pairwise(words) if a in _ARTICLES and b in named),
         )
@@ -238,6 +257,10 @@ def said_by(clause: Clause, kind: Question) -> Says:
     }
     if len(only) == 1 and not clause.asked and (found := alone.get(next(iter(only)))):
         return found
+    if not clause.asked and only - {Part.YES_WORD, Part.WEAK} in ({Part.THAT_IS_ALL}, {Part.I_AM_GOOD}):
+        return Says.DONE if Part.THAT_IS_ALL in only else Says.GOOD  # "I think that's everything, yeah"
+    if kind.keeps and not _asks(clause) and (kept := _keeps(clause)):
+        return kept
     if not only:
         return Says.PLEASE if Part.PLEASE in parts else Says.NOTHING
     if _requests(clause):
@@ -263,7 +286,7 @@ def said_by(clause: Clause, kind: Question) -> Says:
     if _untroubled(clause):
         return Says.YES
     if _stays(clause):
-        return Says.UNSURE if negated else Says.NO
+        return Says.UNSURE if negated else Says.YES if kind.keeps else Says.NO
     if Part.OTHER in only:
         refuses = negated or only & {Part.NO, Part.NO_WORD, Part.NOT_YET}
         return Says.OTHER_NOT if refuses else Says.OTHER
@@ -331,6 +354,19 @@ def _stays(clause: Clause) -> bool:
     return all(
         part is not Part.OTHER or word in ("keep", "leave", "retain", "renew", "alone") for part, word in rest
     ) and (Part.NAMED in clause.parts)
+
+
+_UNDOES = frozenset("cancel remove delete drop end stop close".split())
+
+
+def _keeps(clause: Clause) -> Says | None:
+    """What "keep it", "don't cancel it" mean where it was asked whether something shall be kept."""
+    words = set(clause.words)
+    known = _UNDOES | {"keep", "leave", "continue", "retain", "renew", "stay"}
+    if not words & known or any(part is Part.OTHER and word not in known for part, word in clause.spread()):
+        return None
+    denied = bool(words & {"not", "never", "no", "without"})
+    return Says.YES if denied is bool(words & _UNDOES) else Says.NO
 
 
 def _untroubled(clause: Clause) -> bool:

@@ -41,6 +41,8 @@ def answered(text: str, question: str | Question = "", expected: bool = True) ->
             return Answer(None if kind.mind else True, whole=True)
         if words[0] in MISHEARD_NO:
             return Answer(bool(kind.mind), whole=True)
+    if kind.keeps and "never" in words:
+        return UNCLEAR  # it may be cut from what it denies: "never cancel it"
     if kind.mind:
         return _mind(clauses)
     return _Reading(kind).read(clauses)
@@ -62,6 +64,20 @@ def _declines(words: tuple[str, ...]) -> bool:
     return set(words) <= _DECLINES and ("like" not in words or "would" in words)
 
 
+_CONTENT = frozenset(
+    "good fine great perfect lovely wonderful excellent cool brilliant fantastic super".split()
+)
+""" "That's perfect", said to "anything else?", may close the order or only praise it."""
+_TRUE = frozenset("right correct true exactly precisely indeed".split())
+
+
+def _to_a_denial(clause: Clause, says: Says) -> Says:
+    """ "You don't have one, do you?": "that's right" is a no, and a yes alone may be either."""
+    if _TRUE & set(clause.words):
+        return Says.NO
+    return Says.NOTHING if Part.YES_WORD in clause.parts or says is Says.WEAK else says
+
+
 class _Reading:
     """Reads clauses in order: what was said last counts, unless it only asks or is not understood."""
 
@@ -74,10 +90,11 @@ class _Reading:
         self.turned = ""  # "reset", "turn" or "but": what stands between the answer so far and the next
         self.conditional = False
         self.bare_noes = 0
+        self.closed = False
 
     def read(self, clauses: list[Clause]) -> Answer:
         for clause in clauses:
-            says = self._as_asked(said_by(clause, self.kind))
+            says = self._as_asked(said_by(clause, self.kind), clause)
             if says is not Says.NOTHING:
                 self._take(says, clause)
         if self.conditional:
@@ -90,8 +107,17 @@ class _Reading:
             self.whole = False
         return Answer(self.yes, self.whole and self.yes is not None and not self.wrong, self.wrong)
 
-    def _as_asked(self, says: Says) -> Says:
+    def _as_asked(self, says: Says, clause: Clause) -> Says:
         """Closing words have their meaning from the question."""
+        if self.kind.denies and says in (Says.YES, Says.WEAK):
+            return _to_a_denial(clause, says)
+        if self.kind.more and says is Says.WEAK and self.yes is not False and set(clause.words) & _CONTENT:
+            return Says.NO if "all" in clause.words else Says.UNSURE
+        if self.kind.more and self.closed and set(clause.parts) <= {Part.YES_WORD, Part.FILL}:
+            return Says.NOTHING  # "that is all, yes"
+        self.closed = says is Says.DONE
+        if self.kind.are_you and says is Says.UNSURE and "here" in clause.words:
+            return Says.YES
         if says is Says.DONE:
             if self.kind.check:
                 return Says.YES
@@ -101,7 +127,7 @@ class _Reading:
                 return Says.YES
             return Says.NO if self.kind.more or self.yes is not True else Says.UNSURE
         if says is Says.SO_SO:
-            if self.kind.check or self.kind.are_you:
+            if self.kind.check or self.kind.are_you or self.kind.all_right:
                 return Says.WEAK
             return Says.UNSURE if self.yes is None else Says.NOTHING
         if says is Says.MORE:
@@ -206,7 +232,7 @@ def _mind(clauses: list[Clause]) -> Answer:
 def _minds(clause: Clause) -> str:
     only = set(clause.parts) - SOFT
     says = said_by(clause, Question())
-    if says in _BOTH_WAYS:
+    if says in _BOTH_WAYS or says is Says.OTHER_NOT or "wait" in clause.words:
         return "unclear"
     if not only:
         return "agreed" if says is Says.PLEASE else "nothing"

@@ -153,7 +153,10 @@ _PHRASES: dict[Part, str] = {
         | always | anytime | any time | continue | approved | accepted | okey doke | right o |
         music to my ears | you read my mind | can not disagree | do not disagree | can not refuse |
         no reason why not | do not see a reason not to | do not see any reason not to | not against it |
-        not against that | not opposed | let us go ahead | let us proceed | that will do nicely |
+        not against that | not opposed | feel free | looks good | looks right | looks fine | looks perfect |
+        sounds about right | nothing to change | no changes | no mistakes there | no mistake there | no
+        mistakes | no mistake | no errors | might as well | let us go ahead | let us proceed | that will do
+        nicely |
         read my mind | that is exactly right | that is perfectly right | will do | can do | sure do""",
     Part.PLEASE: "please | pretty please",
     Part.WEAK: """okay | ok | k | alright | all right | right | fine | good | great | cool | perfect |
@@ -165,7 +168,7 @@ _PHRASES: dict[Part, str] = {
         that is okay | that is ok | it is all good | it is perfect | it is great""",
     Part.NO_WORD: """no | nope | nah | nay | naw | noo | nooo | nuh uh | uh uh | unh unh | mm mm | nuhuh |
         not at all | of course not | certainly not | not really | not in the least | not in the slightest
-        | nein | nosir | nopes | not particularly""",
+        | nein | nosir | nopes | not particularly | not a bit | not one bit | not in any way | nae""",
     Part.NO: """negatory | kindly refrain | hell no | heck no | no way | no way jose | no chance |
         not a chance | fat chance | no dice | no deal | no can do | no go | no thanks | no thank you |
         thanks but no thanks | thank you but no thank you | thanks but no | thanks no | not likely |
@@ -182,7 +185,9 @@ _PHRASES: dict[Part, str] = {
         | nothing thank you | nothing at all | nothing like that | nothing of the sort |
         nothing of the kind | none | none of that | neither | neither one | neither of them | hardly |
         barely | by no means | in no way | under no circumstances | at no time | out of the question |
-        no more | not anymore | not any more | not any longer | not this time | not today | not tonight |
+        no more | not anymore | not any more | not any longer | not this time | not that i know of | not to
+        my knowledge | not that i am aware of | not that i recall | not that i remember | not as far as i
+        know | not as far as i can tell | not today | not tonight |
         not now | not right now | not at the moment | not for now | not at this time | some other time |
         another time | negative | that is a negative | that is a no | a no | nothing doing | no need |
         no need to | no need for that | there is no need | not necessary | unnecessary | not needed |
@@ -200,7 +205,8 @@ _PHRASES: dict[Part, str] = {
         decided against that | decided to keep it | decline | doubt that | staying | want to stay |
         do not care for that | do not care for it | no interest | no desire | no intention | no wish |
         no reason to | see no reason to | see no need | under no condition | let it be | stop right there
-        | regret to | no use | no sense | would sooner not""",
+        | regret to | no use | no sense | would sooner not | far from it | anything but that | anything but
+        | never been | first time | my first time | it is my first time""",
     Part.THAT_IS_ALL: """that is it | that is all | that is everything | that will be all |
         that will be it | that would be all | that would be it | that is enough | that will do |
         that will do it | that would do it | that does it | that is plenty | that is about it |
@@ -209,8 +215,12 @@ _PHRASES: dict[Part, str] = {
         that is all i needed | that is all i wanted | that is all i want | nothing apart from that |
         that was it | that was all | that was everything | that covers it | that should do it |
         that should be all | that should be it | that is it thanks | it is all | just that | only that |
-        just this""",
-    Part.I_AM_GOOD: """i am good to go | we are good to go | i am good | i am fine | i am done | i am okay
+        just this | that is me | that is me done | that is me sorted | nothing comes to mind | not that i
+        can think of | nothing i can think of | can not think of anything | can not think of anything else |
+        can not think of anything more | nothing springs to mind | that is everything i need | that is
+        everything i wanted""",
+    Part.I_AM_GOOD: """it is all good | we are all good | i am good to go | we are good to go | i am good |
+        i am fine | i am done | i am okay
         | i am ok | i am set | i am all set | all set | i am alright | i am all right | i am all good |
         i am good thanks | we are good | we are done | we are fine | we are all set | i am finished |
         i am through | i have got everything | i have everything | i have everything i need |
@@ -227,10 +237,12 @@ _PHRASES: dict[Part, str] = {
         not true | that is not true | there is a mistake | that is a mistake | there is an error |
         that is an error | that can not be right | wrong one | the wrong one | that is the wrong one |
         not that | not that one | that is not mine | not quite | not quite right | not exactly |
-        that is not quite right | try again""",
+        that is not quite right | try again | do not think that is right | do not think that is correct | do
+        not think so that is wrong""",
     Part.CHANGED: "i have changed my mind | i changed my mind | changed my mind | let me change that",
     Part.NOT_DONE: """that is not all | that is not everything | i am not done | i am not finished |
-        we are not done | not done | not finished | not done yet | i am not done yet | that is not all yet
+        we are not done | one more thing | one other thing | another thing | one last thing | something else
+        | not done | not finished | not done yet | i am not done yet | that is not all yet
         | i am not through | not everything | not all""",
     Part.FAREWELL: """bye | goodbye | bye bye | good bye | good night | take care | see you |
         see you later | see you soon | have a nice day | have a good day | have a great day |
@@ -247,7 +259,8 @@ _PHRASES: dict[Part, str] = {
         | keen | happy | glad | interested | pleased | certain | possible | helpful | useful | work |
         works | best | better | necessary | needed | comfortable | a fan | in favor | in favour |
         feel like it | feel like that | happening""",
-    Part.UNSURE: """i am happy with it | still want | still need | still like | still love |
+    Part.UNSURE: """i am here | i am still here | i am listening | i am happy with it | still want | still
+        need | still like | still love |
         i am happy with what i have | happy with it as it is | maybe | perhaps | possibly | probably |
         i guess | i suppose | i guess so | i suppose so | guess so | suppose so | might | could be |
         may be | may or may not | sort of | kind of | kinda | sorta | it depends | depends | that depends
@@ -268,7 +281,7 @@ _PHRASES: dict[Part, str] = {
         some day | another day | i was going to say | can i think about it | ask me later | ask me again |
         call me later | have one | already have | have some | have got one | got one | already got |
         already did | already done | could do | yeah right | or not | who cares | i can not remember |
-        do not remember | can not recall | not that i know of | not that i know | not to my knowledge |
+        do not remember | can not recall | not that i know |
         i should not say""",
     Part.CONDITION: """if | unless | as long as | only if | provided | providing | depending | until |
         otherwise | except | only when | in case | assuming | whether | before | after""",
