@@ -364,6 +364,7 @@ _RULES: Rules = (
         (r"#(\d+)", _short_number),
         (r"#(\d*[A-Z][A-Z\d-]*|[A-Z\d]+(?:-[A-Z\d]+)+)", lambda match, words, index: code(match[1])),
         (r"\*(\d+)#?", _star),
+        (r"(\d+)#", lambda match, words, index: f"{digits(match[1])} pound"),
         (NUMBER, _plain),
         (rf"([-+~≈±<>≤≥])({NUMBER})", _signed),
         (r"(\S*°[CF]?)/(\S*°[CF]?)", _either),

@@ -114,6 +114,8 @@ class Correction:
     """The part that the caller wants to change, when they did not say to what."""
     nothing: bool = False
     """Nothing is to be changed after all."""
+    item: int = -1
+    """Which of the items it is about."""
 
     @property
     def named(self) -> bool:
@@ -146,6 +148,8 @@ def correction(
     instead = {name: value for name, value in found.dropped.items() if current.get(name, value) != value}
     values = {**instead, **found.values}
     about = Correction(latest, values, frozenset(found.dropped) - set(values))
+    if not ask:
+        about = replace(about, item=_spoken_of(said, state, latest, about.values, own))
     words = expanded(plain(said))
     if state.mending:
         part = part_named(said, latest, script.slots)
@@ -161,6 +165,22 @@ def correction(
         return replace(about, part=part)
     vague = ends and not ask and answer.yes is False and not answer.whole and not _HOLD.search(said.lower())
     return about if answer.wrong or (found.denied and not ask) or vague else None
+
+
+def _spoken_of(
+    said: str, state: State, latest: Intent, values: Mapping[str, str], slots: Mapping[str, Slot]
+) -> int:
+    """Which item "the latte" is, when it is not the last one."""
+    words = plain(said)
+    for name, value in values.items():
+        forms = [form for form, meaning in slots[name].forms.items() if meaning == value]
+        the = any(re.search(rf"\bthe (?:\w+ )?{re.escape(form)}\b", words) for form in forms)
+        if not the or len(values) < 2 or name not in latest.needs or state.items[-1].get(name) == value:
+            continue
+        for at in reversed(range(len(state.items))):
+            if state.items[at].get(name) == value and state.items[at]["intent"] == latest.name:
+                return at - len(state.items)
+    return -1
 
 
 def part_named(said: str, intent: Intent, slots: Mapping[str, Slot]) -> Ask | None:

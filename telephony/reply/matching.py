@@ -102,6 +102,8 @@ class Finder:
             and (_ONLY_TOLD.search(match.string) or _ONLY_ASKED.match(match.string))
         ):
             return False
+        if do is Do.FORGET and len(self._state.items) > 1 and find_slots(match.string, self._script.slots):
+            return False  # "cancel the latte" is about one of several
         if do not in LASTING and _NOT_WANTED.search(match.string[: match.start()]):
             return False
         return do not in LASTING or bool(intent.asks) or means(do, self._said, match)

@@ -57,7 +57,9 @@ _DENIED_BEHIND = re.compile(
 _TAKES_BACK = re.compile(
     r"\b(?:no|nope|nah|not|sorry|wait|actually|mean|meant|make (?:that|it)|rather|scratch that"
     r"|correction|oops"
-    r"|change (?:it|that)|strike that|excuse me|hang on|hold on|instead)\b"
+    r"|change (?:it|that)|strike that"
+    r"|(?:should|ought to|supposed to|meant to|has to|needs to) (?:be|have been)"
+    r"|excuse me|hang on|hold on|instead)\b"
 )
 _ADDS = re.compile(
     r"\b(?:also|too|another|plus|as well|add|and (?:a|an|another|one|the|two|can|could|i|for|on))\b"

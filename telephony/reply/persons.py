@@ -109,7 +109,8 @@ _YOU_ASKED = re.compile(
 )
 _I_ASK = re.compile(
     r"\b(?:i|we|me|us)\b|^(?:please|kindly|just|go ahead)?$|\bplease\b|^(?:just |now |then |so"
-    r" )*$|^is (?:it|there)\b|^any (?:chance|way)\b|^(?:can|could) (?:somebody|someone)\b"
+    r" )*$|^is (?:it|there)\b|^would it be (?:possible|okay|ok|all right)\b"
+    r"|^any (?:chance|way)\b|^(?:can|could) (?:somebody|someone)\b"
     r"|^(?:want|need|would like|like) to$"
 )
 _ONLY_ASKS = re.compile(
@@ -135,7 +136,8 @@ _AFTER = _one_of(
     """about | regarding | concerning | because | since | who | that | which | in | from | at |
     with | on | over | as | so | and | instead | right | now | please | rather | immediately | asap |
     again | thanks | thank you | directly | or | then | quickly | sir | ma'am | okay | ok | period |
-    already | straight | this | available | there | here | like | i | for me | not |
+    already | for (?:god|heaven|pete|goodness)'s sake |
+    straight | this | available | there | here | like | i | for me | not |
     if (?:possible|you do not mind|that is|i may|you can|you could|you please) |
     to (?:help|talk|speak|discuss|sort|fix|resolve|solve|handle|answer) | today | cause | could | can
     | is that"""

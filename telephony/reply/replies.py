@@ -269,7 +269,7 @@ class Replies:
             checked=checked,
         ).note()
 
-    def _replace(self, latest: Intent, found: Item, dropped: frozenset[str]) -> Iterator[Said]:
+    def _replace(self, latest: Intent, found: Item, dropped: frozenset[str], at: int = -1) -> Iterator[Said]:
         """What was named takes the place of what was understood, and is read back."""
         if self.ask and self.intent:
             partial = {name: value for name, value in self.state.partial.items() if name not in dropped}
@@ -277,7 +277,8 @@ class Replies:
                 yield f"{changed[0].upper()}{changed[1:]}."
             yield from self._run(Match(self.intent, ({**partial, **found},)), new=False)
             return
-        *before, last = self.state.items
+        before = list(self.state.items)
+        last = before.pop(at)
         kept = {name: value for name, value in last.items() if name not in dropped - set(latest.needs)}
         item = self.wording.item(latest, {**kept, **found})
         state = replace(self.state, items=(*before, item), asked="", partial={}, tries=0)

@@ -176,7 +176,7 @@ class _Answer(Replies):
 
     def _correct(self, wrong: Correction) -> Iterator[Said]:
         if wrong.named:
-            yield from self._replace(wrong.intent, wrong.values, wrong.dropped)
+            yield from self._replace(wrong.intent, wrong.values, wrong.dropped, wrong.item)
         elif wrong.part:
             yield from self._ask_again(wrong.intent, wrong.part)
         elif wrong.nothing:

@@ -136,3 +136,23 @@ def test_no_question_is_asked_a_fourth_time(visits: Talk, before: list[str]) -> 
 @pytest.mark.parametrize("said", ["don't cancel", "I don't want to cancel", "never cancel"])
 def test_what_is_denied_is_not_asked_for(visits: Talk, said: str) -> None:
     assert "Do you want me to cancel" not in visits.say(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "items"),
+    [
+        ("no the latte is small", ["a small mocha", "a small latte"]),
+        ("make the latte a small one", ["a small mocha", "a small latte"]),
+        ("No, I said medium.", ["a large latte", "a medium mocha"]),
+        ("No, I said a small latte.", ["a large latte", "a small latte"]),
+        ("the small mocha should be large", ["a large latte", "a large mocha"]),
+        ("cancel the latte", ["a large latte", "a small mocha"]),
+    ],
+)
+def test_a_correction_is_about_the_thing_it_names(said: str, items: list[str]) -> None:
+    talk = Talk()
+    talk.say("A large latte.")
+    talk.say("A small mocha.")
+    talk.say(said)
+    ordered_items = talk.notes["items"]
+    assert isinstance(ordered_items, list) and [item["item"] for item in ordered_items] == items
