@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass
-from operator import add
+from dataclasses import dataclass
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, GCCollector, Histogram, ProcessCollector, generate_latest
@@ -53,7 +52,15 @@ class Traffic:
     """Listening handshakes that failed."""
 
     def __add__(self, other: Traffic) -> Traffic:
-        return Traffic(*map(add, astuple(self), astuple(other)))
+        return Traffic(
+            self.frames_in + other.frames_in,
+            self.samples_out + other.samples_out,
+            self.samples_lost + other.samples_lost,
+            self.samples_late + other.samples_late,
+            self.underruns + other.underruns,
+            self.stt_lost + other.stt_lost,
+            self.stt_failed + other.stt_failed,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -98,7 +100,7 @@ class Recorder:
         self,
         recording: Recording,
         find: Callable[[], Recorded | None],
-        folder: Callable[[str], Path],
+        folder: Callable[[str], str],
         objects: Callable[[str, bool], bool] = lambda said, noticed: False,
         earlier: Callable[[], Iterable[Path]] = tuple,
     ) -> None:
@@ -140,7 +142,7 @@ class Recorder:
         sound = self._recording.take(asyncio.get_running_loop().time(), all_of_it=last)
         if self._call is None or self._given_up:
             return
-        path = self._folder(self._call.call_id) / NAME
+        path = f"{self._folder(self._call.call_id)}/{NAME}"  # text: see store.py
         if self._call.notes.get("recorded") is False or (last and self._objected(self._call)):
             await self._in_thread(lambda: self._erase(path))
         elif sound or (self._bytes and self._blanked < len(self._call.blanks)):
@@ -172,14 +174,14 @@ class Recorder:
             log.error("the recording cannot be written: %s", error)
 
     def _write(
-        self, path: Path, start: int, sound: bytes, blanks: Sequence[tuple[int, int]], last: bool
+        self, path: str, start: int, sound: bytes, blanks: Sequence[tuple[int, int]], last: bool
     ) -> None:
-        if self._bytes and not path.exists():  # somebody has deleted the call: it must not come back
+        if self._bytes and not os.path.exists(path):  # somebody has deleted the call: it must not come back
             self._given_up = True
             return
         if not last:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("r+b" if path.exists() else "w+b") as file:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "r+b" if os.path.exists(path) else "w+b") as file:
             # The header is right after each write: a killed process leaves a file that plays.
             file.seek(0, 2)
             if file.tell() == 0:
@@ -196,8 +198,9 @@ class Recorder:
             file.seek(0)
             file.write(wav_header(self._bytes))
 
-    def _erase(self, path: Path) -> None:
+    def _erase(self, path: str) -> None:
         self._given_up = True
-        for folder in {path.parent, *self._earlier()}:
-            (folder / NAME).unlink(missing_ok=True)
+        for recording in {path, *(str(folder / NAME) for folder in self._earlier())}:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(recording)
         log.info("a recording was stopped and deleted: the caller asked for it")

@@ -1,4 +1,9 @@
-"""Where calls are kept: a folder each, under DATA_DIR. A thread of its own writes, never a call's loop."""
+"""Where calls are kept: a folder each, under DATA_DIR. A thread of its own writes, never a call's loop.
+
+Paths with a call's name in them are text here. `pathlib` interns each part of a path: the interpreter's table
+of names would have to grow for calls that are over (0.9 MiB after a thousand), and in some versions of Python
+a name that is in it stays for ever.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +37,6 @@ SLICE_S = 0.05
 """Tapes that are due within this are written together. Those of all calls at once, once a second, would have
 the thread hold the interpreter's lock so long that every call waits (bench/README.md)."""
 CALL_ID = re.compile(r"[A-Za-z0-9_-]{2,64}")
-SIDS_REMEMBERED = 1_000
 
 
 SUMMARY = ("call_id", "call_sid", "from", "to", "started", "agent", "route", "live", "ended_by", "duration_s")
@@ -60,16 +64,20 @@ class RecordStore:
         """By which a call is kept: best one that goes on when the wall clock is set."""
         self.left_out = 0
         """Events and records that could not be written, in all calls."""
-        self._root = data_dir / "calls"
+        self._root = f"{data_dir}/calls"
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
-        self._ids: dict[str, str] = {}
+        self._ids: dict[str, str] = {}  # of the calls that run, by their CallSids
         self._due: deque[tuple[float, TapeWriter]] = deque()
         self._flush: asyncio.TimerHandle | None = None
         self._open: set[TapeWriter] = set()
         self._closed = False
 
-    def folder(self, call_id: str) -> Path:
-        return self._root / call_id
+    def folder(self, call_id: str) -> str:
+        """Where a call's files are."""
+        return f"{self._root}/{call_id}"
+
+    def _by_sid(self, call_sid: str) -> str:
+        return f"{self._root}/by-sid/{call_sid}"
 
     def open_tape(
         self,
@@ -82,9 +90,7 @@ class RecordStore:
         """A tape for a new call; `origin` as in its record."""
         if call_sid:
             self._ids[call_sid] = call_id
-            while len(self._ids) > SIDS_REMEMBERED:
-                del self._ids[next(iter(self._ids))]
-        writer = TapeWriter(self.folder(call_id) / "tape.jsonl", self)
+        writer = TapeWriter(call_id, call_sid, self.folder(call_id), self)
         self._open.add(writer)
         whose = {"id": call_id, "sid": call_sid, "process": self.process, **origin}
         self.run(writer.begin, tape.header(manners, policy, whose))
@@ -92,8 +98,10 @@ class RecordStore:
         return writer
 
     def over(self, writer: TapeWriter) -> None:
-        """A tape is complete."""
+        """A tape is complete; its call is found on the disk from now on."""
         self._open.discard(writer)
+        if self._ids.get(writer.call_sid) == writer.call_id:  # else a newer stream of the call runs
+            del self._ids[writer.call_sid]
 
     def run(self, write: Callable[..., None], *arguments: object) -> None:
         """Have something written by the store's thread, after all before it."""
@@ -145,25 +153,26 @@ class RecordStore:
             log.error("the record of call %s cannot be written: %s", call_id, error)
 
     def _save(self, call_id: str, record: dict[str, Any]) -> None:
-        path = self.folder(call_id) / "call.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_bytes(orjson.dumps(record, repr, orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
+        folder = self.folder(call_id)
+        os.makedirs(folder, exist_ok=True)
+        part = f"{folder}/call.part"
+        with open(part, "wb") as file:
+            file.write(orjson.dumps(record, repr, orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
         ended = self.clock()
         os.utime(part, (ended, ended))
-        os.replace(part, path)
+        os.replace(part, f"{folder}/call.json")
         sid = str(record.get("call_sid") or "")
-        if not (self._root / "by-sid" / sid).exists():
+        if not os.path.exists(self._by_sid(sid)):
             self._link(sid, call_id)
 
     def _link(self, sid: str, call_id: str) -> None:
         """By its CallSid the newest stream of a call is found, from its beginning."""
         if CALL_ID.fullmatch(sid) is None or sid == call_id:
             return
-        link = self._root / "by-sid" / sid
         try:
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.write_text(call_id)
+            os.makedirs(f"{self._root}/by-sid", exist_ok=True)
+            with open(self._by_sid(sid), "w") as link:
+                link.write(call_id)
         except OSError as error:
             log.error("call %s cannot be found by its CallSid: %s", call_id, error)
 
@@ -174,7 +183,7 @@ class RecordStore:
     def _load(self, call_id: str) -> dict[str, Any] | None:
         found = self._resolve(call_id)
         try:
-            value = None if found is None else orjson.loads((self.folder(found) / "call.json").read_bytes())
+            value = None if found is None else orjson.loads(_read(f"{self.folder(found)}/call.json"))
         except (OSError, orjson.JSONDecodeError):
             return None
         return value if isinstance(value, dict) else None
@@ -185,9 +194,10 @@ class RecordStore:
 
     def _recent(self, most: int) -> list[dict[str, Any]]:
         ended: list[tuple[float, str]] = []
-        for file in self._root.glob("*/call.json"):
-            with contextlib.suppress(OSError):  # deleted just now
-                ended.append((file.stat().st_mtime, file.parent.name))
+        with contextlib.suppress(FileNotFoundError):  # there is no call yet
+            for call_id in os.listdir(self._root):
+                with contextlib.suppress(OSError):  # not a call that is over, or deleted just now
+                    ended.append((os.stat(f"{self.folder(call_id)}/call.json").st_mtime, call_id))
         ended.sort(reverse=True)
         loaded = ((at, self._load(call_id)) for at, call_id in ended)
         found = ({**summary(record), "ended_at": round(at)} for at, record in loaded if record)
@@ -196,7 +206,7 @@ class RecordStore:
     def tape_path(self, call_id: str) -> Path | None:
         """Where the tape of a call lies, by our id or its CallSid. Reads the disk: not for the loop."""
         found = self._resolve(call_id)
-        path = None if found is None else self.folder(found) / "tape.jsonl"
+        path = None if found is None else Path(f"{self.folder(found)}/tape.jsonl")
         return path if path is not None and path.is_file() else None
 
     def _resolve(self, call_id: str) -> str | None:
@@ -205,9 +215,8 @@ class RecordStore:
             return None
         if call_id in self._ids:
             return self._ids[call_id]
-        link = self._root / "by-sid" / call_id
         try:
-            linked = link.read_text()
+            linked = _read(self._by_sid(call_id)).decode(errors="replace")
         except OSError:
             return call_id
         return linked if CALL_ID.fullmatch(linked) else None
@@ -227,6 +236,11 @@ def _settle(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def _write_all(rows: list[tuple[TapeWriter, list[Entry]]]) -> None:
     for writer, entries in rows:
         writer.write(entries)
@@ -235,8 +249,10 @@ def _write_all(rows: list[tuple[TapeWriter, list[Entry]]]) -> None:
 class TapeWriter:
     """Takes entries in the event loop; the store's thread writes those of all calls, once a second."""
 
-    def __init__(self, path: Path, store: RecordStore) -> None:
-        self._path = path
+    def __init__(self, call_id: str, call_sid: str, folder: str, store: RecordStore) -> None:
+        self.call_id = call_id
+        self.call_sid = call_sid
+        self._folder = folder
         self._store = store
         self._entries: list[Entry] = []
         self._file: BinaryIO | None = None
@@ -260,12 +276,13 @@ class TapeWriter:
 
     def begin(self, header: bytes) -> None:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            part = self._path.with_suffix(".part")
-            self._file = part.open("wb")
+            os.makedirs(self._folder, exist_ok=True)
+            part = f"{self._folder}/tape.part"
+            self._file = open(part, "wb")  # it stays open while the call runs
             self._file.write(header)
             self._file.flush()
-            part.rename(self._path)  # nobody ever sees a tape that does not say whose it is
+            # nobody ever sees a tape that does not say whose it is
+            os.replace(part, f"{self._folder}/tape.jsonl")
         except OSError as error:
             self._failed(error)
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -75,4 +80,57 @@ async def test_a_record_that_cannot_be_written_is_logged_and_no_error_to_the_cal
     await store.save("other", {"call_id": "other", "live": False})
     assert await store.load("call") is None and await store.load("other") is not None
     assert store.left_out == 1 and "record of call call" in caplog.text
+    await store.close()
+
+
+@contextmanager
+def interned() -> Iterator[list[str]]:
+    """Who gives the interpreter names to keep, in this thread and in those that begin meanwhile."""
+    callers: list[str] = []
+
+    def look(frame: FrameType, event: str, argument: object) -> None:
+        if event == "c_call" and argument is sys.intern:
+            callers.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+
+    threading.setprofile(look)
+    sys.setprofile(look)
+    try:
+        yield callers
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+
+async def test_no_name_of_a_call_is_put_into_the_interpreters_table_of_names(tmp_path: Path) -> None:
+    """It grows for calls that are over, and in some versions of Python they stay in it."""
+    with interned() as callers:
+        Path(tmp_path, "a name")
+        str(Path(tmp_path, "a name"))
+        assert callers  # it is seen
+        store = RecordStore(tmp_path)
+        callers.clear()
+        for number in range(3):
+            call_id, sid = f"call{number}", f"CA{number}"
+            writer = store.open_tape(call_id, sid, Manners(), Policy())
+            writer.note(0.0, ev.CallerClock(0), [])
+            writer.close()
+            await store.save(call_id, {"call_id": call_id, "call_sid": sid})
+            assert await store.load(sid) is not None
+        assert len(await store.recent(10)) == 3
+        assert callers == []
+        await store.close()
+
+
+async def test_a_call_is_found_by_its_sid_while_it_runs_and_when_it_is_over(tmp_path: Path) -> None:
+    """Its newest stream, whichever ends first; nothing of it is kept in memory then."""
+    store = RecordStore(tmp_path)
+    older = store.open_tape("older", "CA1", Manners(), Policy())
+    newer = store.open_tape("newer", "CA1", Manners(), Policy())
+    store.flush(5.0)
+    for writer in (older, newer):
+        assert store.tape_path("CA1") == tmp_path / "calls" / "newer" / "tape.jsonl"
+        writer.close()
+    store.flush(5.0)
+    assert store.tape_path("CA1") == tmp_path / "calls" / "newer" / "tape.jsonl"
+    assert store._ids == {}
     await store.close()
