@@ -53,6 +53,8 @@ class CallerSide:
         """How much of the turn's sound is ours, by what came just before the turn's news."""
         self._sounds_like_us = False
         """The newest of the caller's turn is our own sound, come back."""
+        self._sounds_like_them = False
+        """It was compared with our own sound, and is not that, whatever the words before it were."""
         self._on_turn: dict[TurnKind, Callable[[TurnEvent], None]] = {
             TurnKind.STARTED: self._started,
             TurnKind.UPDATED: self._updated,
@@ -75,6 +77,7 @@ class CallerSide:
         info, measured, self._measured = event.info, self._measured, None
         if info.transcript:
             self._sounds_like_us = measured is not None and measured.share >= SOUND_SHARE
+            self._sounds_like_them = measured is not None and measured.share < SOUND_SHARE
             if measured is not None and info.event in (EAGER_END_OF_TURN, END_OF_TURN):
                 info = without_echo(info, measured.until_s)
                 self._sounds_like_us = self._sounds_like_us or not info.transcript
@@ -148,9 +151,10 @@ class CallerSide:
             return
         nothing = self._asks_nothing(turn)
         if scene.floor.held:
-            if nothing and (nothing == OUR_ECHO or turn.silence >= scene.policy.early_quiet_s):
+            echo = nothing == OUR_ECHO and not self._sounds_like_them
+            if nothing and (echo or turn.silence >= scene.policy.early_quiet_s):
                 speaking.let_go = True
-                scene.decide("go on", f"{nothing}, then silence" if nothing != OUR_ECHO else nothing)
+                scene.decide("go on", nothing if echo else f"{nothing}, then silence")
                 self._agent.go_on()
         elif speaking.let_go and not nothing and not self._why_not_hold(turn):
             speaking.let_go = False

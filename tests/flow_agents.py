@@ -121,3 +121,18 @@ class Stumbling(Memory):
     async def ended(self, call: EndedCall) -> None:
         ENDED.append(call)
         raise LookupError("no such customer")
+
+
+class Remembers:
+    """Notes the history that it was given, and offers drinks in a sentence that is worth interrupting."""
+
+    manners = Manners(greeting=Say("Hello, what would you like?"), silence=(SilenceStep(60.0, "Hello?"),))
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        given = [[line.who, line.text, line.heard, line.interrupted] for line in turn.history]
+        yield Note(**{f"history {turn.index}": given})
+        if turn.index == 0:
+            yield "We have a large latte, a small mocha, and a pot of green tea with fresh lemon today."
+        else:
+            yield "Fine. Goodbye."
+            yield HangUp()

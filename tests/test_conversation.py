@@ -1012,6 +1012,20 @@ def test_who_speaks_over_an_echo_is_given_the_floor_at_once() -> None:
     assert not talk.ear.audible(talk.now)
 
 
+def test_we_do_not_speak_on_over_the_caller_while_only_our_words_are_recognized() -> None:
+    """The words of an echo come late: what is heard by then is the caller, whose words come later still."""
+    talk = Rehearsal(fixed("Yes?"), Manners(greeting=Say(MENU), silence=()))
+    talk.run(1.5)
+    echoed(talk, "StartOfTurn", "Way have", 0.1)
+    talk.run(0.3)
+    echoed(talk, "Update", "We have fresh lattes", 0.1)
+    talk.run(0.3)
+    assert not talk.ear.audible(talk.now)
+    echoed(talk, "Update", "We have fresh lattes", 0.1, quiet_s=0.5)
+    talk.run(0.3)
+    assert talk.ear.audible(talk.now), "nobody has spoken, after all"
+
+
 def test_what_the_caller_says_behind_our_echo_in_one_turn_is_what_is_answered() -> None:
     talk = Rehearsal(echo, Manners(greeting=Say("Anything else?"), silence=()))
     talk.run(2.0)

@@ -58,7 +58,31 @@ steps:
 """
 
 
-def place(folder: Path, steps: str, agent: str) -> tuple[dict[str, Any], list[tape.TapeEntry]]:
+INTERRUPTS = """
+steps:
+  - wait_for: agent_silent
+  - say: What do you have?
+  - interrupt: {after_ms: 1500, say: "Stop. The first one, please."}
+  - wait_for: {words: "fine"}
+  - expect: {ended_by: agent}
+"""
+CHANGES_THEIR_MIND = """
+line: {echo: {delay_ms: 150, db: -20}}
+steps:
+  - wait_for: agent_silent
+  - say: A large coffee, please.
+  - interrupt: {after_ms: 600, say: "Sorry, change that to a small coffee."}
+  - wait_for: agent_speaking
+  - wait_for: agent_silent
+  - say: No, that's all. Goodbye.
+  - expect: {says: "thank you"}
+  - expect: {ended_by: agent}
+"""
+
+
+def place(
+    folder: Path, steps: str, agent: str, **settings: str
+) -> tuple[dict[str, Any], list[tape.TapeEntry]]:
     """One call by a scripted caller: its report, and its tape."""
     for name in models.MODEL_NAMES:
         if models.path(name) is None:
@@ -68,7 +92,7 @@ def place(folder: Path, steps: str, agent: str) -> tuple[dict[str, Any], list[ta
     done = subprocess.run(
         [sys.executable, "-m", "telephony", "call", str(caller), "--json", "--out", str(folder / "out")],
         capture_output=True, text=True, timeout=200, check=False, cwd=folder,
-        env={**os.environ, "AGENT": agent},
+        env={**os.environ, "AGENT": agent, **settings},
     )  # fmt: skip
     assert done.stdout, done.stderr
     assert done.returncode == 0, done.stderr
@@ -107,3 +131,35 @@ def test_a_correction_changes_the_order_and_ends_nothing_in_a_whole_call(tmp_pat
     assert said[-1] == "That's a small coffee. Thank you, goodbye."
     assert {act for _, act in acts(entries)} == {HangUp}
     assert all("said" not in heard.lower() for heard, _ in acts(entries))
+
+
+def test_what_was_interrupted_is_in_the_history_of_the_answer_in_a_whole_call(tmp_path: Path) -> None:
+    """Though the answer was drafted while the interrupted sentence was only held."""
+    here = str(Path(__file__).parent)
+    report, entries = place(
+        tmp_path, INTERRUPTS, "flow_agents:Remembers", EAGER="voice", BARGE_IN="patient", PYTHONPATH=here
+    )
+    assert any(isinstance(command, ev.CancelReply) for entry in entries for command in entry.commands)
+    given = report["notes"]["history 1"]
+    assert [who for who, *_ in given] == ["agent", "caller", "agent"], "no two lines of the caller in a row"
+    who, text, heard, interrupted = given[-1]
+    assert interrupted and text.startswith(heard) and "large latte" in heard and "lemon" not in heard
+    written = next(
+        turn["agent"] for turn in report["turns"] if turn["agent"] and turn["agent"]["interrupted"]
+    )
+    assert (text, heard) == (written["text"], written["heard"]), "it was made from what is written down"
+
+
+def test_our_own_voice_coming_back_is_not_answered_and_a_caller_stops_it_in_a_whole_call(
+    tmp_path: Path,
+) -> None:
+    report, entries = place(tmp_path, CHANGES_THEIR_MIND, "scripted:coffee")
+    measured = [entry.event.share for entry in entries if isinstance(entry.event, ev.EchoMeasured)]
+    assert measured and max(measured) > 0.9, "our sound was found in the caller's"
+    answered = [turn["caller"]["text"] for turn in report["turns"] if turn["caller"] and turn["agent"]]
+    assert len(answered) == 3, answered
+    decisions = [made for turn in report["turns"] for made in turn["decisions"]]
+    held = [made for made in decisions if made["what"] == "hold"]
+    assert len(held) <= 2, "it does not stutter"
+    cut = [turn["agent"] for turn in report["turns"] if turn["agent"] and turn["agent"]["interrupted"]]
+    assert len(cut) == 1 and cut[0]["last_audio_s"] - cut[0]["first_audio_s"] <= 0.6 + 0.5

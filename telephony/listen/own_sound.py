@@ -37,6 +37,8 @@ EXPLAINED_KNOWN = 0.3
 SAME_WAY = 80
 """Samples, 10 ms: delays this near are of one way."""
 REACH = round(LONGEST_WAY_S * PHONE_RATE)
+FFT_STEP = 640
+"""Sizes of a Fourier transform with small factors only, the fast ones, are multiples of it."""
 LEAK_S = 0.0001
 """What a chunk adds to the least lag seen: clocks that run apart by up to a thousandth stay together."""
 
@@ -106,9 +108,11 @@ class OwnSound:
 
     def measure(self, turn: TurnInfo) -> EchoMeasured | None:
         """Compare a turn: its newest part, and at its end all of it. None: nothing to compare."""
-        if not turn.words or turn.words[0].start is None:
+        if not turn.words:
             return None
         start, end = turn.words[0].start, turn.audio_window_end
+        if start is None:  # a word's times are optional
+            start = turn.audio_window_start
         if turn.event not in (END_OF_TURN, EAGER_END_OF_TURN):
             start = max(start, end - NEWEST_S)
         since = self._since_s
@@ -127,7 +131,7 @@ class OwnSound:
             return None
         if self._lag is None or not self._played(first, last):
             return None
-        heard = _linear(b"".join(self._caller))[first - self._first : last - self._first]
+        heard = _linear(b"".join(self._caller)[first - self._first : last - self._first])
         if not heard.any():  # words without a sound are not known by their sound
             return None
         played = self._timeline(first - REACH, last)
@@ -155,7 +159,7 @@ class OwnSound:
         played = np.zeros(last - first, np.float32)
         for at, sound in _joined(self._ours):
             begin = round((at - self._lag) * PHONE_RATE) - first
-            piece = _linear(sound)[max(0, -begin) : max(0, last - first - begin)]
+            piece = _linear(sound[max(0, -begin) : max(0, last - first - begin)])
             if len(piece):
                 played[max(0, begin) : max(0, begin) + len(piece)] = piece
         return played
@@ -190,7 +194,7 @@ def _best(heard: Sound, played: Sound, least: int, most: int) -> tuple[float, in
     """
     longest = len(played) - len(heard)
     played = played[longest - most : longest - least + len(heard)]
-    size = 1 << (len(played) + len(heard) - 1).bit_length()
+    size = -(-len(played) // FFT_STEP) * FFT_STEP  # what wraps around is at delays that are not asked for
     product = np.fft.rfft(played, size) * np.conj(np.fft.rfft(heard, size))
     count = most - least + 1
     likeness = np.fft.irfft(product, size)[:count]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from telephony.audio import PHONE_RATE, linear16_to_ulaw, ulaw_to_linear16
 from telephony.listen.echo import SOUND_SHARE
+from telephony.listen.flux_messages import END_OF_TURN, TurnInfo, Word
 from telephony.listen.own_sound import OwnSound
 from telephony.sound_source import read_recording
 
@@ -35,11 +37,17 @@ SPEECH = speech()
 OURS, THEIRS = SPEECH[: 3 * PHONE_RATE], SPEECH[3 * PHONE_RATE : 5 * PHONE_RATE]
 
 
-def call(delay_s: float, db: float, interrupted_s: float | None = None) -> Iterator[tuple[float, OwnSound]]:
-    """Three seconds of ours that come back, spoken over from a moment on; how far it was heard, each time."""
+def call(
+    delay_s: float, db: float, interrupted_s: float | None = None, second: tuple[float, float] | None = None
+) -> Iterator[tuple[float, OwnSound]]:
+    """Three seconds of ours that come back, perhaps by two ways (`second`: delay and level), spoken over from
+    a moment on; how far it was heard, each time."""
     sound, delay = OwnSound(), round(delay_s * PHONE_RATE)
     heard = np.zeros(4 * PHONE_RATE)
     heard[delay : delay + len(OURS)] += linear(OURS) * 10 ** (db / 20)
+    if second is not None:
+        late = round(second[0] * PHONE_RATE)
+        heard[late : late + len(OURS)] += linear(OURS) * 10 ** (second[1] / 20)
     if interrupted_s is not None:
         at = round(interrupted_s * PHONE_RATE)
         theirs = linear(THEIRS)[: len(heard) - at]
@@ -109,6 +117,22 @@ def test_the_callers_own_words_begin_where_the_echo_ends(db: float) -> None:
         elif heard_s == 4.0:
             found = sound.echoed(0.2, 4.0)
             assert found is not None and found[0] < SOUND_SHARE and found[1] == pytest.approx(3.4, abs=0.21)
+
+
+def test_an_echo_that_comes_by_two_ways_is_known() -> None:
+    for second in ((0.14, -24), (0.09, -21)):
+        for heard_s, sound in call(0.08, -18, second=second):
+            if 0.4 <= heard_s <= 3.0:
+                assert share(sound, max(0.2, heard_s - 1.2), heard_s) >= SOUND_SHARE, (second, heard_s)
+        assert sound.way_s == pytest.approx(0.08, abs=0.01)
+
+
+def test_words_without_times_are_compared_from_the_turns_beginning() -> None:
+    words = (Word("Tell", 0.5),)
+    *_, (heard_s, sound) = itertools.takewhile(lambda step: step[0] <= 1.6, call(0.12, -20))
+    turn = TurnInfo(END_OF_TURN, 0, "Tell", words, 0.9, 0.0, heard_s)
+    found = sound.measure(turn)
+    assert found is not None and found.share >= SOUND_SHARE
 
 
 def test_without_our_sound_nothing_is_computed() -> None:
