@@ -151,10 +151,11 @@ class CallerSide:
             return
         nothing = self._asks_nothing(turn)
         if scene.floor.held:
-            echo = nothing == OUR_ECHO and not self._sounds_like_them
-            if nothing and (echo or turn.silence >= scene.policy.early_quiet_s):
+            if nothing == OUR_ECHO and self._sounds_like_them:
+                return  # the caller is heard, and their words come later; if none do, the hold expires
+            if nothing and (nothing == OUR_ECHO or turn.silence >= scene.policy.early_quiet_s):
                 speaking.let_go = True
-                scene.decide("go on", nothing if echo else f"{nothing}, then silence")
+                scene.decide("go on", f"{nothing}, then silence" if nothing != OUR_ECHO else nothing)
                 self._agent.go_on()
         elif speaking.let_go and not nothing and not self._why_not_hold(turn):
             speaking.let_go = False

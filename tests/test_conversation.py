@@ -1023,6 +1023,8 @@ def test_we_do_not_speak_on_over_the_caller_while_only_our_words_are_recognized(
     assert not talk.ear.audible(talk.now)
     echoed(talk, "Update", "We have fresh lattes", 0.1, quiet_s=0.5)
     talk.run(0.3)
+    assert not talk.ear.audible(talk.now), "they speak, though no word of it is known yet"
+    talk.run(1.2)
     assert talk.ear.audible(talk.now), "nobody has spoken, after all"
 
 
