@@ -58,6 +58,6 @@ def _other_than(agent_voice: str, voices: Voices) -> str:
         agent = voices.resolve(agent_voice)
     except KeyError:  # a voice of the cloud that has no stand-in here: any will do
         agent = ""
-    # From the last, which is made of the first: a synthesizer that this system happens to have stands between
-    # them, and is heard wrong so often that a script would pass here and fail there.
-    return next((name for name in reversed(voices.names) if name != agent), voices.names[0])
+    # The last is made of the first, the natural one. A synthesizer that this system happens to have stands
+    # between them, and is heard wrong so often that a script would pass on one machine and fail on another.
+    return next((name for name in (voices.names[-1], *voices.names) if name != agent), voices.names[0])
