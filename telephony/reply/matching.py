@@ -31,7 +31,7 @@ _VAGUE = frozenset(
 _ONLY_TOLD = re.compile(r"\b(?:yesterday|\w+ ago|last (?:week|time|night|month|year|\w+day)|earlier today)\b")
 _ONLY_ASKED = re.compile(
     r"^(?:(?:and|so|but|well|oh|um|uh|okay|ok|hey|sorry|wait|no|yes) )*"
-    r"(?:(?:why|when|where|who|which|whose|what(?!'?s? (?:about|if))|how (?!about))\b"
+    r"(?:(?:why(?! not)|when|where|who|which|whose|what(?!'?s? (?:about|if))|how (?!about))\b"
     r"|(?!is it (?:possible|okay|ok|all right)|is there (?:a|any) (?:chance|way))"
     r"(?:did|was|were|is|are|isn't|does|doesn't|has|hasn't)"
     r" (?:i|you|it|this|that|there|the|my|your|a|an)\b)"

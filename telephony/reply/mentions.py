@@ -41,6 +41,7 @@ _BEGINS = re.compile(
     r"^(?:(?:oh|um|uh|er|ah|well|sorry|wait|actually|yes|yeah|and|but|okay|ok|hey|no|nope) ?)*$"
 )
 """A no behind such words begins a sentence, and does not belong to what follows it as in "with no sugar"."""
+_FOR_ME = re.compile(r"^(?:for (?:me|us)|at all|any ?more)\b")
 _CHANGES_FROM = re.compile(
     r"\b(?:change|changing|switch|swap|replace|exchange|move|reschedule|substitute)\b(?: \w+){0,4}$"
 )
@@ -143,7 +144,15 @@ def _deny(words: str, mentions: list[_Mention]) -> None:
         each.denied = (
             follows
             or bool(_DENIES.search(before.rsplit(STOP, 1)[-1].strip()))
-            or (bool(_NO.search(before)) and not _BEGINS.match(whole) and not had)
+            or (
+                bool(_NO.search(before))
+                and not had
+                and (
+                    _BEGINS.match(whole) is None
+                    or bool(_FOR_ME.match(_behind_all(words, mentions, at)))
+                    or _also_named(mentions[at:])
+                )
+            )
             or bool(_DENIED_BEHIND.match(behind))
             or bool(_CHANGES_FROM.search(clause) and _TO.match(behind) and _also_named(mentions[at:]))
         )
@@ -151,8 +160,15 @@ def _deny(words: str, mentions: list[_Mention]) -> None:
         seen.add(each.slot)
 
 
+def _behind_all(words: str, mentions: list[_Mention], at: int) -> str:
+    """What follows a mention and those that join it at once: "large latte"."""
+    while at + 1 < len(mentions) and not words[mentions[at].end : mentions[at + 1].start].strip():
+        at += 1
+    return words[mentions[at].end :].strip()
+
+
 def _also_named(mentions: list[_Mention]) -> bool:
-    """Whether the first one's slot is named again: "change large to small"."""
+    """Whether the first one's slot is named again: "change large to small", "no coffee for me, a tea"."""
     return any(
         other.slot == mentions[0].slot and other.meaning != mentions[0].meaning for other in mentions[1:]
     )
