@@ -182,7 +182,7 @@ class Line:
         self.endings.stream_began(call_sid)
         await asyncio.gather(
             self.seats.keep(call_sid),
-            self.shared.take(f"after:{call_sid}"),
+            *(self.shared.take(f"{kind}:{call_sid}") for kind in ("after", "away")),
             self.shared.put(f"answer:{call_sid}", {}, KNOWN_TTL_S),
         )
 
@@ -210,6 +210,8 @@ class Line:
         """
         if word.then is Then.TRANSFER:
             word = Next.transfer(word.to)
+        if word.then is Then.TRANSFER:
+            await self.shared.put(f"away:{call_sid}", {"with": "dial"}, CONVERSATION_TTL_S)
         await self.shared.put(f"next:{call_sid}", word.as_dict(), NEXT_TTL_S)
         await self.shared.take(f"after:{call_sid}")  # what is asked next is no repetition
         if word.then is Then.TRANSFER and self.rest is not None and self.settings.public_url:
@@ -300,7 +302,7 @@ class Line:
         """Delete what the shared store knows of a call. Raises SharedFailure when it stays there."""
         self.withheld.forget(call_sid)
         dialled = await self.store.get(f"dialled:{call_sid}")
-        keys = [f"{kind}:{call_sid}" for kind in ("answer", "after", "next", "route", "conversation")]
+        keys = [f"{kind}:{call_sid}" for kind in ("answer", "after", "away", "next", "route", "conversation")]
         for key in keys:
             self.shared.forget(key)
             await self.store.take(key)

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import logging
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -113,6 +114,11 @@ async def after(request: web.Request) -> web.Response:
         if kept is not None and kept["request"] == this:
             return _response(str(kept["twiml"]))
         word = await line.take_word(call_sid)
+        if word is None and (elsewhere := await line.shared.get(f"away:{call_sid}")):
+            if not _is_back(elsewhere, request, form):
+                return _begun(request, call_sid)
+            await line.shared.take(f"away:{call_sid}")
+            word = Next(Then.RESUME) if elsewhere["with"] == "hold" else None
         if word is None and await line.streams(call_sid):
             return _begun(request, call_sid)
         if line.draining and line.settings.public_url and answer_after(word, form).connects:
@@ -139,8 +145,7 @@ async def _after(request: web.Request, call_sid: str, form: Form, word: Next | N
         answer = GIVE_UP
     log.info("call %s: goes on with %s", call_sid, word.then if word else answer.template)
     if word is not None and word.then is Then.HOLD:  # what is over when Twilio asks next is the music
-        back = Next(Then.RESUME).as_dict()
-        await line.shared.put(f"next:{call_sid}", back, NEXT_TTL_S + word.loops * MUSIC_S)
+        await line.shared.put(f"away:{call_sid}", {"with": "hold"}, NEXT_TTL_S + word.loops * MUSIC_S)
     if answer.ends:
         await line.call_ended(call_sid)
     route = await line.route_of(call_sid)
@@ -262,6 +267,16 @@ async def _full(line: Line, call_sid: str, returning: bool) -> str:
         line.refused("full")
         return f"all {line.settings.max_calls} lines are taken"
     return ""
+
+
+def _is_back(away: Mapping[str, Any], request: web.Request, form: Form) -> bool:
+    """Whether a request is the one by which a caller comes back from a transfer or a hold, or has gone.
+
+    What Twilio asked before the transfer has other fields, so that nobody who has kept it takes their place.
+    """
+    if form.get("CallStatus") in OVER:
+        return True
+    return "DialCallStatus" in form if away["with"] == "dial" else "held" in request.query
 
 
 def _begun(request: web.Request, call_sid: str) -> web.Response:

@@ -13,6 +13,7 @@ from aiohttp import ClientSession
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
+from telephony.carrier.after import Next, Then
 from tests.real_line import Running, running, verbs
 from tests.twilio_side import AUTH_TOKEN, CALL, PUBLIC, PUBLIC_URL, Phone, parameters_of, phone_line, until
 
@@ -104,6 +105,30 @@ async def test_after_the_deletion_of_a_call_it_does_not_begin_again(phone: Phone
     await phone.twiml("/twilio/voice")
     await phone.line.forget_call(CALL)
     assert token_of(await phone.twiml("/twilio/voice")) is None
+
+
+@pytest.mark.parametrize("away", ["transfer", "hold"])
+@pytest.mark.parametrize("process", [0, 1], ids=["here", "in another process"])
+async def test_nobody_takes_the_place_of_a_caller_who_is_away(
+    processes: list[Phone], process: int, away: str
+) -> None:
+    """Who talks to somebody else, or hears the music, comes back by a request of its own."""
+    first, form = processes[0], {"CallStatus": "in-progress"}
+    socket = await first.start(parameters_of(await first.twiml("/twilio/voice")))
+    await first.answering.arrival.wait()
+    to = "+14155550199" if away == "transfer" else "hold:20:One moment."
+    await first.line.leave_word(CALL, Next(Then.TRANSFER, to=to))
+    await socket.close()
+    await until(lambda: not first.line.sockets)
+    sent_away = await first.twiml("/twilio/after", form)
+    assert token_of(sent_away) is None
+    for _ in range(2):
+        assert token_of(await processes[process].twiml("/twilio/after", form, Again="1")) is None
+    if away == "transfer":
+        back = await processes[process].twiml("/twilio/after", form, DialCallStatus="busy")
+    else:
+        back = await processes[process].twiml("/twilio/after?held", form)
+    assert token_of(back) is not None
 
 
 @pytest.fixture
