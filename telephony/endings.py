@@ -36,7 +36,9 @@ async def tell(
             await ended(call)
     except TimeoutError:
         log.warning("agent %s: ended() took more than %g s and was stopped", agent_name(agent), within_s)
-    except (Exception, SystemExit) as error:  # an agent's code may raise anything
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # an agent's code may raise anything
         log_failure(f"agent {agent_name(agent)}: ended() failed", error, withholding())
 
 

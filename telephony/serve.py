@@ -15,8 +15,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -33,6 +34,7 @@ from telephony.speech_check import refuse_what_can_never_work
 from telephony.values import host_is_loopback
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 KEEPALIVE_S = 15.0  # also ends a connection whose request never comes; upgraded sockets are not affected
 BACKLOG = 1024
@@ -54,7 +56,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT. Raises BadInput for what cannot be served."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(serve(settings, args.host, args.port))
+        return run_to_its_end(runner.get_loop(), serve(settings, args.host, args.port))
+
+
+def run_to_its_end(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
+    """Run the loop until the work is done, whatever the tasks beside it raise.
+
+    An agent may have tasks of its own. SystemExit in one of them comes out of the loop, which stops with it;
+    the calls must go on.
+    """
+    task = loop.create_task(work)
+    while True:
+        try:
+            return loop.run_until_complete(task)
+        except (SystemExit, KeyboardInterrupt) as error:
+            if task.done():
+                raise
+            log.error("%s in a task of an agent's; the calls go on", type(error).__name__)
 
 
 async def serve(settings: Settings, host: str | None = None, port: int | None = None) -> int:

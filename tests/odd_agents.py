@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -50,6 +51,19 @@ class Lost(Dated):
         else:
             yield f"Tried: {notes['tried']}."
             yield HangUp()
+
+
+class Exiting(Dated):
+    """Exits in a task of its own when it is first asked."""
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        if turn.index == 0:
+            await asyncio.gather(self._exit())
+        yield "Goodbye."
+        yield HangUp()
+
+    async def _exit(self) -> None:
+        raise SystemExit(3)
 
 
 class Sleeper:

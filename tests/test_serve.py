@@ -17,6 +17,8 @@ from xml.etree import ElementTree
 import pytest
 from aiohttp import ClientConnectionError, ClientSession
 
+from telephony.carrier.caller import RecordingCaller
+from telephony.carrier.simulator import CallOptions, place_call
 from telephony.engine.server import default_limit
 from telephony.serve import LISTEN_ON_S, drain
 from telephony.standins.flux import FluxStandIn
@@ -125,6 +127,22 @@ async def test_while_a_call_runs_it_goes_on_listening(tmp_path: Path, speech: st
                 assert "Reject" in await response.text()
             one.process.terminate()
             assert await one.ended() == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("isolation", ["loop", "thread"])
+async def test_an_agent_that_exits_in_a_task_of_its_own_ends_no_call(
+    tmp_path: Path, speech: str, isolation: str
+) -> None:
+    """Its own caller is asked again; the server goes on, and ends in order when it is told."""
+    agent = {"AGENT": "tests.odd_agents:Exiting", "AGENT_ISOLATION": isolation, "EAGER": "off"}
+    async with server(tmp_path, speech, **agent) as one:
+        caller = RecordingCaller(b"\xff" * 8000 * 20, hang_up_after_s=0.5)
+        result = await place_call(caller, CallOptions(server=one.url))
+        assert result.ended_by == "agent" and not result.flags
+        turns = [turn["agent"]["text"] for turn in (result.record or {})["turns"] if turn["agent"]]
+        assert any("say that again" in text for text in turns) and turns[-1] == "Goodbye."
+        one.process.terminate()
+        assert await one.ended() == 0
 
 
 async def started(client: ClientSession, url: str, call_sid: str) -> dict[str, str]:

@@ -20,18 +20,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from .agent import Agent, EndedCall, HasManners, Notes, Said, Turn
-from .runner import CLOSE_S, agent_name, iterator_of
+from .runner import CLOSE_S, agent_name, iterator_of, raised
 
 log = logging.getLogger(__name__)
 
 MOST_THREADS = 8
 ANSWER_S = 0.02  # a loop that is busy answers within a millisecond
 JOIN_S = 1.0  # at the end of the server; a thread that is blocked then is left to the end of the process
-
-
-def _raised(error: BaseException) -> Exception:
-    """What an agent's code raised, as something that can be raised in a call's loop."""
-    return error if isinstance(error, Exception) else RuntimeError(f"{error!r} in an agent")
 
 
 class _End:
@@ -88,7 +83,7 @@ class _Thread:
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_forever()
+            self._run()
             tasks = asyncio.all_tasks(self._loop)
             for task in tasks:
                 task.cancel()
@@ -97,6 +92,15 @@ class _Thread:
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
             self._loop.close()
+
+    def _run(self) -> None:
+        """Run the loop until it is stopped: it hands on what a task of the agent's own raised to exit."""
+        while True:
+            try:
+                self._loop.run_forever()
+                return
+            except (SystemExit, KeyboardInterrupt) as error:
+                log.error("%s in a task of an agent's; its thread goes on", type(error).__name__)
 
 
 class _Run:
@@ -164,8 +168,10 @@ class _Run:
         try:
             await self._yield_all()
             end = _End()
-        except (Exception, SystemExit) as error:  # the latter would end the thread, and all that runs in it
-            end = _raised(error)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # to exit would end the thread, and all that runs in it
+            end = raised(error)
         finally:
             self._tell(self._ended, end)
 
@@ -247,8 +253,8 @@ class ThreadedAgent:
             failed: BaseException | None = None
             try:
                 await thread.agent().ended(call)  # type: ignore[attr-defined]
-            except (Exception, SystemExit, asyncio.CancelledError) as error:
-                failed = _raised(error)
+            except BaseException as error:  # as above
+                failed = raised(error)
             with contextlib.suppress(RuntimeError):  # the calls' loop is closed
                 home.call_soon_threadsafe(settle, failed)
 

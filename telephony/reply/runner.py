@@ -131,10 +131,15 @@ async def _drive(agent: Agent, reply: int, turn: Turn, notes: Notes, out: _Outle
         # By the agent's own code; when it was ours, nobody listens any more.
         out(RuntimeError("the reply cancelled itself"))
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         # An agent's code may raise anything; the caller is asked again. SystemExit would end every call.
         out.failed(name, reply, error)
-        out(error if isinstance(error, Exception) else RuntimeError(f"sys.exit({error.code!r}) in a reply"))
+        out(raised(error))
+
+
+def raised(error: BaseException) -> Exception:
+    """What an agent's code raised, as something that ends no task and no loop of ours."""
+    return error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__} in an agent")
 
 
 async def _hand_on(

@@ -30,9 +30,9 @@ async def threaded(make: Callable[[], Any], most: int = 4) -> AsyncIterator[Thre
         await agent.close()
 
 
-async def run(agent: Any) -> list[Said | None | Exception]:
+async def run(agent: Any, a: int = 1) -> list[Said | None | Exception]:
     got: list[Said | None | Exception] = []
-    await run_reply(agent, 1, TURN, {"a": 1}, got.append)
+    await run_reply(agent, 1, TURN, {"a": a}, got.append)
     return got
 
 
@@ -68,6 +68,34 @@ async def test_what_fails_there_is_reported_here(caplog: pytest.LogCaptureFixtur
         assert got[0] == "One." and isinstance(got[1], ZeroDivisionError) and len(got) == 2
         assert "test_isolation.Failing: reply 1 failed" in caplog.text
         assert (await run(agent))[0] == "One."  # the thread lives on
+
+
+class Exiting:
+    """Exits in its reply, or in a task of its own."""
+
+    def __init__(self, how: BaseException) -> None:
+        self._how = how
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        yield "One."
+        if notes["a"] == 1:
+            raise self._how
+        if notes["a"] == 2:
+            await asyncio.gather(self._exit())
+
+    async def _exit(self) -> None:
+        raise self._how
+
+
+@pytest.mark.parametrize("how", [SystemExit(3), KeyboardInterrupt(), BaseException("odd")])
+async def test_a_thread_outlives_whatever_is_raised_in_it(how: BaseException) -> None:
+    """There is one thread, which all replies share."""
+    async with threaded(lambda: Exiting(how), most=1) as agent:
+        for a in (1, 2):
+            async with asyncio.timeout(5):
+                got = await run(agent, a)
+            assert got[0] == "One." and type(how).__name__ in str(got[1]) and len(got) == 2
+        assert await run(agent, 3) == ["One.", None]
 
 
 class Unmade:

@@ -58,7 +58,10 @@ class Ending:
         raise self._how
 
 
-@pytest.mark.parametrize("how", [SystemExit(3), asyncio.CancelledError()])
+ENDS = [SystemExit(3), asyncio.CancelledError(), KeyboardInterrupt(), GeneratorExit(), BaseException("odd")]
+
+
+@pytest.mark.parametrize("how", ENDS)
 async def test_an_agent_that_exits_ends_neither_the_server_nor_the_call(how: BaseException) -> None:
     got = await run(Ending(how))
     assert got[0] == "One." and isinstance(got[1], Exception) and len(got) == 2
