@@ -29,12 +29,13 @@ from .agent import (
 MOST_NESTED = 20  # lists and dicts within each other
 MOST_NOTED = 65_536  # characters of a note's names and texts; numbers and brackets count as 8
 MOST_TARGET = 255  # characters of a SIP address: Twilio, "<Sip>"
+MOST_WORDS = 4_096  # characters in a `<Say>`: Twilio, "<Say>"; also of all options of a question
 MOST_HOLD_S = 86_400.0  # a day: what is longer is a mistake in a unit
 _WHOLE = range(-(2**63), 2**64)  # what all JSON libraries here can write
 _NUMBER = re.compile(r"\+?[0-9]{2,15}")  # E.164 has 15 digits at most; local numbers are the carrier's affair
 _PUNCTUATION = re.compile(r"[\s().\-/]")
-_SIP = re.compile(r"sips?:[^\s<>\"]+", re.IGNORECASE)
-_CLIENT = re.compile(r"client:[^\s<>\"]+", re.IGNORECASE)
+_SIP = re.compile(r"sips?:[^\s<>\"\x00-\x1f\x7f]+", re.IGNORECASE)
+_CLIENT = re.compile(r"client:[^\s<>\"\x00-\x1f\x7f]+", re.IGNORECASE)
 _ALLOWED = "text, Say, Note, Expect, Wait, Transfer and HangUp are allowed"
 
 
@@ -44,6 +45,16 @@ class NotAllowed(TypeError):
 
 def checked(said: object) -> Said:
     """What was yielded, in plain types. Raises NotAllowed."""
+    try:
+        return _checked(said)
+    except NotAllowed:
+        raise
+    except Exception as error:  # the agent's own types have code of their own
+        found = type(error).__name__
+        raise NotAllowed(f"reply() yielded {type(said).__name__}; reading it failed with {found}") from error
+
+
+def _checked(said: object) -> Said:
     if isinstance(said, str):
         return _text(said)
     if isinstance(said, Say):
@@ -82,6 +93,9 @@ def _expect(said: Expect) -> Expect:
     _must(isinstance(options, list | tuple), "Expect.options", options, "a tuple of texts")
     for option in options:
         _must(isinstance(option, str), "one of Expect.options", option, "text")
+    options = tuple([_text(option) for option in options])
+    if sum(map(len, options)) > MOST_WORDS:
+        raise NotAllowed(f"Expect.options have more than {MOST_WORDS} characters")
     _must(isinstance(said.sensitive, bool), "Expect.sensitive", said.sensitive, "True or False")
     pause_s, length = said.pause_s, said.length
     if pause_s is not None:
@@ -89,8 +103,9 @@ def _expect(said: Expect) -> Expect:
         _must(number, "Expect.pause_s", pause_s, "a number of seconds")
         if not PAUSE_S[0] <= pause_s <= PAUSE_S[1]:
             raise NotAllowed(
-                f"Expect.pause_s is {pause_s:g}: {PAUSE_S[0]:g} to {PAUSE_S[1]:g} s may end an entry"
+                f"Expect.pause_s is {pause_s!s:.20}: {PAUSE_S[0]:g} to {PAUSE_S[1]:g} s may end an entry"
             )
+        pause_s = float(pause_s)
     if length is not None:
         _must(
             isinstance(length, int) and not isinstance(length, bool),
@@ -100,7 +115,8 @@ def _expect(said: Expect) -> Expect:
         )
         if not 1 <= length <= MOST_DIGITS:
             raise NotAllowed(f"Expect.length is {length}: an entry has 1 to {MOST_DIGITS} keys")
-    return Expect(said.kind, tuple([_text(option) for option in options]), said.sensitive, pause_s, length)
+        length = int(length)
+    return Expect(said.kind, options, said.sensitive, pause_s, length)
 
 
 # ---- transfers
@@ -115,7 +131,10 @@ def _target(to: str) -> str:
             return to
         raise NotAllowed(f"Transfer.to presses what is no key: 1 to {MOST_KEYS} of {''.join(sorted(KEYS))}")
     if kind == "hold":
-        if 0 <= _seconds(rest.partition(":")[0]) <= MOST_HOLD_S:
+        seconds, _, words = rest.partition(":")
+        if len(words) > MOST_WORDS:
+            raise NotAllowed(f"Transfer.to says more than {MOST_WORDS} characters before it holds")
+        if 0 <= _seconds(seconds) <= MOST_HOLD_S:
             return to
         raise NotAllowed("Transfer.to holds for no number of seconds: hold(30) is how it is written")
     if len(to) <= MOST_TARGET and (_SIP.fullmatch(to) or _CLIENT.fullmatch(to)):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 from hypothesis import given
@@ -172,6 +174,7 @@ def test_a_client_is_dialled_by_its_name() -> None:
     "sip:", "sip:a b", "client:", "sip:" + "x" * 300, "hold:a minute:please",
     "hold:", "hold:nan:", "hold:inf:", "hold:-1:",
     "hold:1e9:", "digits:", "digits:hello", "digits:" + "1" * 40, "hang_up:", "\u0664\u0661\u0665",
+    "hold:5:" + "x" * 5000, "client:a\x00b", "sip:a@b\x07",
     "<Number>1</Number>", None, 14155550132, b"+14155550132", ["+14155550132"],
 ])  # fmt: skip
 def test_a_transfer_that_cannot_be_made_is_refused(to: Any) -> None:
@@ -192,6 +195,25 @@ def test_whatever_passes_as_a_transfer_leaves_a_word_that_twiml_can_say(to: str)
 # ---- everything else
 
 
+class Failing(Mapping[str, object]):
+    """Cannot be read."""
+
+    def __getitem__(self, name: str) -> object:
+        raise ZeroDivisionError
+
+    def __iter__(self) -> Iterator[str]:
+        raise ZeroDivisionError
+
+    def __len__(self) -> int:
+        return 1
+
+
+def test_numbers_of_a_question_are_plain() -> None:
+    """What NumPy computes is a float, which not every JSON library can write."""
+    said = checked(Expect("digits", pause_s=np.float64(2), length=IntEnum("Keys", "ONE TWO")(2)))
+    assert isinstance(said, Expect) and (type(said.pause_s), type(said.length)) == (float, int)
+
+
 @pytest.mark.parametrize("said", [
     "text", "", Say("text"), Say("text", interruptible=False), Note(), HangUp(), Wait(),
     *(Expect(kind) for kind in EXPECT_KINDS), Expect("choice", ("a", "b"), sensitive=True),
@@ -210,7 +232,9 @@ def test_what_is_right_stays_as_it_is(said: Said) -> None:
     (Expect("digits", sensitive="yes"), "Expect.sensitive is str"),  # type: ignore[arg-type]
     (Expect("digits", pause_s="9"), "Expect.pause_s is str"),  # type: ignore[arg-type]
     (Expect("digits", pause_s=float("nan")), "Expect.pause_s is nan"),
-    (Expect("digits", pause_s=0), "0.5 to 60 s"),
+    (Expect("digits", pause_s=0), "0.5 to 60 s"), (Expect("digits", pause_s=10**400), "0.5 to 60 s"),
+    (Expect("choice", ("x",) * 5000), "more than 4096 characters"),
+    (Note(a=Failing()), "yielded Note; reading it failed with ZeroDivisionError"),
     (Expect("digits", length=2.0), "Expect.length is float"), (Expect("digits", length=0), "1 to 64 keys"),  # type: ignore[arg-type]
 ])  # fmt: skip
 def test_what_is_wrong_is_refused_with_its_place_and_type(said: object, reason: str) -> None:
