@@ -30,6 +30,8 @@ within 3 s, waits so long at most twice."""
 LOCKED_S = 1.0  # after a wait in vain: for so long nobody waits for the lock again
 ANSWER_S = 2.0  # a disk that does not answer at all
 SCRUB_AGAIN_S = 0.02
+CACHE_KIB = 256
+"""Of pages in memory; by default 2 MB, which calls of a day would fill, and which make nothing here quicker."""
 SWEEP_S = 30.0  # how often what has expired is deleted
 
 SCHEMA = """
@@ -272,6 +274,7 @@ def _set_up(db: sqlite3.Connection, patience_s: float) -> None:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
+            db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             db.execute("PRAGMA secure_delete = ON")
             db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             db.executescript(SCHEMA)

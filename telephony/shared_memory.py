@@ -43,6 +43,9 @@ class Memory:
         now = self._clock()
         if self._claims.get(key, 0.0) > now:
             return False
+        self._claims.pop(key, None)
+        while self._claims and next(iter(self._claims.values())) <= now:  # each call claims a token
+            self._claims.popitem(last=False)
         self._claims[key] = now + ttl_s
         if len(self._claims) >= self._look_at:
             self._forget_expired(now)

@@ -88,6 +88,17 @@ def test_memory_is_bounded_and_forgets_in_time() -> None:
     assert not memory.knows("k1") and memory.claim("c", 60)
 
 
+def test_a_claim_is_forgotten_when_its_time_is_up() -> None:
+    """Each call claims its token, for a minute: a process keeps a minute of them, and not ten thousand."""
+    now = [0.0]
+    memory = Memory(lambda: now[0])
+    for n in range(500):
+        now[0] = float(n)
+        assert memory.claim(f"token {n}", 60)
+    assert not memory.claim("token 499", 60) and not memory.claim("token 440", 60)
+    assert len(memory._claims) == 60
+
+
 async def test_a_disk_that_does_not_answer_is_waited_for_once(tmp_path: Path) -> None:
     """Everybody is told in time, and those who come meanwhile at once; then it goes on."""
     file, answers = SharedFile(tmp_path / "shared.db", lambda: 0.0, lambda: 0.0, "b"), threading.Event()
