@@ -31,7 +31,7 @@ LOCKED_S = 1.0  # after a wait in vain: for so long nobody waits for the lock ag
 ANSWER_S = 2.0  # a disk that does not answer at all
 SCRUB_AGAIN_S = 0.02
 CACHE_KIB = 256
-"""Of pages in memory. The default of 2 MB would fill up with a day's calls, and makes nothing here quicker."""
+"""Of pages in memory. The default of 2 MB would fill up with a day's calls; it makes nothing here quicker."""
 SWEEP_S = 30.0  # how often what has expired is deleted
 
 SCHEMA = """
