@@ -30,6 +30,8 @@ _OVERDUE_S: Final = 1.2
 """A careful text this late is not worth the caller's silence."""
 _OVERDUE_DICTATION_S: Final = 4.0
 """But of digits and letters a quick text is too often wrong."""
+_LONGEST_WAIT_S: Final = 0.4
+"""A block waits no longer, even if it could: a service that is silent for 2 s of audio is taken for dead."""
 _BEHIND_S: Final = 0.5
 """Audio this far behind: the machine cannot keep up, and partial texts are left out."""
 
@@ -61,6 +63,7 @@ class Decodes:
         self._began: float | None = None
         self._waited_at = 0.0
         """When the stream would have begun, had all its audio come like that which it last waited for."""
+        self._looked_at = 0.0
         self._audio_s = 0.0
         self._lead_s = 0.0
 
@@ -71,24 +74,25 @@ class Decodes:
             self._began = self._waited_at = now - audio_s
         if waited:
             self._waited_at = now - audio_s
-        self._audio_s = audio_s
+        self._looked_at, self._audio_s = now, audio_s
         self._lead_s = audio_s - (now - self._began)
 
     @property
     def live(self) -> bool:
         """The audio comes no faster than it is spoken."""
-        return max(self._lead_s, self._ahead_s) < _AHEAD_S if self._live is None else self._live
+        return self._lead_s < _AHEAD_S if self._live is None else self._live
 
     @property
-    def _ahead_s(self) -> float:
-        """How much more audio was heard since the stream last waited for any than time has passed."""
-        return self._audio_s - (asyncio.get_running_loop().time() - self._waited_at)
+    def _spare_s(self) -> float:
+        """What a block of a live stream may still wait for a result without being later than its line."""
+        now = asyncio.get_running_loop().time()
+        return min(self._audio_s - (now - self._waited_at), self._looked_at + _LONGEST_WAIT_S - now)
 
     @property
     def behind(self) -> bool:
         """The machine does not keep up: partial texts are left out."""
         busy = self._models.partials.queued >= _MOST_QUEUED
-        return self.live and (busy or self._ahead_s < -_BEHIND_S)
+        return self.live and (busy or self._looked_at - self._waited_at - self._audio_s > _BEHIND_S)
 
     async def listen(self, work: Callable[[], _T]) -> _T:
         """Short work that every block needs."""
@@ -144,7 +148,7 @@ class Decodes:
     async def result(self, job: Job, patience_s: float | None) -> Decoded | None:
         """A job's text; None: not yet. Without `patience_s` a live stream waits as long as it takes, too."""
         waited = job.waited_since is not None and patience_s is not None
-        if waited and not job.future.done() and self.live and self._ahead_s <= 0.0:
+        if waited and not job.future.done() and self.live and self._spare_s <= 0.0:
             return None
         if patience_s != 0.0:
             job.waited_since = job.waited_since or asyncio.get_running_loop().time()
@@ -160,6 +164,6 @@ class Decodes:
     async def within(self, future: Future[_T], patience_s: float | None) -> _T | None:
         """A result; None: not yet. Only a live stream's patience ends."""
         if not future.done():
-            timeout = max(patience_s or 0.0, self._ahead_s) if self.live and patience_s is not None else None
+            timeout = max(patience_s or 0.0, self._spare_s) if self.live and patience_s is not None else None
             await asyncio.wait([asyncio.wrap_future(future)], timeout=timeout)
         return future.result() if future.done() else None
