@@ -23,6 +23,9 @@ from telephony.resuming import leave, take_up
 from telephony.scene import Scene
 
 WARN_AGAIN_S = 0.5
+OF_THE_CALLER = frozenset({"silence", "hold", "digits", "keyed"})
+"""Timers that end because the caller does nothing: not while the line stands still."""
+STILL_AGAIN_S = 0.25
 
 
 class Phase(Enum):
@@ -101,7 +104,9 @@ class Conversation:
             return []
         scene.now = now
         for name in scene.timers.pop_due(now):
-            if self._begun and not scene.over:
+            if name in OF_THE_CALLER and scene.line_stands_still:
+                scene.timers.set(name, now + STILL_AGAIN_S)
+            elif self._begun and not scene.over:
                 self._on_timer[name]()
         if not scene.over:
             self._on[type(event)](event)
@@ -211,6 +216,7 @@ class Conversation:
         self._left = leave(self._scene, self._agent, self._scene.now)
 
     def _clock(self, event: ev.CallerClock) -> None:
+        self._scene.line_came()
         self._scene.account.clock.frame(event.stream_ms, self._scene.now)
         self._scene.ledger.line.clock(event.stream_ms, self._scene.now)
 

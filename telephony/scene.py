@@ -33,6 +33,10 @@ WAIT = re.compile(
     r"\b(?:hold on|hang on|wait|let me|again|just a|one (?:second|sec|moment|minute)|pardon|repeat)\b"
 )
 """Whoever says this is about to answer a question, or wants to hear it again."""
+STILL_S = 1.3
+"""Without a word of the caller's clock, which comes every second, the line stands still."""
+SETTLE_S = 1.0
+"""What then comes at once is heard within this."""
 AIRED_WORDS = 60
 """Our words that an echo is looked for in: those of 20 s."""
 
@@ -90,7 +94,24 @@ class Scene:
         """What the caller was asked, once the question was heard."""
         self.before_close: Callable[[], None] = lambda: None
         """Called while everything still stands."""
+        self._line_at: float | None = None
+        self._line_settles = 0.0
         self._aired: deque[TimedWord] = deque(maxlen=AIRED_WORDS)
+
+    def line_came(self) -> None:
+        """There is sound of the caller's, silence or not."""
+        if self._line_is_late:
+            self._line_settles = self.now + SETTLE_S
+        self._line_at = self.now
+
+    @property
+    def line_stands_still(self) -> bool:
+        """What the caller does now is heard later: that nothing is heard means nothing."""
+        return self._line_is_late or self.now < self._line_settles
+
+    @property
+    def _line_is_late(self) -> bool:
+        return self._line_at is not None and self.now - self._line_at > STILL_S
 
     @property
     def sensitive(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from telephony import events as ev
+from telephony.conversation import Conversation
 from telephony.policy import Policy
 from telephony.rehearsal import Rehearsal, Voice
 from telephony.reply.agent import Expect, HangUp, Manners, Note, Said, Say, SilenceStep, Transfer, Turn, Wait
@@ -867,8 +868,6 @@ def test_listening_that_is_refused_ends_in_a_sentence_and_a_hang_up() -> None:
 
 
 def test_the_same_tape_gives_the_same_commands() -> None:
-    from telephony.conversation import Conversation
-
     talk = Rehearsal(echo)
     talk.run(1)
     talk.caller("a small latte please")
@@ -1053,3 +1052,18 @@ def test_a_turn_that_goes_on_when_no_echo_can_come_any_more_is_no_echo() -> None
     talk.flux("EndOfTurn", text, times=times)
     talk.run(10)
     assert talk.said_by_agent[-1].startswith("You said")
+
+
+@pytest.mark.parametrize("still", [(), (1.5, 3.2), (1.5, 4.5)])
+def test_while_the_line_stands_still_nobody_is_asked_whether_they_are_there(still: tuple[float, ...]) -> None:
+    """Nor before what came then, all at once, can have been heard."""
+    talk = Conversation(
+        Manners(greeting=Say(""), silence=(SilenceStep(3.0, "Hello?"),)), Policy(warning_s=0.0)
+    )
+    talk.receive(ev.CallStarted("c", "CA1", "MZ1", "", "", {}), 0.0)
+    asked: list[float] = []
+    for now in [tick / 10 for tick in range(1, 80)]:
+        comes = now == int(now) and not (still and still[0] <= now < still[1]) or now in still[1:]
+        event = ev.CallerClock(round(now * 1000)) if comes else ev.TimerFired()
+        asked += [now for command in talk.receive(event, now) if isinstance(command, ev.Speak)]
+    assert asked == [pytest.approx(still[1] + 1.0 if still else 3.0, abs=0.3)]
