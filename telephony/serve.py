@@ -44,10 +44,6 @@ LISTEN_ON_S = 5.0  # load balancers ask /readyz every 5 s or so; Kubernetes take
 ASKED_S = 1.0  # Twilio asks for what follows within a moment of the stream's end
 GC_THRESHOLDS = (50_000, 20, 100)  # memory that goes in circles is little: some exceptions and tasks
 
-INTERNED = 50_000
-"""pathlib interns the parts of each path, so that in CPython the table of such strings grows by a megabyte
-once, after a thousand calls. With so many it has grown before the first one."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `telephony serve`."""
@@ -175,8 +171,6 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _leave_in_peace() -> None:
     """Have the garbage collector look at what calls leave behind, seldom, and never at what was loaded."""
-    for number in range(INTERNED):
-        sys.intern(f"{number} of {INTERNED}")
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)

@@ -23,7 +23,6 @@ from telephony.errors import TelephonyError
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-CACHE_KIB = 256  # rows are found one by one, by their keys
 BUSY_S = 1.0
 """How long one process waits for another's write, which takes about 0.1 ms. A webhook, which must be answered
 within 3 s, waits so long at most twice."""
@@ -31,7 +30,7 @@ LOCKED_S = 1.0  # after a wait in vain: for so long nobody waits for the lock ag
 ANSWER_S = 2.0  # a disk that does not answer at all
 SCRUB_AGAIN_S = 0.02
 CACHE_KIB = 256
-"""Of pages in memory. The default of 2 MB would fill up with a day's calls; it makes nothing here quicker."""
+"""Of pages in memory. The default of 2 MB would fill up with a day's calls, and rows are found one by one."""
 SWEEP_S = 30.0  # how often what has expired is deleted
 
 SCHEMA = """
@@ -274,7 +273,6 @@ def _set_up(db: sqlite3.Connection, patience_s: float) -> None:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
-            db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             db.execute("PRAGMA secure_delete = ON")
             db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             db.executescript(SCHEMA)
