@@ -37,6 +37,10 @@ CARRIED_S = 3.0
 """The sound of an open turn is sent again on a new connection: its words come again within this."""
 WORD_EARLY_S = 0.5
 """A word may begin so long before Flux says that it does."""
+ECHOES_KNOWN = 2
+"""So often our sound was found in the caller's: from then on, what is not ours is somebody else's."""
+CHANCE_SHARE = 0.3
+"""So much of another voice may look like ours."""
 OUR_ECHO = "our own echo"
 
 
@@ -55,6 +59,9 @@ class CallerSide:
         """The newest of the caller's turn is our own sound, come back."""
         self._sounds_like_them = False
         """It was compared with our own sound, and is not that, whatever the words before it were."""
+        self._echoes = 0
+        self._spoken_over = False
+        """The caller speaks over an echo that is known well: their words are only not recognized yet."""
         self._on_turn: dict[TurnKind, Callable[[TurnEvent], None]] = {
             TurnKind.STARTED: self._started,
             TurnKind.UPDATED: self._updated,
@@ -78,7 +85,11 @@ class CallerSide:
         if info.transcript:
             self._sounds_like_us = measured is not None and measured.share >= SOUND_SHARE
             self._sounds_like_them = measured is not None and measured.share < SOUND_SHARE
-            if measured is not None and info.event in (EAGER_END_OF_TURN, END_OF_TURN):
+            self._echoes += self._sounds_like_us
+            ends = info.event in (EAGER_END_OF_TURN, END_OF_TURN)
+            known = self._echoes >= ECHOES_KNOWN and not ends  # at an end all of the turn was compared
+            self._spoken_over = known and measured is not None and measured.share < CHANCE_SHARE
+            if measured is not None and ends:
                 info = without_echo(info, measured.until_s)
                 self._sounds_like_us = self._sounds_like_us or not info.transcript
         self._scene.words_came(event.info.transcript)
@@ -115,7 +126,7 @@ class CallerSide:
             return "a key's tone"
         if self._sounds_like_us:
             return OUR_ECHO
-        if may_be_echo(self._caller_words(turn), self._scene.own_words()):
+        if not self._spoken_over and may_be_echo(self._caller_words(turn), self._scene.own_words()):
             return "perhaps our own echo"
         return ""
 
@@ -157,9 +168,9 @@ class CallerSide:
                 speaking.let_go = True
                 scene.decide("go on", f"{nothing}, then silence" if nothing != OUR_ECHO else nothing)
                 self._agent.go_on()
-        elif speaking.let_go and not nothing and not self._why_not_hold(turn):
+        elif speaking.let_go and (not nothing or self._spoken_over) and not self._why_not_hold(turn):
             speaking.let_go = False
-            self._hold("it became words")
+            self._hold("the caller speaks over our echo" if nothing else "it became words")
 
     def _acknowledge_monologue(self, speaking: CallerSpeaking) -> None:
         scene = self._scene
@@ -184,6 +195,7 @@ class CallerSide:
         if self._scene.speaking is not None:
             self._scene.speaking.eager_at = None
             self._watch_turn()
+            self._weigh(self._scene.speaking, turn)
         self._agent.drop_draft("the caller went on")
 
     def _ended(self, turn: TurnEvent) -> None:

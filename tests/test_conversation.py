@@ -1011,6 +1011,19 @@ def test_who_speaks_over_an_echo_is_given_the_floor_at_once() -> None:
     assert not talk.ear.audible(talk.now)
 
 
+def test_who_speaks_over_a_known_echo_is_heard_before_their_words_are_known() -> None:
+    talk = Rehearsal(fixed("Yes?"), Manners(greeting=Say(MENU), silence=()))
+    talk.run(1.0)
+    echoed(talk, "StartOfTurn", "We have", 0.9)
+    talk.run(0.5)
+    echoed(talk, "Update", "We have fresh", 0.9)
+    talk.run(0.3)
+    assert talk.ear.audible(talk.now)
+    echoed(talk, "Update", "We have fresh", 0.1)
+    talk.run(0.1)
+    assert not talk.ear.audible(talk.now)
+
+
 def test_we_do_not_speak_on_over_the_caller_while_only_our_words_are_recognized() -> None:
     """The words of an echo come late: what is heard by then is the caller, whose words come later still."""
     talk = Rehearsal(fixed("Yes?"), Manners(greeting=Say(MENU), silence=()))
