@@ -49,6 +49,7 @@ from telephony.speech_state import SpeechState
 
 log = logging.getLogger(__name__)
 
+STANDS_STILL_S = 1.0
 NO_MEDIA_S = 15.0
 """A stream without a frame for so long is dead, whatever its socket says (livekit/sip's figure)."""
 LOOK_EVERY_S = 0.5
@@ -309,7 +310,12 @@ class Call(CallFacts):
         self._reading.watch(now, self._conversation.turn_open)
         if now - self._t0 >= self._next_look:
             self._next_look = now - self._t0 + LOOK_EVERY_S
-            if self._reading.silent_s(now) > NO_MEDIA_S or self._outbox.stuck(now):
+            silent_s = self._reading.silent_s(now)
+            # A line that stands still brings no marks either.
+            overdue_s = (
+                0.0 if silent_s > STANDS_STILL_S else self._conversation.ledger.unanswered_s(self._now())
+            )
+            if silent_s > NO_MEDIA_S or self._outbox.stuck(now, overdue_s):
                 self._put(ev.CallStopped("error"))
 
     def _write_due(self) -> None:

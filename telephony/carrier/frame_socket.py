@@ -27,6 +27,8 @@ from telephony.tcp_state import tcp_state
 log = logging.getLogger(__name__)
 
 _TEXT = WSMsgType.TEXT  # looking a member up in its enum costs more than the test it is for
+_PONG = WSMsgType.PONG
+_PING = b"\x89\x00"  # a server's frame (RFC 6455, 5.2): final, ping, not masked, empty
 
 _LOW_WATER: int | None = getattr(socket, "SO_RCVLOWAT", None)
 
@@ -38,11 +40,14 @@ class _TappedQueue(WebSocketDataQueue):
     """aiohttp's queue of messages, with a function that may take them before they are put in."""
 
     tap: Tap | None = None
+    pongs = 0
 
     def feed_data(self, data: Any, size: int) -> None:
         """aiohttp's parser has read a message."""
         # What is still in the queue came before this, and receive() will give it first.
         if self.tap is None or data[0] is not _TEXT or self._buffer:
+            if data[0] is _PONG:
+                self.pongs += 1
             super().feed_data(data, size)
             return
         try:
@@ -111,6 +116,17 @@ class FrameSocket(web.WebSocketResponse):
         if plain is not None and transport.get_extra_info("sslcontext") is None:
             with suppress(OSError, ValueError):  # ValueError: uvloop's, of a socket that is closed
                 plain.setsockopt(socket.SOL_SOCKET, _LOW_WATER, size)
+
+    @property
+    def pongs(self) -> int | None:
+        """How many pings were answered; None where that cannot be seen."""
+        return self._queue.pongs if isinstance(self._queue, _TappedQueue) else None
+
+    def ask(self) -> None:
+        """Ask whether the peer reads, without waiting. A closed socket asks nobody."""
+        writer = self._writer
+        if writer is not None and not writer._closing and not writer.transport.is_closing():
+            writer.transport.write(_PING)
 
     def tcp_state(self) -> TcpState | None:
         """What the kernel knows of the connection; None when it is closed, or the system does not tell."""

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 from telephony.carrier.frame_socket import FrameSocket
-from telephony.carrier.reader_watch import ReaderWatch
+from telephony.carrier.reader_watch import AnswerWatch, Asking, ReaderWatch
 
 log = logging.getLogger(__name__)
 
@@ -35,22 +35,32 @@ class CarrierOutbox:
         self._writing_since: float | None = None
         self._overflowed = False
         self._watch = ReaderWatch()
+        self._answers = AnswerWatch()
         self._barged_in = barged_in
         self._cause: tuple[str, float] | None = None
 
-    def stuck(self, now: float) -> bool:
+    def stuck(self, now: float, overdue_s: float = 0.0) -> bool:
         """Whether the peer is to be given up: it took nothing for 2 s, or reads nothing, or it overflowed.
 
+        `overdue_s`: for how many seconds a mark is overdue while the peer's own messages come.
         To be asked now and then; a deadline of its own for each message would cost more than the message.
         """
         since = self._writing_since
         if self._overflowed or (since is not None and now - since > STUCK_S):
             return True
         state = self._socket.tcp_state()
-        if state is None or not self._watch.reads_nothing(state, now):
+        unread = state is not None and self._watch.reads_nothing(state, now)
+        if not unread and not self._answers_nothing(overdue_s, now):
             return False
         log.warning("the carrier reads nothing of what it is sent: its stream is ended")
         return True
+
+    def _answers_nothing(self, overdue_s: float, now: float) -> bool:
+        pongs = self._socket.pongs
+        asking = Asking.NOTHING if pongs is None else self._answers.look(overdue_s, pongs, now)
+        if asking is Asking.PING:
+            self._socket.ask()
+        return asking is Asking.GIVE_UP
 
     def put(self, *texts: str) -> None:
         """Have messages written behind those that wait."""

@@ -252,6 +252,12 @@ class Positions:
             return self.line.late(mark.expected, now)
         return 0.0
 
+    def unanswered_s(self, now: float) -> float:
+        """For how many seconds the next mark is overdue, whatever the line's delay; 0.0: none is."""
+        for mark in self._marks.values():
+            return max(0.0, now - mark.expected)
+        return 0.0
+
     def audible(self, now: float) -> bool:
         """Whether the caller may still be hearing us, or about to."""
         waited_for = any(now < mark.expected + FORGOTTEN_MARK_S for mark in self._marks.values())

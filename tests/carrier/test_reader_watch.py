@@ -12,7 +12,17 @@ from collections.abc import Callable
 
 import pytest
 
-from telephony.carrier.reader_watch import LOOKS, SHUT_S, ReaderWatch, TcpState
+from telephony.carrier.reader_watch import (
+    ASK_AGAIN_S,
+    LOOKS,
+    OVERDUE_S,
+    PONG_S,
+    SHUT_S,
+    AnswerWatch,
+    Asking,
+    ReaderWatch,
+    TcpState,
+)
 from telephony.tcp_state import tcp_state
 
 LOOK_S = 0.5
@@ -133,3 +143,43 @@ def test_the_two_signs() -> None:
         shrinking.reads_nothing(TcpState(6000 * n, False, 500_000 - 4000 * n), n * LOOK_S) for n in range(30)
     ]
     assert told.index(True) == LOOKS + 1
+
+
+def asked(
+    watch: AnswerWatch, overdue_s: float, pongs: int, start: float, end: float
+) -> list[tuple[float, Asking]]:
+    """What looks ask for, two a second, with the time of each that asks for anything."""
+    times = [start + 0.5 * number for number in range(int(2 * (end - start)))]
+    looks = [(at, watch.look(overdue_s, pongs, at)) for at in times]
+    return [(at, asking) for at, asking in looks if asking is not Asking.NOTHING]
+
+
+def test_who_gives_its_marks_back_is_never_asked() -> None:
+    assert asked(AnswerWatch(), OVERDUE_S - 0.1, 0, 0.0, 60.0) == []
+
+
+def test_who_answers_neither_marks_nor_a_ping_is_given_up() -> None:
+    found = asked(AnswerWatch(), OVERDUE_S, 0, 0.0, PONG_S + 0.5)
+    assert found == [(0.0, Asking.PING), (PONG_S, Asking.GIVE_UP)]
+
+
+def test_who_answers_a_ping_is_asked_again_later_and_never_given_up() -> None:
+    """A carrier that knows no marks, or whose marks were lost, still reads."""
+    watch, pongs, pings = AnswerWatch(), 0, []
+    for number in range(120):
+        at = 0.5 * number
+        asking = watch.look(OVERDUE_S, pongs, at)
+        assert asking is not Asking.GIVE_UP
+        if asking is Asking.PING:
+            pings.append(at)
+            pongs += 1
+    assert 5 <= len(pings) and all(
+        later - at >= ASK_AGAIN_S for at, later in zip(pings, pings[1:], strict=False)
+    )
+
+
+def test_a_mark_that_comes_while_an_answer_is_waited_for_is_an_answer() -> None:
+    watch = AnswerWatch()
+    assert watch.look(OVERDUE_S, 0, 0.0) is Asking.PING
+    assert watch.look(0.0, 0, 1.0) is Asking.NOTHING
+    assert watch.look(OVERDUE_S, 0, PONG_S) is Asking.PING
