@@ -23,6 +23,7 @@ from deepgram.speak.v2.types import (
     SpeakV2SpeechMetadata,
     SpeakV2SpeechStarted,
 )
+from deepgram.transport import restore_transport
 
 from telephony.engine.loudness import LoudnessEars
 from telephony.engine.mouth import Mouth
@@ -40,6 +41,7 @@ async def server() -> AsyncIterator[TestServer]:
 @pytest.fixture
 async def client(server: TestServer) -> AsyncIterator[AsyncDeepgramClient]:
     base = f"{server.host}:{server.port}"
+    restore_transport()  # to the SDK's own socket: another test may have put ours in its place
     async with httpx.AsyncClient() as http:
         yield AsyncDeepgramClient(
             api_key="local",
