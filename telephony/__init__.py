@@ -32,6 +32,7 @@ upgraded         a websocket gets frames only
 dialling         outbound calls, under dial_policy; phone_numbers as people write them and as Twilio says them
 twiml_files      what Twilio is told, from twiml/
 
+llm/             language models: chat completions, tools (chat: what is sent and what comes back)
 engine/          the local speech engine, a process of its own: recognizer, turn detector, voice
 standins/        pretend speech services at the wire, with faults on demand
 demo/            the recorded caller of `make demo`
