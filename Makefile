@@ -2,7 +2,7 @@
 
 VENV = .venv
 BIN = $(VENV)/bin
-RECORDING = telephony/demo/caller.wav
+RECORDING = telephony/simulator/demo/caller.wav
 CODE = telephony tests bench tools
 
 .DEFAULT_GOAL = help

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from telephony.reply.agent import Manners, Notes, Said, Say, Turn
+from telephony.reply.agent import Notes, Said, Say, Turn, Wording
 
 STORY = (
     "Once there was a small house by the river, and in it lived an old man with his seven cats.",
@@ -19,13 +19,13 @@ STORY = (
     "On the tenth day the grey cat jumped up and ran out over the ice.",
     "There was a light on the other side, and somebody was singing an old song.",
 )
-QUIET = Manners(greeting=Say("Hello there."), silence=(), fillers=(), bridge="", acknowledge=())
+QUIET = Wording(greeting=Say("Hello there."), silence=(), fillers=(), bridge="", acknowledge=())
 
 
 class Talkative:
     """Tells a story of three quarters of a minute, whatever is said."""
 
-    manners = QUIET
+    wording = QUIET
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         """The whole story, one sentence at a time."""
@@ -36,7 +36,7 @@ class Talkative:
 class Instant:
     """Answers at once, with words that were never said before: no phrase memory knows them."""
 
-    manners = QUIET
+    wording = QUIET
     think_s = 0.0
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:

@@ -32,12 +32,12 @@ from bench.load.load import Load
 from bench.load.process import ServerProcess, our_server
 from bench.local_calls import Placed
 from telephony import events as ev
-from telephony.policy import Policy
+from telephony.conversation.policy import Policy
 from telephony.record.tape import TapeEntry
-from telephony.rehearsal import Rehearsal
-from telephony.reply.agent import Manners, Say
+from telephony.reply.agent import Say, Wording
+from telephony.testing.virtual_call import VirtualCall
 
-QUIET = Manners(greeting=Say(""), silence=())
+QUIET = Wording(greeting=Say(""), silence=())
 TEXT = (
     "The quick brown fox jumps over the lazy dog while the band plays on, and nobody in the old house "
     "by the river seems to mind. Later in the evening a small crowd gathers to listen. Then it rains."
@@ -73,10 +73,10 @@ def table(title: str, rows: Sequence[tuple[str, str, str]]) -> None:
 # ---- on virtual time
 
 
-def rehearse(line: Line, seed: int) -> tuple[Rehearsal, random.Random]:
+def rehearse(line: Line, seed: int) -> tuple[VirtualCall, random.Random]:
     """A call in which the agent is in the middle of something long."""
     dice = random.Random(seed)
-    talk = Rehearsal(
+    talk = VirtualCall(
         lambda turn, notes: [TEXT] if turn.index == 0 else ["All right."],
         QUIET,
         Policy(),
@@ -93,7 +93,7 @@ def rehearse(line: Line, seed: int) -> tuple[Rehearsal, random.Random]:
     return talk, dice
 
 
-def media_after_clear(talk: Rehearsal) -> int:
+def media_after_clear(talk: VirtualCall) -> int:
     """Media written between a `clear` and the next Play, and media of replies that were given up."""
     stale, stopped, given_up = 0, False, set()
     for _, event, commands in talk.tape:
@@ -240,7 +240,11 @@ def outcome(call: Placed, kind: str, begin: float, end: float) -> Outcome:
         for command in entry.commands:
             if isinstance(command, ev.ClearAudio) and held_at is None and began is not None:
                 held_at = at
-            elif isinstance(command, ev.Decided) and began is not None and command.what in ("cut", "go on"):
+            elif (
+                isinstance(command, ev.DecisionLogged)
+                and began is not None
+                and command.what in ("cut", "go on")
+            ):
                 decided = command.what
             elif (
                 isinstance(command, ev.Play)
@@ -257,7 +261,7 @@ def outcome(call: Placed, kind: str, begin: float, end: float) -> Outcome:
 
 
 def _starts(entry: TapeEntry) -> bool:
-    return isinstance(entry.event, ev.TurnHeard) and entry.event.info.event == "StartOfTurn"
+    return isinstance(entry.event, ev.TurnInfoReceived) and entry.event.info.event == "StartOfTurn"
 
 
 def callers_voices() -> tuple[str, str]:

@@ -28,13 +28,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
-from telephony.audio import linear16_to_ulaw, ulaw_to_linear16  # noqa: E402
-from telephony.carrier.call_report import CallResult  # noqa: E402
-from telephony.carrier.caller import RecordingCaller  # noqa: E402
-from telephony.carrier.simulator import CallOptions, place_call  # noqa: E402
-from telephony.listen import flux  # noqa: E402
-from telephony.standins.flux import FluxStandIn  # noqa: E402
-from telephony.standins.speak import SpeakStandIn  # noqa: E402
+from telephony.audio.g711 import linear16_to_ulaw, ulaw_to_linear16  # noqa: E402
+from telephony.deepgram import flux_codec  # noqa: E402
+from telephony.simulator.call_report import CallResult  # noqa: E402
+from telephony.simulator.caller import RecordingCaller  # noqa: E402
+from telephony.simulator.simulator import CallOptions, place_call  # noqa: E402
+from telephony.testing.fake_flux import FakeFlux  # noqa: E402
+from telephony.testing.fake_speak import FakeSpeak  # noqa: E402
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PUBLIC_URL = "https://line.example.com"
@@ -47,7 +47,9 @@ TURN_S, STEP_S = 0.75, 0.25  # its length, and how often Flux tells of it
 FIRST_HZ, STEP_HZ = 350, 45
 NAMED = re.compile(r"number (\d+)")
 WINDOW_S = 0.05
-KILLS_A_CALL = 3  # Twilio's resumes of a call within a minute, of which more are a loop (carrier/after.py)
+KILLS_A_CALL = (
+    3  # Twilio's resumes of a call within a minute, of which more are a loop (carrier/call_flow.py)
+)
 SPARE_S = 4.0  # for the process to start, and the call to come back
 
 
@@ -95,21 +97,23 @@ class Caller:
         self._index = 0
         self._open = False
 
-    def due(self, audio_s: float) -> Iterator[flux.TurnInfo]:
+    def due(self, audio_s: float) -> Iterator[flux_codec.TurnInfo]:
         """A message each quarter of a second, as the service sends them."""
         while self._at + STEP_S <= audio_s:
             self._at += STEP_S
             since = (self._at - self._phase_s) % TURN_EVERY_S if self._at >= self._phase_s else TURN_EVERY_S
-            kind = flux.UPDATE
+            kind = flux_codec.UPDATE
             if since < STEP_S:
-                kind, self._open = flux.START_OF_TURN, True
+                kind, self._open = flux_codec.START_OF_TURN, True
             elif self._open and since >= TURN_S:
-                kind = flux.END_OF_TURN
+                kind = flux_codec.END_OF_TURN
             words = (
-                (flux.Word("hello", 0.99, self._at - since, self._at - since + 0.3),) if self._open else ()
+                (flux_codec.Word("hello", 0.99, self._at - since, self._at - since + 0.3),)
+                if self._open
+                else ()
             )
-            ended = kind == flux.END_OF_TURN
-            yield flux.TurnInfo(
+            ended = kind == flux_codec.END_OF_TURN
+            yield flux_codec.TurnInfo(
                 kind, self._index, "hello" if words else "", words, 0.9 if ended else 0.1, 0.0, self._at,
                 "model" if ended else None,
             )  # fmt: skip
@@ -304,8 +308,8 @@ def _read_records(data: Path, streams: int, outcome: Outcome) -> None:
 
 @contextlib.asynccontextmanager
 async def _stand_ins(chance: random.Random) -> AsyncIterator[str]:
-    listening = FluxStandIn(lambda options: Caller(chance.uniform(*FIRST_TURN_S)))
-    await listening.start(0, SpeakStandIn(length_s, audio=sound))
+    listening = FakeFlux(lambda options: Caller(chance.uniform(*FIRST_TURN_S)))
+    await listening.start(0, FakeSpeak(length_s, audio=sound))
     try:
         yield listening.url
     finally:

@@ -15,16 +15,16 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from telephony.conversation.policy import Policy
 from telephony.events import PHONE_RATE, Play
-from telephony.policy import Policy
-from telephony.rehearsal import Rehearsal, Voice
-from telephony.reply.agent import Manners, Say
+from telephony.reply.agent import Say, Wording
+from telephony.testing.virtual_call import VirtualCall, VirtualVoice
 
 TEXT = (
     "The quick brown fox jumps over the lazy dog while the band plays on, and nobody in the old house "
     "by the river seems to mind. Later in the evening a small crowd gathers to listen. Then it rains."
 )
-QUIET = Manners(greeting=Say(""), silence=())
+QUIET = Wording(greeting=Say(""), silence=())
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,11 @@ class Miss:
 def interrupt(line: Line, seed: int) -> Miss:
     """One call: a long answer, interrupted at a random moment."""
     dice = random.Random(seed)
-    talk = Rehearsal(
+    talk = VirtualCall(
         lambda turn, notes: [TEXT],
         QUIET,
         Policy(),
-        voice=Voice(exact=line.exact),
+        voice=VirtualVoice(exact=line.exact),
         way_out=line.way(dice),
         way_back=line.way(dice),
         lose_frame=lambda: dice.random() < line.lost_frames,

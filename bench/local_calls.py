@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from telephony import events as ev
-from telephony.audio import linear16_to_ulaw, read_wav, ulaw_to_linear16
-from telephony.carrier.call_command import make_caller
-from telephony.carrier.call_report import CallResult
-from telephony.carrier.impairments import Impairments
-from telephony.carrier.own_server import OwnServer
-from telephony.carrier.simulator import CallOptions, place_call
-from telephony.config import Settings
+from telephony.audio.g711 import linear16_to_ulaw, read_wav, ulaw_to_linear16
+from telephony.commands.call import make_caller
+from telephony.config.settings import Settings
 from telephony.record import tape
+from telephony.simulator.call_report import CallResult
+from telephony.simulator.network import Impairments
+from telephony.simulator.server_process import ServerProcess
+from telephony.simulator.simulator import CallOptions, place_call
 
 ROOT = Path(__file__).resolve().parents[1]
 OPEN_CALLS = ROOT.parent / "shared" / "calls" / "open"
@@ -54,7 +54,7 @@ class Placed:
     def stream_offset(self) -> float:
         """Our clock minus the caller's stream clock."""
         stamps = [
-            e.at - e.event.stream_ms / 1000 for e in self.entries if isinstance(e.event, ev.CallerClock)
+            e.at - e.event.stream_ms / 1000 for e in self.entries if isinstance(e.event, ev.MediaTimestamp)
         ]
         return min(stamps, default=0.0)
 
@@ -110,7 +110,7 @@ async def place_calls(
                 placed = await place_call(make(), options)
             return _read(sources[number].stem, placed)
 
-        async with OwnServer(environ=environ, max_calls=at_once) as url:
+        async with ServerProcess(environ=environ, max_calls=at_once) as url:
             return list(await asyncio.gather(*(one(n, url) for n in range(len(sources)))))
 
 

@@ -6,7 +6,7 @@
 
 Mouth to ear is measured on the two recorded channels, against the recordings' ground truth. The agent's words
 are new every time, so no phrase is remembered. What a draft saved is the server's own account (see
-telephony/drafts.py): how much earlier the answer sounded, no more than it took to make.
+telephony/conversation/drafts.py): how much earlier the answer sounded, no more than it took to make.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench import local_calls
 from bench.load.figures import percentile
 from bench.local_calls import Placed
-from telephony.policy import Policy
-from telephony.rehearsal import Rehearsal
-from telephony.reply.agent import Manners, Say
+from telephony.conversation.policy import Policy
+from telephony.reply.agent import Say, Wording
+from telephony.testing.virtual_call import VirtualCall
 
 SOME = ("open_01_clean_bargein", "open_02_midturn_pauses", "open_04_noise_snr10", "open_06_hold_music")
 ANSWER_WITHIN_S = 6.0
@@ -110,9 +110,9 @@ def on_virtual_time(count: int) -> None:
             dice, waits = random.Random(5), []
             for _ in range(count):
                 policy = Policy(eager=eager, eager_eot_threshold=0.5)
-                talk = Rehearsal(
+                talk = VirtualCall(
                     lambda turn, notes: ["Fine."],
-                    Manners(greeting=Say("")),
+                    Wording(greeting=Say("")),
                     policy,
                     think_s=0.35,
                     speak_s=0.25,

@@ -32,9 +32,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
 from bench.load.process import ServerProcess, our_server  # noqa: E402
-from telephony.standins.flux import FluxStandIn  # noqa: E402
-from telephony.standins.scripts import Cycle  # noqa: E402
-from telephony.standins.speak import SpeakStandIn  # noqa: E402
+from telephony.testing.fake_flux import FakeFlux  # noqa: E402
+from telephony.testing.fake_scripts import Cycle  # noqa: E402
+from telephony.testing.fake_speak import FakeSpeak  # noqa: E402
 
 AGENT = "bench.load.agent:Census"
 WARM_UP = 100  # calls that fill caches and pools
@@ -61,7 +61,7 @@ class Look:
 class Caller:
     """Places calls at a server, and hears what the voice was asked to say."""
 
-    def __init__(self, server: ServerProcess, session: aiohttp.ClientSession, voice: SpeakStandIn) -> None:
+    def __init__(self, server: ServerProcess, session: aiohttp.ClientSession, voice: FakeSpeak) -> None:
         self._server = server
         self._session = session
         self._voice = voice
@@ -140,8 +140,8 @@ class Caller:
 
 async def run(calls: int) -> bool:
     """Soak a server; whether it stayed as it was."""
-    flux = FluxStandIn(lambda options: Cycle(texts=("hello there", "hello")), keep_audio=False)
-    voice = SpeakStandIn(lambda text: 0.3)
+    flux = FakeFlux(lambda options: Cycle(texts=("hello there", "hello")), keep_audio=False)
+    voice = FakeSpeak(lambda text: 0.3)
     await flux.start(0, voice)
     server = await ServerProcess.start(
         our_server(), flux.url, None, AGENT=AGENT, EAGER="off", MALLOC_ARENA_MAX="2"

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from telephony.engine.figures import in_words
+from telephony.engine.listen.inverse_text_normalization import in_words
 
 Truth = Mapping[str, Any]
 

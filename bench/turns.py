@@ -25,11 +25,11 @@ from typing import Any, Final
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.turn_scores import Event, Score, percentile, score_call
-from telephony.audio import Resampler, read_wav
-from telephony.engine.flux_session import FluxSession
-from telephony.engine.hearing import Hearing, HearingModels, ModelPaths
-from telephony.engine.models import need, path
-from telephony.listen.flux import FluxOptions, ServerMessage, TurnInfo
+from telephony.audio.g711 import Resampler, read_wav
+from telephony.deepgram.flux_codec import FluxOptions, ServerMessage, TurnInfo
+from telephony.engine.listen.flux_session import FluxSession
+from telephony.engine.listen.recognition import ModelPaths, Recognition, RecognitionModels
+from telephony.engine.models.catalogue import need, path
 
 SHARED: Final = Path(__file__).resolve().parents[2] / "shared"
 RATE: Final = 8000
@@ -39,9 +39,9 @@ THRESHOLDS: Final = (0.5, 0.7, 0.9)
 EAGER: Final = 0.5
 
 
-def load_models() -> HearingModels:
+def load_models() -> RecognitionModels:
     """All models of the `local` extra; what is missing is said."""
-    models = HearingModels.load(
+    models = RecognitionModels.load(
         ModelPaths(
             silero=need("silero-vad/silero_vad.onnx"),
             smart_turn=path("smart-turn/smart-turn-v3.2-cpu.onnx"),
@@ -78,14 +78,14 @@ def phone_audio(recording: Path) -> bytes:
 
 
 async def hear(
-    models: HearingModels, audio: bytes, options: FluxOptions, lags: list[float] | None = None
+    models: RecognitionModels, audio: bytes, options: FluxOptions, lags: list[float] | None = None
 ) -> list[Event]:
     """The turn events of a recording, and a last one by hand where the recording ends in mid-turn.
 
     With `lags` it is played in real time, and they tell how long after each chunk of audio it was dealt with.
     """
     session = FluxSession(options, "bench")
-    hearing = Hearing(models, session.hearing_options(), live=lags is not None)
+    hearing = Recognition(models, session.hearing_options(), live=lags is not None)
     loop = asyncio.get_running_loop()
     began = loop.time()
     events: list[Event] = []
@@ -114,7 +114,7 @@ async def hear(
 
 
 async def score_fast(
-    models: HearingModels, recordings: Sequence[Path], options: FluxOptions
+    models: RecognitionModels, recordings: Sequence[Path], options: FluxOptions
 ) -> dict[str, Score]:
     """Each call alone, as fast as it goes."""
     scores: dict[str, Score] = {}
@@ -129,7 +129,7 @@ async def score_fast(
 
 
 async def score_wall(
-    models: HearingModels, recordings: Sequence[Path], options: FluxOptions
+    models: RecognitionModels, recordings: Sequence[Path], options: FluxOptions
 ) -> dict[str, Score]:
     """All calls in real time, a few at once."""
     places = asyncio.Semaphore(AT_ONCE)
@@ -201,7 +201,7 @@ def print_wall(scores: dict[str, Score]) -> None:
     print(f"  audio dealt with after p99 {percentile(lags, 99):.2f} s, at most {max(lags):.2f} s")
 
 
-async def print_beside_flux(models: HearingModels, options: FluxOptions) -> None:
+async def print_beside_flux(models: RecognitionModels, options: FluxOptions) -> None:
     """Ours and the service's events for the clips of which a real trace exists."""
     print("\nbeside the real Flux (settings of its traces not verified): start, end, text")
     for trace, recording in _traced_clips():

@@ -25,11 +25,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.turn_scores import normal_words, word_errors
 from bench.turns import hear, load_models
-from telephony.audio import Leveler, Resampler, linear16_to_ulaw, ulaw_to_linear16
-from telephony.engine.hearing import HearingModels
-from telephony.engine.phrase_cache import PhraseCache
-from telephony.engine.voice import Voices
-from telephony.listen.flux import FluxOptions
+from telephony.audio.g711 import AutomaticGain, Resampler, linear16_to_ulaw, ulaw_to_linear16
+from telephony.deepgram.flux_codec import FluxOptions
+from telephony.engine.listen.recognition import RecognitionModels
+from telephony.engine.speak.phrase_cache import PhraseCache
+from telephony.engine.speak.voice import Voices
 
 RATE: Final = 8000
 MOST_WER: Final = 0.15
@@ -136,19 +136,19 @@ async def speak(voices: Voices, voice: str, text: str, result: Result) -> bytes:
         audio += resampler.feed(chunk.linear16)
         result.audio_s += chunk.seconds
     result.wall_s += time.perf_counter() - began
-    leveler = Leveler(RATE)
+    leveler = AutomaticGain(RATE)
     audio = leveler.feed(audio + (resampler.flush() if resampler else b"")) + leveler.flush()
     return ulaw_to_linear16(linear16_to_ulaw(audio))
 
 
-async def listen(models: HearingModels, audio: bytes) -> str:
+async def listen(models: RecognitionModels, audio: bytes) -> str:
     """What the engine understands, its own turns joined."""
     quiet = ulaw_to_linear16(b"\xff\x7f" * (RATE // 4))  # half a second before, two behind
     events = await hear(models, quiet + audio + quiet * 4, FluxOptions())
     return " ".join(event.text for event in events if event.name == "EndOfTurn")
 
 
-async def examine(voices: Voices, models: HearingModels, voice: str) -> Result:
+async def examine(voices: Voices, models: RecognitionModels, voice: str) -> Result:
     """All sentences in one voice."""
     result = Result()
     for text, said in SENTENCES:

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from telephony import __version__, logs
-from telephony.config import Settings
+from telephony.base.private_files import UMASK
+from telephony.config.settings import Settings
 from telephony.errors import BadInput, TelephonyError
-from telephony.private_files import UMASK
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -51,14 +51,16 @@ class CommandModule(Protocol):
 
 
 COMMANDS = (
-    Command("serve", "telephony.serve", "answer calls: the server"),
-    Command("call", "telephony.carrier.call_command", "a pretend carrier places a call", quiet=True),
-    Command("engine", "telephony.engine.command", "the local speech engine alone"),
-    Command("transcribe", "telephony.transcribe.command", "live transcription with turn events", True, False),
-    Command("dial", "telephony.dial_command", "place an outbound call", quiet=True),
-    Command("number", "telephony.number_command", "point a Twilio number's webhooks here", quiet=True),
-    Command("delete", "telephony.delete_command", "delete a call's recording, tape and record", quiet=True),
-    Command("doctor", "telephony.doctor", "check the set-up, and say what to do", quiet=True),
+    Command("serve", "telephony.commands.serve", "answer calls: the server"),
+    Command("call", "telephony.commands.call", "a pretend carrier places a call", quiet=True),
+    Command("engine", "telephony.commands.engine", "the local speech engine alone"),
+    Command(
+        "transcribe", "telephony.commands.transcribe", "live transcription with turn events", True, False
+    ),
+    Command("dial", "telephony.commands.dial", "place an outbound call", quiet=True),
+    Command("number", "telephony.commands.number", "point a Twilio number's webhooks here", quiet=True),
+    Command("delete", "telephony.commands.delete", "delete a call's recording, tape and record", quiet=True),
+    Command("doctor", "telephony.commands.doctor", "check the set-up, and say what to do", quiet=True),
 )
 
 DESCRIPTION = "A phone line that listens, answers, and falls silent when it is interrupted."

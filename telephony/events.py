@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, TypeAlias
 
-from telephony.listen.flux_messages import TurnInfo
+from telephony.base.frozen import value
+from telephony.deepgram.flux_messages import TurnInfo
 from telephony.reply.agent import Expect as ExpectAnswer
 from telephony.reply.agent import HangUp, Note, Transfer, Turn, Wait
-from telephony.value import value
 
 PHONE_RATE = 8000
 """Samples a second on the telephone line."""
@@ -37,7 +37,7 @@ class CallStarted:
 
 
 @value
-class CallerClock:
+class MediaTimestamp:
     """Twilio's timestamp of the newest media frame: at most once a second, and after each gap."""
 
     stream_ms: int
@@ -69,7 +69,7 @@ class CallStopped:
 
 
 @value
-class ListenUp:
+class SttConnected:
     """A listening connection is ready; its audio second 0 is `offset_s` of the caller's stream clock."""
 
     connection: int
@@ -86,7 +86,7 @@ class AudioShifted:
 
 
 @value
-class ListenDown:
+class SttDisconnected:
     """A listening connection was lost or refused. `retry`: a new one is on its way."""
 
     reason: str
@@ -97,7 +97,7 @@ class ListenDown:
 
 @value
 class EchoMeasured:
-    """So much of the sound of the turn that is told of next is our own, come back (listen/own_sound.py)."""
+    """So much of the sound of the turn that is told of next is our own, come back (conversation/acoustic_echo.py)."""
 
     share: float
     """Of the least part that can be heard."""
@@ -106,7 +106,7 @@ class EchoMeasured:
 
 
 @value
-class TurnHeard:
+class TurnInfoReceived:
     """One of Flux's TurnInfo messages, as it came."""
 
     info: TurnInfo
@@ -192,7 +192,7 @@ class PhraseCut:
 
 
 @value
-class VoiceDown:
+class TtsDisconnected:
     """The voice cannot be reached, or refused us."""
 
     reason: str
@@ -224,7 +224,7 @@ class TimerFired:
 
 
 @value
-class OperatorSaid:
+class OperatorCommand:
     """Somebody in charge (the server draining, the API) asks for something: `say` it, `hang_up` after it."""
 
     say: str = ""
@@ -234,9 +234,9 @@ class OperatorSaid:
 
 
 Event: TypeAlias = (
-    CallStarted | CallerClock | DtmfPressed | MarkPlayed | CallStopped | ListenUp | ListenDown | AudioShifted
-    | EchoMeasured | TurnHeard | Configured | ReplyText | ReplyNote | ReplyAction | ReplyEnded | ReplyAudio
-    | PhraseSpoken | PhraseCut | VoiceDown | Sent | MarkSent | TimerFired | OperatorSaid
+    CallStarted | MediaTimestamp | DtmfPressed | MarkPlayed | CallStopped | SttConnected | SttDisconnected | AudioShifted
+    | EchoMeasured | TurnInfoReceived | Configured | ReplyText | ReplyNote | ReplyAction | ReplyEnded | ReplyAudio
+    | PhraseSpoken | PhraseCut | TtsDisconnected | Sent | MarkSent | TimerFired | OperatorCommand
 )  # fmt: skip
 
 # --- commands -----------------------------------------------------------------------------------
@@ -345,7 +345,7 @@ class TransferCall:
 
 
 @value
-class Decided:
+class DecisionLogged:
     """Nothing to perform: a decision and its reason, for the tape."""
 
     what: str
@@ -354,5 +354,5 @@ class Decided:
 
 Command: TypeAlias = (
     ClearAudio | Play | StopPlaying | StartReply | Speak | ReleaseReply | CancelReply | DropAudio
-    | SetThresholds | EndTurn | ReopenListening | EndCall | TransferCall | Decided
+    | SetThresholds | EndTurn | ReopenListening | EndCall | TransferCall | DecisionLogged
 )  # fmt: skip

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TextIO
 
-from telephony.brake import Notices
-from telephony.masking import Masker, one_line
+from telephony.base.throttle import Notices
+from telephony.config.masking import Masker, one_line
 
 __all__ = ["CONTINUED", "LONGEST_LINE", "SafeFormatter", "one_line", "set_up"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from telephony.config import NAMES
+from telephony.config.settings import NAMES
 from telephony.logs import NOISY
 
 # At import, so that it also holds for what fixtures and child processes inherit, in every xdist worker.

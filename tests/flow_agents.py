@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from telephony.reply.agent import (
     EndedCall,
     HangUp,
-    Manners,
     Note,
     Notes,
     Said,
@@ -15,18 +14,19 @@ from telephony.reply.agent import (
     SilenceStep,
     Transfer,
     Turn,
+    Wording,
     hold,
     press_keys,
 )
 
 PERSON = "+14155550199"
-QUIET = Manners(greeting=Say("Hi."), silence=(SilenceStep(60.0, "Are you there?"),))
+QUIET = Wording(greeting=Say("Hi."), silence=(SilenceStep(60.0, "Are you there?"),))
 
 
 class Desk:
     """First turn: notes a wish and transfers. Afterwards it says what it knows, and goodbye."""
 
-    manners = QUIET
+    wording = QUIET
     person = PERSON
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
@@ -63,7 +63,7 @@ class National(Desk):
 class Menu:
     """First turn: presses keys; second turn: parks the caller; then says what it knows, and goodbye."""
 
-    manners = QUIET
+    wording = QUIET
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         step = int(str(notes.get("step", 0)))
@@ -82,7 +82,7 @@ class Menu:
 class Memory:
     """Notes how many turns there were, and says so; hangs up after three."""
 
-    manners = QUIET
+    wording = QUIET
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         count = int(str(notes.get("count", 0))) + 1
@@ -126,7 +126,7 @@ class Stumbling(Memory):
 class Remembers:
     """Notes the history that it was given, and offers drinks in a sentence that is worth interrupting."""
 
-    manners = Manners(greeting=Say("Hello, what would you like?"), silence=(SilenceStep(60.0, "Hello?"),))
+    wording = Wording(greeting=Say("Hello, what would you like?"), silence=(SilenceStep(60.0, "Hello?"),))
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         given = [[line.who, line.text, line.heard, line.interrupted] for line in turn.history]

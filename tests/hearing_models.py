@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from telephony.engine import models
+from telephony.engine.models import catalogue
 
 
 def model_path(name: str) -> Path:
     """Where a model lies."""
     pytest.importorskip("onnxruntime", reason="the local engine is not installed")
-    found = models.path(name)
+    found = catalogue.path(name)
     if found is None:
-        pytest.skip(f"the model {name} is not on this machine: {models.FETCH_COMMAND}")
+        pytest.skip(f"the model {name} is not on this machine: {catalogue.FETCH_COMMAND}")
     return found

@@ -15,7 +15,7 @@ from tests.flow_agents import PERSON, QUIET
 class Dated:
     """Notes when it was, which no JSON can hold, and transfers."""
 
-    manners = QUIET
+    wording = QUIET
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         yield Note(when=datetime.now(UTC))
@@ -69,7 +69,7 @@ class Exiting(Dated):
 class Sleeper:
     """Sleeps for three seconds, in the way that stops an event loop, when it is called at one number."""
 
-    manners = QUIET
+    wording = QUIET
     asleep = threading.Event()
     awake = threading.Event()
 

@@ -10,19 +10,19 @@ from typing import Any
 
 from aiohttp import web
 
-from telephony.app import make_app
-from telephony.carrier.call_report import CallResult
-from telephony.carrier.caller import RecordingCaller
-from telephony.carrier.simulator import CallOptions, place_call
-from telephony.config import Settings
-from telephony.line import CallRecords, Line
-from telephony.listen import flux
-from telephony.listen.flux_messages import Word
-from telephony.opening import open_line
-from telephony.standins.faults import NONE, Faults
-from telephony.standins.flux import FluxStandIn
-from telephony.standins.scripts import Cycle, Script
-from telephony.standins.speak import SpeakStandIn
+from telephony.config.settings import Settings
+from telephony.deepgram import flux_codec
+from telephony.deepgram.flux_messages import Word
+from telephony.server.app import make_app
+from telephony.server.assembly import open_line
+from telephony.server.state import CallRecords, ServerState
+from telephony.simulator.call_report import CallResult
+from telephony.simulator.caller import RecordingCaller
+from telephony.simulator.simulator import CallOptions, place_call
+from telephony.testing.fake_flux import FakeFlux
+from telephony.testing.fake_scripts import Cycle, FakeScript
+from telephony.testing.fake_speak import FakeSpeak
+from telephony.testing.faults import NONE, Faults
 from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL
 
 SILENCE = b"\xff"
@@ -35,11 +35,11 @@ HERE = "+14155550100"
 class Running:
     """A public server, and calls to it."""
 
-    line: Line
+    line: ServerState
     url: str
     records: CallRecords
-    flux: FluxStandIn
-    voice: SpeakStandIn
+    flux: FakeFlux
+    voice: FakeSpeak
 
     async def call(self, seconds: float = CALL_S, **options: Any) -> CallResult:
         """A caller who listens for a while; what the stand-in hears does not depend on it."""
@@ -52,26 +52,26 @@ class Running:
 async def running(
     folder: Path,
     faults: Faults = NONE,
-    script: Callable[[], Script] = lambda: Cycle(texts=("hello", "hello")),
+    script: Callable[[], FakeScript] = lambda: Cycle(texts=("hello", "hello")),
     length_s: Callable[[str], float] = lambda text: 0.3,
     /,
     **environ: str,
 ) -> AsyncIterator[Running]:
     """`faults` are listening's and the voice's both; `script` is what is heard, `length_s` how long said."""
     async with AsyncExitStack() as stack:
-        flux = FluxStandIn(lambda options: script(), (faults,))
-        voice = SpeakStandIn(length_s, (faults,))
-        await flux.start(0, voice)
-        stack.push_async_callback(flux.close)
+        flux_codec = FakeFlux(lambda options: script(), (faults,))
+        voice = FakeSpeak(length_s, (faults,))
+        await flux_codec.start(0, voice)
+        stack.push_async_callback(flux_codec.close)
         given = {"TWILIO_AUTH_TOKEN": AUTH_TOKEN, "PUBLIC_URL": PUBLIC_URL, "API_KEYS": "key-one"}
-        given |= {"DATA_DIR": str(folder), "DEEPGRAM_URL": flux.url, "EAGER": "off", "DIAL_FROM": HERE}
+        given |= {"DATA_DIR": str(folder), "DEEPGRAM_URL": flux_codec.url, "EAGER": "off", "DIAL_FROM": HERE}
         line, records = await open_line(Settings.load({**given, **environ}), stack)
         runner = web.AppRunner(make_app(line, records), access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        yield Running(line, f"http://127.0.0.1:{runner.addresses[0][1]}", records, flux, voice)
+        yield Running(line, f"http://127.0.0.1:{runner.addresses[0][1]}", records, flux_codec, voice)
 
 
 def verbs(result: CallResult) -> list[str]:
@@ -99,21 +99,21 @@ class Lines:
         self._turn = 0
         self._window_start = 0.0
 
-    def due(self, audio_s: float) -> Iterable[flux.TurnInfo]:
+    def due(self, audio_s: float) -> Iterable[flux_codec.TurnInfo]:
         while self._next * STEP_S <= audio_s:
             yield self._message(*self._steps.get(self._next, ("Update", "")))
             self._next += 1
 
-    def _message(self, event: str, text: str) -> flux.TurnInfo:
+    def _message(self, event: str, text: str) -> flux_codec.TurnInfo:
         at, ended = self._next * STEP_S, event == "EndOfTurn"
         words = tuple([Word(word, 0.9, at - 0.3, at - 0.1) for word in text.split()])
         trigger = "model" if ended else None
-        info = flux.TurnInfo(event, self._turn, text, words, 0.9, self._window_start, at, trigger, 0)
+        info = flux_codec.TurnInfo(event, self._turn, text, words, 0.9, self._window_start, at, trigger, 0)
         if ended:
             self._turn, self._window_start = self._turn + 1, at
         return info
 
-    def force(self, audio_s: float) -> flux.TurnInfo | None:
+    def force(self, audio_s: float) -> flux_codec.TurnInfo | None:
         return None
 
 

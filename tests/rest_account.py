@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from aiohttp.test_utils import TestServer
 
 from telephony.carrier.rest import TwilioRest
-from telephony.config import Settings
-from telephony.standins.twilio_rest import OnCall, TwilioRestStandin
+from telephony.config.settings import Settings
+from telephony.testing.fake_twilio_rest import FakeTwilioRest, OnCall
 
 ACCOUNT = "AC" + "a" * 32
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -18,7 +18,7 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 class Account:
     """A stand-in that is served, and clients signed in to it."""
 
-    def __init__(self, standin: TwilioRestStandin, url: str) -> None:
+    def __init__(self, standin: FakeTwilioRest, url: str) -> None:
         self.standin, self.url = standin, url
         self.clients: list[TwilioRest] = []
 
@@ -34,7 +34,7 @@ class Account:
 @asynccontextmanager
 async def rest_account(on_call: OnCall | None = None) -> AsyncIterator[Account]:
     """An account on a port of its own."""
-    standin = TwilioRestStandin(ACCOUNT, {ACCOUNT: TOKEN, "SK1": "secret"}, on_call)
+    standin = FakeTwilioRest(ACCOUNT, {ACCOUNT: TOKEN, "SK1": "secret"}, on_call)
     async with TestServer(standin.app(), host="127.0.0.1") as server:
         account = Account(standin, str(server.make_url("/")).rstrip("/"))
         yield account

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator
 
-from telephony.reply.agent import Expect, Manners, Note, Notes, Said, Say, SilenceStep, Transfer, Turn
+from telephony.reply.agent import Expect, Note, Notes, Said, Say, SilenceStep, Transfer, Turn, Wording
 from tests.flow_agents import PERSON
 
-QUIET = Manners(greeting=Say("Hi."), silence=(SilenceStep(60.0, "Are you there?"),))
+QUIET = Wording(greeting=Say("Hi."), silence=(SilenceStep(60.0, "Are you there?"),))
 HEARD: list[str] = []
 """What all of them were given, for a test to see that they were."""
 CARD = Expect("digits", sensitive=True)
@@ -17,7 +17,7 @@ CARD = Expect("digits", sensitive=True)
 class Till:
     """Asks for the number in its first turn; whatever comes next is the number to it, noted and read back."""
 
-    manners = QUIET
+    wording = QUIET
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         if turn.index == 0:

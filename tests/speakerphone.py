@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from telephony.rehearsal import Rehearsal
+from telephony.testing.virtual_call import VirtualCall
 
 UPDATE_S = 0.24
 SILENCE_S = 0.6
@@ -12,7 +12,7 @@ SILENCE_S = 0.6
 
 
 def echo(
-    talk: Rehearsal,
+    talk: VirtualCall,
     seconds: float,
     *,
     delay_s: float = 0.3,

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from telephony.carrier.call_report import CallResult
-from telephony.carrier.simulator import CallOptions, place_call
-from telephony.serve import drain
+from telephony.commands.serve import drain
+from telephony.simulator.call_report import CallResult
+from telephony.simulator.simulator import CallOptions, place_call
 from tests.real_line import KeyingCaller, Lines, Running, running
 from tests.secretive_agents import HEARD
 from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL, until

@@ -21,14 +21,14 @@ from aiohttp.test_utils import TestServer
 from websockets.asyncio.client import connect
 
 from telephony import logs
-from telephony.carrier.caller import RecordingCaller
-from telephony.carrier.simulator import CallOptions, place_call
-from telephony.engine.loudness import LoudnessEars
-from telephony.engine.mouth import Mouth
+from telephony.engine.listen.loudness import LoudnessPool
 from telephony.engine.server import Engine, make_app
-from telephony.standins.flux import FluxStandIn
-from telephony.standins.scripts import Cycle
-from telephony.standins.speak import SpeakStandIn
+from telephony.engine.speak.synthesizer_pool import SynthesizerPool
+from telephony.simulator.caller import RecordingCaller
+from telephony.simulator.simulator import CallOptions, place_call
+from telephony.testing.fake_flux import FakeFlux
+from telephony.testing.fake_scripts import Cycle
+from telephony.testing.fake_speak import FakeSpeak
 from tests.engine.tone_voice import ToneVoices
 from tests.rest_account import rest_account
 
@@ -91,8 +91,8 @@ async def knock(session: ClientSession, url: str, keys: list[str]) -> None:
 async def test_no_secret_reaches_what_the_server_writes(tmp_path: Path) -> None:
     """A whole server: every route knocked at with right and wrong keys, a call, a dialled one, a tape."""
     async with rest_account() as account:
-        flux = FluxStandIn(lambda options: Cycle(texts=("hello", "hello")))
-        await flux.start(0, SpeakStandIn(lambda text: 0.3))
+        flux = FakeFlux(lambda options: Cycle(texts=("hello", "hello")))
+        await flux.start(0, FakeSpeak(lambda text: 0.3))
         token = account.environ()["TWILIO_AUTH_TOKEN"]
         canaries = {**OURS, "TWILIO_AUTH_TOKEN": token, "theirs": THEIRS}
         del canaries["API_KEYS"]
@@ -140,7 +140,7 @@ async def test_no_secret_reaches_what_the_server_writes(tmp_path: Path) -> None:
             log = (await reading).decode()
             await process.wait()
             await flux.close()
-    assert "telephony.entrance: refused" in log and "telephony.call: " in log
+    assert "telephony.server.access: refused" in log and "telephony.call.call: " in log
     assert found(canaries, ready + rest + log) == []
     files = [file for file in (tmp_path / "data").rglob("*") if file.is_file()]
     assert len(files) >= 3
@@ -167,7 +167,9 @@ def everything() -> Iterator[io.StringIO]:
 
 async def test_no_secret_reaches_what_the_engine_writes(everything: io.StringIO) -> None:
     """It takes any key, and is told none: the log knows them by what surrounds them. Clients' lines, too."""
-    async with TestServer(make_app(Engine(LoudnessEars(), Mouth(ToneVoices()))), host="127.0.0.1") as server:
+    async with TestServer(
+        make_app(Engine(LoudnessPool(), SynthesizerPool(ToneVoices()))), host="127.0.0.1"
+    ) as server:
         url = str(server.make_url("/"))
         async with ClientSession() as session:
             for path in ("v2/listen", "v1/listen", "v2/speak", "v1/speak", "healthz"):
@@ -190,7 +192,9 @@ async def test_no_secret_reaches_what_the_engine_writes(everything: io.StringIO)
 
 async def test_a_browsers_key_is_no_librarys_to_write(caplog: pytest.LogCaptureFixture) -> None:
     """Neither where the log was set up by somebody else."""
-    async with TestServer(make_app(Engine(LoudnessEars(), Mouth(ToneVoices()))), host="127.0.0.1") as server:
+    async with TestServer(
+        make_app(Engine(LoudnessPool(), SynthesizerPool(ToneVoices()))), host="127.0.0.1"
+    ) as server:
         with caplog.at_level(logging.DEBUG):
             async with ClientSession() as session:
                 for offered in (f"token, {THEIRS}", THEIRS):

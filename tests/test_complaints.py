@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from telephony import events as ev
-from telephony.policy import Policy
-from telephony.rehearsal import Rehearsal
-from telephony.reply.agent import Expect, HangUp, Line, Manners, Said, Say, SilenceStep, Turn
+from telephony.conversation.policy import Policy
+from telephony.reply.agent import Expect, HangUp, Message, Said, Say, SilenceStep, Turn, Wording
+from telephony.testing.virtual_call import VirtualCall
 
-QUIET = Manners(greeting=Say(""), silence=())
+QUIET = Wording(greeting=Say(""), silence=())
 STORY = "Once there was a small house by the river and in it lived a very old man with his seven cats."
 
 
-def heard(talk: Rehearsal) -> str:
+def heard(talk: VirtualCall) -> str:
     """The words that the caller heard to their end, in order; 25 ms less is no loss."""
     return " ".join(word.text for word, samples in talk.truly_heard() if samples >= word.samples - 200)
 
@@ -33,7 +33,7 @@ def answers(*lines: str) -> Any:
 
 @pytest.mark.parametrize("noise", ["", "uh", "the"])
 def test_noise_before_the_reply_sounds_does_not_cost_the_caller_the_reply(noise: str) -> None:
-    talk = Rehearsal(answers("A small latte, got it."), QUIET, think_s=1.0)
+    talk = VirtualCall(answers("A small latte, got it."), QUIET, think_s=1.0)
     talk.caller("a small latte")
     talk.run(0.3)
     talk.flux("StartOfTurn", noise)
@@ -48,7 +48,7 @@ def test_noise_before_the_reply_sounds_does_not_cost_the_caller_the_reply(noise:
 
 
 def test_noise_again_and_again_cannot_keep_the_agent_from_answering() -> None:
-    talk = Rehearsal(answers(STORY), QUIET, think_s=0.5)
+    talk = VirtualCall(answers(STORY), QUIET, think_s=0.5)
     talk.caller("tell me a story")
     for _ in range(30):
         talk.run(0.7)
@@ -71,14 +71,14 @@ def test_noise_again_and_again_cannot_keep_the_agent_from_answering() -> None:
      "you know", "Uh huh.", "sure, sure", "all right", "makes sense"],
 )  # fmt: skip
 def test_a_back_channel_does_not_stop_the_agent(murmur: str) -> None:
-    talk = Rehearsal(answers(STORY), QUIET)
+    talk = VirtualCall(answers(STORY), QUIET)
     talk.caller("tell me a story")
     talk.run(3)
     talk.caller(murmur)
     talk.run(12)
     assert heard(talk) == STORY
     (line,) = [x for x in talk.conversation.account.history if x.who == "agent"]
-    assert line == Line("agent", STORY, STORY, False)
+    assert line == Message("agent", STORY, STORY, False)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_back_channel_does_not_stop_the_agent(murmur: str) -> None:
      "right no", "uh-uh", "I see but", "wait a second", "excuse me", "not that", "cancel"],
 )  # fmt: skip
 def test_an_objection_however_short_stops_the_agent(words: str) -> None:
-    talk = Rehearsal(answers(STORY, "Of course."), QUIET)
+    talk = VirtualCall(answers(STORY, "Of course."), QUIET)
     talk.caller("tell me a story")
     talk.run(3)
     talk.caller(words)
@@ -101,7 +101,7 @@ def test_an_objection_however_short_stops_the_agent(words: str) -> None:
 def test_a_yes_to_a_question_is_an_answer_whenever_it_comes(yes: str, after_s: float) -> None:
     """After the question, at its end, and over the sentence that follows it."""
     question, more = "Shall I add oat milk to your order?", " It is fifty cents more than cow milk today."
-    talk = Rehearsal(answers(question + more, "Added."), QUIET)
+    talk = VirtualCall(answers(question + more, "Added."), QUIET)
     talk.caller("a latte")
     talk.run(len(question) * 0.07 + 0.1 + after_s)
     talk.caller(yes)
@@ -114,9 +114,9 @@ def test_a_yes_to_a_question_is_an_answer_whenever_it_comes(yes: str, after_s: f
 
 def test_what_is_said_over_a_greeting_that_must_be_heard_is_answered_after_it() -> None:
     greeting = "This call may be recorded for training. How can I help you today?"
-    talk = Rehearsal(
+    talk = VirtualCall(
         lambda turn, notes: [f"You said {turn.text}."],
-        Manners(greeting=Say(greeting, interruptible=False), silence=()),
+        Wording(greeting=Say(greeting, interruptible=False), silence=()),
     )
     talk.run(1)
     talk.caller("hello I need a latte")
@@ -128,7 +128,7 @@ def test_what_is_said_over_a_greeting_that_must_be_heard_is_answered_after_it() 
 
 
 def test_a_greeting_that_may_be_interrupted_is() -> None:
-    talk = Rehearsal(answers("Of course."), Manners(greeting=Say(STORY), silence=()))
+    talk = VirtualCall(answers("Of course."), Wording(greeting=Say(STORY), silence=()))
     talk.run(2)
     talk.caller("a latte please")
     talk.run(3)
@@ -140,13 +140,13 @@ def test_a_greeting_that_may_be_interrupted_is() -> None:
 
 @pytest.mark.parametrize("after_s", [0.5, 1.3, 2.2, 3.7, 5.1])
 def test_the_agent_remembers_the_words_that_were_heard(after_s: float) -> None:
-    histories: list[tuple[Line, ...]] = []
+    histories: list[tuple[Message, ...]] = []
 
     def agent(turn: Turn, notes: Mapping[str, Any]) -> list[Said]:
         histories.append(turn.history)
         return [STORY] if turn.index == 0 else ["Of course."]
 
-    talk = Rehearsal(agent, QUIET)
+    talk = VirtualCall(agent, QUIET)
     talk.caller("tell me a story")
     talk.run(after_s)
     talk.caller("please stop now")
@@ -159,13 +159,13 @@ def test_the_agent_remembers_the_words_that_were_heard(after_s: float) -> None:
 
 
 def test_an_answer_of_which_no_word_was_heard_was_never_said() -> None:
-    histories: list[tuple[Line, ...]] = []
+    histories: list[tuple[Message, ...]] = []
 
     def agent(turn: Turn, notes: Mapping[str, Any]) -> list[Said]:
         histories.append(turn.history)
         return [f"Answer to {turn.text}."]
 
-    talk = Rehearsal(agent, QUIET, speak_s=1.5)
+    talk = VirtualCall(agent, QUIET, speak_s=1.5)
     talk.caller("a latte")
     talk.run(0.4)
     talk.caller("and a mocha")
@@ -184,7 +184,7 @@ def test_an_answer_of_which_no_word_was_heard_was_never_said() -> None:
 def test_the_phone_is_silent_at_once_however_much_of_the_reply_was_made(barge_in: Any, left: str) -> None:
     text = "A short answer of eight words is here." if left != "still being made" else STORY + " " + STORY
     speak_s = {"still being made": lambda phrase: 0.1 + 1.5 * phrase}.get(left, lambda phrase: 0.05)
-    talk = Rehearsal(answers(text, "Yes?"), QUIET, Policy(barge_in=barge_in), speak_s=speak_s)
+    talk = VirtualCall(answers(text, "Yes?"), QUIET, Policy(barge_in=barge_in), speak_s=speak_s)
     talk.caller("tell me")
     length = len(text) * 0.07
     talk.run({"sent but for its end": length - 0.35, "all sent": length - 0.15}.get(left, 1.0))
@@ -202,21 +202,21 @@ def test_the_phone_is_silent_at_once_however_much_of_the_reply_was_made(barge_in
 
 
 def test_a_silent_caller_is_asked_again_then_told_goodbye_and_the_line_is_closed() -> None:
-    talk = Rehearsal(answers("Fine."))
+    talk = VirtualCall(answers("Fine."))
     talk.run(60)
     assert talk.ended == "goodbye"
     assert heard(talk).endswith("Are you still there? I'll let you go. Goodbye.")
 
 
 def test_a_silent_line_without_a_ladder_still_ends() -> None:
-    talk = Rehearsal(answers("Fine."), Manners(silence=()), Policy(max_call_s=120))
+    talk = VirtualCall(answers("Fine."), Wording(silence=()), Policy(max_call_s=120))
     talk.run(140)
     assert talk.over
 
 
 @pytest.mark.parametrize("lost", [False, True])
 def test_the_goodbye_is_heard_to_its_last_word_even_when_no_mark_returns(lost: bool) -> None:
-    talk = Rehearsal(
+    talk = VirtualCall(
         lambda turn, notes: ["Thank you for calling, goodbye.", HangUp()],
         QUIET,
         way_out=lambda now: 0.15,
@@ -232,7 +232,7 @@ def test_the_goodbye_is_heard_to_its_last_word_even_when_no_mark_returns(lost: b
 
 def test_a_caller_who_speaks_after_the_first_re_prompt_is_asked_again_from_the_beginning() -> None:
     ladder = (SilenceStep(3.0, "Hello?"), SilenceStep(3.0, "Goodbye.", hang_up=True))
-    talk = Rehearsal(answers("Fine."), Manners(greeting=Say("Hi."), silence=ladder))
+    talk = VirtualCall(answers("Fine."), Wording(greeting=Say("Hi."), silence=ladder))
     talk.run(5)
     talk.caller("sorry I was away")
     talk.run(5)
@@ -251,7 +251,7 @@ def test_keys_reach_the_agent_as_one_entry(over_the_question: bool) -> None:
         turns.append(turn)
         return ["Please key in your four digit number.", Expect("digits")] if not turn.index else ["Thanks."]
 
-    talk = Rehearsal(agent, QUIET)
+    talk = VirtualCall(agent, QUIET)
     talk.caller("my account")
     talk.run(1.0 if over_the_question else 4.0)
     talk.press("1", "2", "3", "4")
@@ -268,7 +268,7 @@ def test_the_keys_own_tones_are_no_words(noise: str) -> None:
         turns.append(turn)
         return ["Please key in your number.", Expect("digits")] if not turn.index else [STORY]
 
-    talk = Rehearsal(agent, QUIET)
+    talk = VirtualCall(agent, QUIET)
     talk.caller("my account")
     talk.run(4)
     for key in "42":

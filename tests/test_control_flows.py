@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from telephony.carrier.after import Next, Then
-from telephony.carrier.call_report import CallResult
-from telephony.dialling import DialRequest
+from telephony.carrier.call_flow import NextStep, Step
+from telephony.commands.serve import drain
+from telephony.deepgram.refusals import remedy
 from telephony.errors import BadInput
-from telephony.refusals import remedy
-from telephony.serve import drain
-from telephony.standins.faults import Faults, Refusal
-from telephony.standins.twilio_rest import Call
+from telephony.server.dialler import DialRequest
+from telephony.simulator.call_report import CallResult
+from telephony.testing.fake_twilio_rest import FakeCall
+from telephony.testing.faults import Faults, RefusalFault
 from tests import flow_agents
 from tests.flow_agents import PERSON, QUIET
 from tests.real_line import HERE, Running, running, said, verbs
@@ -89,7 +89,7 @@ async def test_a_national_number_is_transferred_to_as_the_country_means_it(tmp_p
 
 async def by_rest(server: Running, account: Account, **options: Any) -> CallResult:
     """A call that the account knows: what REST asks of it, happens."""
-    call = Call("CA" + "7" * 32, {"To": [HERE], "From": ["+14155550123"]}, "in-progress")
+    call = FakeCall("CA" + "7" * 32, {"To": [HERE], "From": ["+14155550123"]}, "in-progress")
     account.standin.calls[call.sid] = call
     orders: asyncio.Queue[str] = asyncio.Queue()
     ordering = asyncio.create_task(obey(call, orders))
@@ -100,7 +100,7 @@ async def by_rest(server: Running, account: Account, **options: Any) -> CallResu
         await asyncio.gather(ordering, return_exceptions=True)
 
 
-async def obey(call: Call, orders: asyncio.Queue[str]) -> None:
+async def obey(call: FakeCall, orders: asyncio.Queue[str]) -> None:
     """Twilio's part between its REST API and the call."""
     done = 0
     while True:
@@ -134,7 +134,7 @@ async def test_a_transfer_goes_through_though_rest_refuses(tmp_path: Path) -> No
     assert verbs(result) == ["Connect", "Dial", "Hangup"]
 
 
-async def close_stream(server: Running, word: Next | None, after_s: float = 2.0) -> None:
+async def close_stream(server: Running, word: NextStep | None, after_s: float = 2.0) -> None:
     """Close the running call's media socket after a turn of the stand-in's, having left word or not."""
     await until(lambda: bool(server.line.sockets))
     await asyncio.sleep(after_s)
@@ -154,12 +154,14 @@ def server_call(server: Running) -> str:
     ("word", "between"),
     [
         (None, []),
-        (Next(Then.DIGITS, to="12#"), ["Play"]),
-        (Next(Then.HOLD, text="Please hold.", music_url="https://h/m.wav"), ["Say", "Play", "Redirect"]),
+        (NextStep(Step.DIGITS, to="12#"), ["Play"]),
+        (NextStep(Step.HOLD, text="Please hold.", music_url="https://h/m.wav"), ["Say", "Play", "Redirect"]),
     ],
     ids=["lost socket", "digits", "hold"],
 )
-async def test_the_conversation_goes_on_after(tmp_path: Path, word: Next | None, between: list[str]) -> None:
+async def test_the_conversation_goes_on_after(
+    tmp_path: Path, word: NextStep | None, between: list[str]
+) -> None:
     """A lost socket, keys that were pressed, a hold: turns are counted on from where they were."""
     async with running(tmp_path, AGENT="tests.flow_agents:Memory") as server:
         calling = asyncio.create_task(server.call())
@@ -188,7 +190,7 @@ async def test_without_speech_the_caller_hears_a_sentence(
     tmp_path: Path, status: int, dg_error: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Within five seconds, in Twilio's voice, and the log has the service's own reason."""
-    faults = Faults(refuse=Refusal(status, dg_error))
+    faults = Faults(refuse=RefusalFault(status, dg_error))
     if status == 400:  # found out before the server is ready
         with pytest.raises(BadInput):
             async with running(tmp_path, faults, AGENT="tests.flow_agents:Memory"):
@@ -201,7 +203,7 @@ async def test_without_speech_the_caller_hears_a_sentence(
     assert remedy(status) in caplog.text
 
 
-REFUSED, HANGS = Faults(refuse=Refusal(400, "BAD")), Faults(handshake_delay_s=60.0)
+REFUSED, HANGS = Faults(refuse=RefusalFault(400, "BAD")), Faults(handshake_delay_s=60.0)
 
 
 @pytest.mark.parametrize(("side", "fault"), [
@@ -282,7 +284,7 @@ async def dialled(folder: Path, answered_by: str, **request: Any) -> tuple[CallR
     results: list[CallResult] = []
     box: list[Running] = []
 
-    async def pick_up(call: Call) -> None:
+    async def pick_up(call: FakeCall) -> None:
         server, orders = box[0], asyncio.Queue[str]()
         call.status = "in-progress"
         parts = urlsplit(call.parameters["Url"][0])
@@ -316,7 +318,7 @@ async def dialled(folder: Path, answered_by: str, **request: Any) -> tuple[CallR
     return results[0], final or {}
 
 
-async def tell_verdict(server: Running, call: Call, answered_by: str) -> None:
+async def tell_verdict(server: Running, call: FakeCall, answered_by: str) -> None:
     """Twilio's answering machine detection, a few seconds into the call."""
     from aiohttp import ClientSession
     from twilio.request_validator import RequestValidator

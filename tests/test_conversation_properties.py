@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from telephony import events as ev
-from telephony.conversation import Conversation
-from telephony.listen.murmur import is_farewell, is_murmur
-from telephony.policy import Policy
+from telephony.conversation.backchannel import is_farewell, is_murmur
+from telephony.conversation.conversation import Conversation
+from telephony.conversation.policy import Policy
+from telephony.conversation.turn_record import REDACTED
 from telephony.record import tape
-from telephony.record.turns import WITHHELD
-from telephony.rehearsal import Rehearsal
-from telephony.reply.agent import Expect, HangUp, Manners, Note, Said, Say, Turn, Wait
+from telephony.reply.agent import Expect, HangUp, Note, Said, Say, Turn, Wait, Wording
+from telephony.testing.virtual_call import VirtualCall
 
 TEXTS = st.sampled_from(
     [
@@ -65,14 +65,14 @@ class LegalCall(RuleBasedStateMachine):
         self.eager_text = ""
         self.next_answer: tuple[Said, ...] = ("Fine.",)
         self.tokens: list[str] = []
-        self.before: list[Rehearsal] = []
+        self.before: list[VirtualCall] = []
         """The call's earlier streams."""
         policy = Policy(barge_in, eager, eager_eot_threshold=None if eager == "off" else 0.5, max_call_s=120)
         self.line: dict[str, Any] = {
             "policy": policy, "think_s": think, "speak_s": speak,
             "way_out": lambda _: delay, "way_back": lambda _: delay,
         }  # fmt: skip
-        self.talk = Rehearsal(self.agent, Manners(), **self.line)
+        self.talk = VirtualCall(self.agent, Wording(), **self.line)
 
     def agent(self, turn: Turn, notes: Mapping[str, Any]) -> list[Said]:
         return list(self.next_answer)
@@ -139,12 +139,12 @@ class LegalCall(RuleBasedStateMachine):
 
     @rule(status=st.sampled_from([None, 429, 503]))
     def the_voice_is_down_for_a_moment(self, status: int | None) -> None:
-        self.talk.put(ev.VoiceDown("gone", status))
+        self.talk.put(ev.TtsDisconnected("gone", status))
 
     @rule()
     def listening_comes_and_goes(self) -> None:
-        self.talk.put(ev.ListenDown("reset"))
-        self.talk.put(ev.ListenUp(2, self.talk.now))
+        self.talk.put(ev.SttDisconnected("reset"))
+        self.talk.put(ev.SttConnected(2, self.talk.now))
         self.talk.forget_flux()
         self.open, self.eager_text = False, ""
 
@@ -157,12 +157,12 @@ class LegalCall(RuleBasedStateMachine):
         self.talk.put(ev.CallStopped("the socket was lost"))
         self.before.append(self.talk)
         state = json.loads(json.dumps(self.talk.conversation.state_to_resume()))
-        self.talk = Rehearsal(self.agent, Manners(), resumed=state, **self.line)
+        self.talk = VirtualCall(self.agent, Wording(), resumed=state, **self.line)
         self.open, self.eager_text = False, ""
 
     @rule()
     def the_server_stops(self) -> None:
-        self.talk.put(ev.OperatorSaid("We stop now.", hang_up=True, reason="the server stops"))
+        self.talk.put(ev.OperatorCommand("We stop now.", hang_up=True, reason="the server stops"))
 
     # ---- what always holds
 
@@ -222,10 +222,10 @@ class LegalCall(RuleBasedStateMachine):
         """Written to a file and read back, without what was sensitive."""
         for talk in [*self.before, self.talk]:
             lines = [tape.entry(at, event, commands) for at, event, commands in talk.written]
-            manners, policy, rows = tape.read([tape.header(talk.manners, talk.policy), *lines])
+            wording, policy, rows = tape.read([tape.header(talk.wording, talk.policy), *lines])
             # A file's moments are whole microseconds, as a real call's are; a rehearsal's are not.
             entries = [entry._replace(at=at) for entry, (at, _, _) in zip(rows, talk.written, strict=True)]
-            assert tape.run_again(manners, policy, entries) == [entry.commands for entry in entries]
+            assert tape.run_again(wording, policy, entries) == [entry.commands for entry in entries]
 
     def every_turn_with_words_is_answered_once(self) -> None:
         """By one reply, heard or not given up; or by asking again; or the call ended first."""
@@ -234,14 +234,14 @@ class LegalCall(RuleBasedStateMachine):
             fates = [fate for talk, heard in streams for fate in self.fates(talk, heard, token)]
             stood = [fate for fate in fates if fate == "stood"]
             assert len(stood) <= 1, (token, fates)
-            stopped = any(isinstance(event, ev.OperatorSaid) for _, event, _ in self.talk.tape)
+            stopped = any(isinstance(event, ev.OperatorCommand) for _, event, _ in self.talk.tape)
             assert stood or stopped or not fates or fates[-1].startswith(("asked again", *ENDINGS)), fates
             if not fates:
                 # Kept for after an utterance, or for the keys, when the call ended.
                 assert self.talk.over
 
     @staticmethod
-    def fates(talk: Rehearsal, heard: set[int], token: str) -> list[str]:
+    def fates(talk: VirtualCall, heard: set[int], token: str) -> list[str]:
         """What became of each reply to a turn with this word: `stood`, or why it was given up unheard."""
         order: list[int] = []
         fate: dict[int, str] = {}
@@ -254,7 +254,7 @@ class LegalCall(RuleBasedStateMachine):
                 elif isinstance(command, ev.CancelReply) and fate.get(command.reply) == "stood":
                     if command.reply not in heard:
                         fate[command.reply] = command.reason
-                elif isinstance(command, ev.Decided) and command.what == "ask again":
+                elif isinstance(command, ev.DecisionLogged) and command.what == "ask again":
                     reasked = True
         found = [fate[reply] for reply in order]
         if found and found[-1] != "stood" and reasked:
@@ -262,7 +262,7 @@ class LegalCall(RuleBasedStateMachine):
         return found
 
 
-def whole_words(talk: Rehearsal) -> set[int]:
+def whole_words(talk: VirtualCall) -> set[int]:
     """The replies of which at least one word was heard, to its end but for 25 ms (ledger.WORD_END)."""
     return {word.reply for word, samples in talk.truly_heard() if samples >= word.samples - 200}
 
@@ -308,7 +308,7 @@ class InterruptingCaller(LegalCall):
     @precondition(lambda self: len(self.tokens) > 4)  # sooner, no call would get anywhere
     @rule()
     def the_server_stops(self) -> None:
-        self.talk.put(ev.OperatorSaid("We stop now.", hang_up=True, reason="the server stops"))
+        self.talk.put(ev.OperatorCommand("We stop now.", hang_up=True, reason="the server stops"))
 
     def teardown(self) -> None:
         if hasattr(self, "talk"):
@@ -317,7 +317,7 @@ class InterruptingCaller(LegalCall):
     def what_becomes_the_answer_was_made_from_what_is_remembered(self) -> None:
         """An adopted draft, too: from the history and the notes as they stand when it is adopted."""
         for talk in [*self.before, self.talk]:
-            again = Conversation(talk.manners, talk.policy)
+            again = Conversation(talk.wording, talk.policy)
             begun: dict[int, ev.StartReply] = {}
             noted: dict[int, dict[str, Any]] = {}
             for at, event, _ in talk.tape:
@@ -336,7 +336,7 @@ class InterruptingCaller(LegalCall):
         count = len(turn.history)
         assert list(turn.history) == history[:count], "made from another history"
         if turn.text:
-            assert history[count].who == "caller" and history[count].text in (turn.text, WITHHELD)
+            assert history[count].who == "caller" and history[count].text in (turn.text, REDACTED)
         assert call.notes == {**begun.notes, **noted}, "made from other notes"
 
 
@@ -369,7 +369,7 @@ class AnyCall(LegalCall):
 
     @rule()
     def the_voice_is_refused(self) -> None:
-        self.talk.put(ev.VoiceDown("forbidden", 403))
+        self.talk.put(ev.TtsDisconnected("forbidden", 403))
 
     def every_turn_with_words_is_answered_once(self) -> None:
         """Nobody can say what a turn is here."""

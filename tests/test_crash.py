@@ -12,14 +12,14 @@ import orjson
 import pytest
 
 from bench.crash import crash
-from telephony.config import Settings
-from telephony.delete_command import run as delete
+from telephony.base.live_processes import Processes
+from telephony.commands.delete import run as delete
+from telephony.config.settings import Settings
 from telephony.errors import BadInput
-from telephony.processes import Processes
-from telephony.record.keeping import Keeping, StillRunning
+from telephony.record.call_files import Keeping, StillRunning
 from telephony.record.recovery import CRASHED, close_records
+from tests.commands.test_serve import Server, server, speech
 from tests.real_line import running
-from tests.test_serve import Server, server, speech
 from tests.twilio_side import start_message, until
 
 __all__ = ["speech"]

@@ -15,25 +15,25 @@ from xml.etree import ElementTree
 
 import pytest
 
-from telephony.speech_state import SpeechState, problems
-from telephony.standins.faults import NONE, Faults, Refusal
-from telephony.standins.flux import FluxStandIn
-from telephony.standins.scripts import Cycle
-from telephony.standins.speak import SpeakStandIn
-from telephony.testing import PlaceCall, _exchange, place_call
+from telephony.call.speech_state import SpeechState, problems
+from telephony.testing.fake_flux import FakeFlux
+from telephony.testing.fake_scripts import Cycle
+from telephony.testing.fake_speak import FakeSpeak
+from telephony.testing.faults import NONE, Faults, RefusalFault
+from telephony.testing.place_call import PlaceCall, _exchange, place_call
 
 __all__ = ["_exchange", "place_call"]
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 4
-WRONG_KEY = Faults(refuse=Refusal(401, "INVALID_AUTH"))
+WRONG_KEY = Faults(refuse=RefusalFault(401, "INVALID_AUTH"))
 SILENT = Faults(silent_after_s=0.0)
 
 
 @asynccontextmanager
 async def speech(listening: Faults, speaking: Faults) -> AsyncIterator[str]:
-    server = FluxStandIn(lambda options: Cycle(), faults=[listening])
-    await server.start(0, SpeakStandIn(faults=[speaking]))
+    server = FakeFlux(lambda options: Cycle(), faults=[listening])
+    await server.start(0, FakeSpeak(faults=[speaking]))
     try:
         yield server.url
     finally:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from telephony.carrier import rest
-from telephony.routes import Route, Routes
-from telephony.standins.twilio_rest import Failure
+from telephony.server.number_routes import Route, Routes
+from telephony.testing.fake_twilio_rest import Failure
 from tests.rest_account import Account, rest_account
 from tests.twilio_side import PUBLIC, Phone, parameters_of, phone_line
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from telephony.cli import COMMANDS
-from telephony.config import NAMES, SETTINGS
-from telephony.engine.models import MODELS
+from telephony.config.settings import NAMES, SETTINGS
+from telephony.engine.models.catalogue import MODELS
 from tools.document_settings import example, readme
 
 ROOT = Path(__file__).resolve().parents[1]

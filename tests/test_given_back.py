@@ -15,9 +15,9 @@ import pytest
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
-from telephony.carrier.after import OVER
-from telephony.serve import drain
-from telephony.standins.faults import NONE, Faults, Refusal
+from telephony.carrier.call_flow import TERMINAL_STATUSES
+from telephony.commands.serve import drain
+from telephony.testing.faults import NONE, Faults, RefusalFault
 from tests.real_line import Running, running
 from tests.twilio_side import AUTH_TOKEN, CALL, PUBLIC_URL, parameters_of, start_message, until
 
@@ -212,7 +212,10 @@ async def falls_back(call: Carrier) -> None:
 
 WAYS: dict[str, tuple[Callable[[Carrier], Awaitable[None]], dict[str, str]]] = {
     "hangs up before the stream": (hangs_up_before_the_stream, {}),
-    **{f"{state} before the stream": (ends_before_the_stream(state), {}) for state in sorted(OVER)},
+    **{
+        f"{state} before the stream": (ends_before_the_stream(state), {})
+        for state in sorted(TERMINAL_STATUSES)
+    },
     "the stream comes after the end": (stream_comes_after_the_end, {}),
     "ends while it is answered": (ends_while_it_is_answered, {}),
     "is answered after its end": (is_answered_after_its_end, {}),
@@ -270,7 +273,7 @@ async def test_all_that_was_reserved_is_given_back(tmp_path: Path, way: str) -> 
         await until(lambda: len(asyncio.all_tasks()) <= before + 4)  # of connections that are kept alive
 
 
-@pytest.mark.parametrize("state", sorted(OVER))
+@pytest.mark.parametrize("state", sorted(TERMINAL_STATUSES))
 async def test_a_seat_is_free_the_moment_the_status_tells(tmp_path: Path, state: str) -> None:
     """With one line, the next caller is answered at once; what waits for a stream is not waited for."""
     async with line_of(tmp_path, MAX_CALLS="1") as call:
@@ -284,7 +287,7 @@ async def test_a_seat_is_free_the_moment_the_status_tells(tmp_path: Path, state:
 
 async def test_a_call_that_speech_refuses_gives_all_back(tmp_path: Path) -> None:
     """Handshakes that fail, while the stream is on its way and afterwards."""
-    async with line_of(tmp_path, Faults(refuse=Refusal(401, "INVALID_AUTH"))) as call:
+    async with line_of(tmp_path, Faults(refuse=RefusalFault(401, "INVALID_AUTH"))) as call:
         socket = await call.start(await call.voice())
         await call.closed(socket)
         await call.over()

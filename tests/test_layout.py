@@ -18,15 +18,15 @@ PACKAGE = ROOT / "telephony"
 PURE = {
     "audio.py",
     "carrier/media_stream.py",
-    "carrier/playout.py",
+    "simulator/playout.py",
     "carrier/signature.py",
     "carrier/token.py",
     "conversation.py",
-    "listen/flux.py",
+    "deepgram/flux_codec.py",
     "listen/turns.py",
     "reply/scripted.py",
     "speak/phrases.py",
-    "speak/playback.py",
+    "playback/pacer.py",
 }
 IMPURE = {
     "asyncio",

@@ -61,7 +61,7 @@ def test_what_a_caller_sends_cannot_forge_a_line_or_steer_a_terminal(evil: str) 
     assert "INFO forged" in written
 
 
-FORGED = "Bob\n2026-11-28 00:00:00,000 INFO    telephony.dialling: dialling is stopped\x1b[2J\u2028more"
+FORGED = "Bob\n2026-11-28 00:00:00,000 INFO    telephony.server.dialler: dialling is stopped\x1b[2J\u2028more"
 
 
 @pytest.mark.parametrize("kind", ["exception", "cause", "note", "stack", "made by another", "group"])

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from telephony import call as calls
-from telephony.carrier.impairments import Impairments
-from telephony.standins.faults import NONE, Faults
+from telephony.call import call as calls
+from telephony.simulator.network import Impairments
+from telephony.testing.faults import NONE, Faults
 from tests.real_line import running
 from tests.twilio_side import until
 

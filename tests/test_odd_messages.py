@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony import events as ev
-from telephony.listen import flux
+from telephony.deepgram import flux_codec
+from telephony.deepgram import speak_messages as wire
 from telephony.record import tape
-from telephony.rehearsal import Rehearsal
-from telephony.reply.agent import Manners, Say
-from telephony.speak import messages as wire
+from telephony.reply.agent import Say, Wording
 from telephony.speak.voice_state import in_samples
-from telephony.standins.faults import Faults
+from telephony.testing.faults import Faults
+from telephony.testing.virtual_call import VirtualCall
 from tests.odd_messages import CONFIGURED, SPOKEN, TURN_INFO, mutations
 from tests.real_line import running, verbs
 
@@ -78,12 +78,12 @@ def mutated(draw: st.DrawFn, base: dict[str, Any]) -> str:
 @given(st.lists(mutated(TURN_INFO), min_size=1, max_size=4))
 def test_a_conversation_takes_whatever_the_decoder_lets_through(texts: list[str]) -> None:
     """It goes on, its tape can be written, and its deadlines are moments of a call."""
-    talk = Rehearsal(lambda turn, notes: [f"You said {turn.text}."], Manners(greeting=Say("Hi.")))
+    talk = VirtualCall(lambda turn, notes: [f"You said {turn.text}."], Wording(greeting=Say("Hi.")))
     talk.run(1.0)
     for text in texts:
-        message = flux.decode_server(text)
-        if isinstance(message, flux.TurnInfo):
-            talk.put(ev.TurnHeard(message))
+        message = flux_codec.decode_server(text)
+        if isinstance(message, flux_codec.TurnInfo):
+            talk.put(ev.TurnInfoReceived(message))
         talk.run(0.5)
     talk.caller("a small latte please")
     talk.run(8.0)
@@ -113,19 +113,19 @@ def test_a_client_s_text_is_a_message_or_a_protocol_error(
     thresholds = {"eot_threshold": eot, "eot_timeout_ms": timeout}
     for fields in ({"type": "Configure", "thresholds": thresholds, "keyterms": terms}, more, [more]):
         try:
-            flux.decode_client(json.dumps(fields))
-        except flux.FluxProtocolError:
+            flux_codec.decode_client(json.dumps(fields))
+        except flux_codec.FluxProtocolError:
             pass
 
 
 async def test_one_odd_message_does_not_make_the_rest_a_duplicate() -> None:
     """A sequence number, or a turn's, that is far away is believed by nobody."""
-    talk = Rehearsal(lambda turn, notes: [f"You said {turn.text}."], Manners(greeting=Say("Hi.")))
+    talk = VirtualCall(lambda turn, notes: [f"You said {turn.text}."], Wording(greeting=Say("Hi.")))
     talk.run(1.0)
     for odd in ({"sequence_id": 2**40}, {"turn_index": 2**40}):
-        message = flux.decode_server(json.dumps({**TURN_INFO, **odd}))
-        assert isinstance(message, flux.TurnInfo)
-        talk.put(ev.TurnHeard(message))
+        message = flux_codec.decode_server(json.dumps({**TURN_INFO, **odd}))
+        assert isinstance(message, flux_codec.TurnInfo)
+        talk.put(ev.TurnInfoReceived(message))
     talk.caller("a small latte please")
     talk.run(3.0)
     assert talk.said_by_agent[-1] == "You said a small latte please."

@@ -134,7 +134,7 @@ async def test_what_is_refused_is_one_line(
             asked = {"X-API-Key": ""} if path.startswith("/api") else {}
             answer = await phone.client.request(method, f"{path}?secret=hidden-canary", headers=asked)
             assert answer.status == status
-    lines = [record for record in caplog.records if record.name == "telephony.entrance"]
+    lines = [record for record in caplog.records if record.name == "telephony.server.access"]
     assert len(lines) == 1 and lines[0].levelno >= logging.INFO
     assert f"refused {method} {path} from 127.0.0.1: {status}" in lines[0].getMessage()
     assert not [record for record in lines if "hidden-canary" in record.getMessage()]
@@ -157,7 +157,7 @@ async def test_a_path_cannot_forge_a_line(tmp_path: Path, caplog: pytest.LogCapt
     async with phone_line(tmp_path, **PUBLIC) as phone:
         with caplog.at_level(logging.INFO):
             await phone.client.get("/%0a2026-11-28%20INFO%20forged%1b[2J" + "x" * 1000)
-    (line,) = [r.getMessage() for r in caplog.records if r.name == "telephony.entrance"]
+    (line,) = [r.getMessage() for r in caplog.records if r.name == "telephony.server.access"]
     assert "\n" not in line and "\x1b" not in line and len(line) < 300
 
 
@@ -168,7 +168,7 @@ async def test_a_programs_question_about_a_call_that_is_not_there_is_no_refusal(
     with caplog.at_level(logging.INFO):
         answer = await phone_with_key.client.get("/api/calls/never", headers={"X-API-Key": "key-one"})
         assert answer.status == 404 and json.loads(await answer.text())["error"]
-    assert not [r for r in caplog.records if r.name == "telephony.entrance"]
+    assert not [r for r in caplog.records if r.name == "telephony.server.access"]
 
 
 @pytest.fixture

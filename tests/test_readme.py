@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from telephony.engine import models
+from telephony.engine.models import catalogue
 from telephony.reply.agent import Agent, CallInfo, HangUp, Note, Turn, load_agent
 from tests.test_docs import ROOT, blocks
 
-needs_models = pytest.mark.skipif(bool(models.missing()), reason="the models are not here")
+needs_models = pytest.mark.skipif(bool(catalogue.missing()), reason="the models are not here")
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed here")
 CALL = CallInfo("c", "CA1", "", "", {})
 

@@ -16,21 +16,21 @@ import numpy as np
 import pytest
 
 from telephony import events as ev
-from telephony.audio import linear16_to_ulaw, ulaw_to_linear16
-from telephony.config import Settings
-from telephony.engine import models
+from telephony.audio.g711 import linear16_to_ulaw, ulaw_to_linear16
+from telephony.audio.wav import read_wav
+from telephony.config.settings import Settings
+from telephony.engine.models import catalogue
 from telephony.engine.process import EngineProcess
 from telephony.record import tape
 from telephony.speak.deepgram import VoiceClient
-from telephony.speak.phrase_memory import PhraseMemory
-from telephony.speak.prepare import phrases_of, prepare_phrases
-from telephony.wav import read_wav
+from telephony.speak.phrase_cache import PhraseMemory
+from telephony.speak.presynthesis import phrases_of, prepare_phrases
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.xdist_group("recorded call")]
 
 BUSY_MS = 15
 BUSY_LOAD = 3.0  # two workers of pytest and this call make about 2 on two cores
-RECORDING = Path(__file__).resolve().parents[1] / "telephony" / "demo" / "caller.wav"
+RECORDING = Path(__file__).resolve().parents[1] / "telephony" / "simulator" / "demo" / "caller.wav"
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class PlacedCall:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> PlacedCall:
     """The demo's call, with the local engine."""
-    for name in models.MODEL_NAMES:
-        if models.path(name) is None:
+    for name in catalogue.MODEL_NAMES:
+        if catalogue.path(name) is None:
             pytest.skip(f"the model {name} is not here: python -m telephony.engine.models fetches it")
     out = tmp_path_factory.mktemp("demo")
     done = subprocess.run(
@@ -176,7 +176,7 @@ async def test_the_agents_channel_has_no_gap_and_no_step_that_the_voice_lacks(de
 
 def test_the_tape_run_again_gives_the_same_commands(demo: PlacedCall) -> None:
     with open(demo.report["files"]["tape"], "rb") as file:
-        manners, policy, rows = tape.read(file)
+        wording, policy, rows = tape.read(file)
         entries = list(rows)
     assert len(entries) > 300
-    assert tape.run_again(manners, policy, entries) == [entry.commands for entry in entries]
+    assert tape.run_again(wording, policy, entries) == [entry.commands for entry in entries]

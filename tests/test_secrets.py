@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telephony import events as ev
-from telephony.policy import Policy
+from telephony.conversation.policy import Policy
+from telephony.conversation.resume import parted
 from telephony.record import tape
-from telephony.rehearsal import AgentLines, Rehearsal
-from telephony.reply.agent import Expect, Manners, Note, Said, Say, Turn
-from telephony.resuming import parted
+from telephony.reply.agent import Expect, Note, Said, Say, Turn, Wording
+from telephony.testing.virtual_call import AgentLines, VirtualCall
 
 WORDS = "zero one two three four five six seven eight nine".split()
 TENS = dict(enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2))
 GIVES_IT_AWAY = 8
-QUIET = Manners(greeting=Say(""), silence=())
+QUIET = Wording(greeting=Say(""), silence=())
 FILLERS = (
     "okay one second", "let me find it", "hold on", "sure", "yes", "what do you need that for?",
     "say that again", "um", "two minutes", "mm-hm", "it's in my bag", "I have two cards", "which one?",
@@ -62,7 +62,7 @@ def squeezed(text: str) -> str:
     return re.sub(r"[^0-9a-z]+", "", text)
 
 
-def written(talk: Rehearsal) -> str:
+def written(talk: VirtualCall) -> str:
     """All that is kept of it at this moment."""
     conversation = talk.conversation
     lines = b"".join(tape.entry(at, event, commands) for at, event, commands in talk.written).decode()
@@ -90,7 +90,7 @@ def test_the_number_is_nowhere(
     number: str, steps: list[tuple[tuple[str, Any], float]], eager: Any, agent: AgentLines, speak_s: float
 ) -> None:
     policy = Policy(eager=eager, eager_eot_threshold=None if eager == "off" else 0.5)
-    talk = Rehearsal(agent, QUIET, policy, speak_s=speak_s)
+    talk = VirtualCall(agent, QUIET, policy, speak_s=speak_s)
     talk.caller("my account", eager=eager != "off")
     talk.run(4)
     for (what, how), then_s in steps:
@@ -105,7 +105,7 @@ def test_the_number_is_nowhere(
         else:
             talk.put(ev.CallStopped("the socket was lost"))
             saved, withheld = parted(json.loads(json.dumps(talk.conversation.state_to_resume())))
-            talk = Rehearsal(
+            talk = VirtualCall(
                 agent, QUIET, policy, resumed=saved | withheld if how else saved, speak_s=speak_s
             )
         talk.run(then_s)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from telephony import events as ev
-from telephony.engine import models
+from telephony.engine.models import catalogue
 from telephony.record import tape
 from telephony.reply import HangUp, Transfer
 
@@ -84,8 +84,8 @@ def place(
     folder: Path, steps: str, agent: str, **settings: str
 ) -> tuple[dict[str, Any], list[tape.TapeEntry]]:
     """One call by a scripted caller: its report, and its tape."""
-    for name in models.MODEL_NAMES:
-        if models.path(name) is None:
+    for name in catalogue.MODEL_NAMES:
+        if catalogue.path(name) is None:
             pytest.skip(f"the model {name} is not here: python -m telephony.engine.models fetches it")
     caller = folder / "caller.yaml"
     caller.write_text(steps)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from telephony import events as ev
-from telephony.listen.flux import END_OF_TURN
+from telephony.deepgram.flux_codec import END_OF_TURN
 from tests.test_spoken_calls import place
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.xdist_group("recorded call")]
@@ -51,6 +51,6 @@ def test_a_dictation_has_all_its_digits_whatever_the_line_does_to_its_time(tmp_p
     ends = [
         entry.event.info.transcript
         for entry in entries
-        if isinstance(entry.event, ev.TurnHeard) and entry.event.info.event == END_OF_TURN
+        if isinstance(entry.event, ev.TurnInfoReceived) and entry.event.info.event == END_OF_TURN
     ]
     assert "".join(map(digits_of, ends)) == NUMBER, "and so it stands in the tape"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from telephony.carrier.caller import RecordingCaller
-from telephony.carrier.impairments import Impairments
-from telephony.carrier.simulator import CallOptions, place_call
+from telephony.simulator.caller import RecordingCaller
+from telephony.simulator.network import Impairments
+from telephony.simulator.simulator import CallOptions, place_call
 from tests.real_line import running
 from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL
 

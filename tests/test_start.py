@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from telephony.standins.faults import Faults, Refusal
-from telephony.standins.flux import FluxStandIn
-from telephony.standins.speak import SpeakStandIn
+from telephony.testing.fake_flux import FakeFlux
+from telephony.testing.fake_speak import FakeSpeak
+from telephony.testing.faults import Faults, RefusalFault
 
 ROOT = Path(__file__).resolve().parents[1]
 MULTI = {"FLUX_MODEL": "flux-general-multi"}
@@ -95,10 +95,10 @@ async def test_call_refuses_it_too(tmp_path: Path, row: int) -> None:
 @pytest.mark.parametrize("language", ["en", "de", "pt-BR"])
 async def test_what_the_service_refuses_is_refused_at_the_start(tmp_path: Path, language: str) -> None:
     """Its own rules may be stricter than ours: it is asked once for each way to listen, routes' included."""
-    refusal = Faults(refuse=Refusal(400, "Keyterm limit exceeded"))
+    refusal = Faults(refuse=RefusalFault(400, "Keyterm limit exceeded"))
     (tmp_path / "routes.yaml").write_text(f"routes:\n- {{name: it, to: '+1*', language: {language}}}\n")
-    flux = FluxStandIn(faults=[refusal])
-    await flux.start(0, SpeakStandIn())
+    flux = FakeFlux(faults=[refusal])
+    await flux.start(0, FakeSpeak())
     environ = {"DEEPGRAM_URL": flux.url, "ROUTES": "routes.yaml"}
     status, said = await telephony(tmp_path, "serve", **environ)
     assert status == 2 and "Keyterm limit exceeded" in said.splitlines()[-1]

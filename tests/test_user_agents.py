@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from telephony.listen import flux
+from telephony.deepgram import flux_codec
 from telephony.record import tape
-from telephony.standins.faults import NONE
-from telephony.standins.scripts import Recorded
+from telephony.testing.fake_scripts import RecordedScript
+from telephony.testing.faults import NONE
 from tests.flow_agents import PERSON
 from tests.odd_agents import Sleeper
 from tests.real_line import Running, running, said, verbs
@@ -50,9 +50,9 @@ async def test_one_call_s_agent_tears_no_hole_into_another_call_s_tape(tmp_path:
     for result in (good, odd):
         assert result.record is not None
         with (tmp_path / "calls" / result.record["call_id"] / "tape.jsonl").open("rb") as file:
-            manners, policy, entries = tape.read(file)
+            wording, policy, entries = tape.read(file)
             written = list(entries)
-        assert tape.run_again(manners, policy, written) == [entry.commands for entry in written]
+        assert tape.run_again(wording, policy, written) == [entry.commands for entry in written]
 
 
 @pytest.mark.parametrize("isolation", ["thread", "loop"])
@@ -82,15 +82,15 @@ async def test_an_agent_that_sleeps_in_one_call_costs_another_call_no_sound(
         assert during < 0.5 * 8000
 
 
-def one_turn() -> Recorded:
+def one_turn() -> RecordedScript:
     """The caller says something at once, and nothing more."""
-    steps: list[flux.ServerMessage] = []
+    steps: list[flux_codec.ServerMessage] = []
     for at in range(1, 100):
         event, text = {2: ("StartOfTurn", "hello"), 3: ("EndOfTurn", "hello")}.get(at, ("Update", ""))
-        words = (flux.Word("hello", 0.9, 0.3, 0.5),) if text else ()
+        words = (flux_codec.Word("hello", 0.9, 0.3, 0.5),) if text else ()
         start, index = (0.75, 1) if at > 3 else (0.0, 0)
-        steps.append(flux.TurnInfo(event, index, text, words, 0.8, start, at * 0.25))
-    return Recorded(steps)
+        steps.append(flux_codec.TurnInfo(event, index, text, words, 0.8, start, at * 0.25))
+    return RecordedScript(steps)
 
 
 def sent(server: Running) -> int:

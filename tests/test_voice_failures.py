@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from telephony.audio import linear16_to_ulaw
-from telephony.listen import flux
-from telephony.rehearsal import Rehearsal
-from telephony.reply.agent import HangUp, Manners, Notes, Said, Say, SilenceStep, Turn
-from telephony.speak.words import broken_off
-from telephony.standins.faults import NONE, Faults
-from telephony.standins.scripts import Recorded
-from telephony.standins.speak import tone
+from telephony.audio.g711 import linear16_to_ulaw
+from telephony.deepgram import flux_codec
+from telephony.playback.word_times import broken_off
+from telephony.reply.agent import HangUp, Notes, Said, Say, SilenceStep, Turn, Wording
+from telephony.testing.fake_scripts import RecordedScript
+from telephony.testing.fake_speak import tone
+from telephony.testing.faults import NONE, Faults
+from telephony.testing.virtual_call import VirtualCall
 from tests.real_line import running, said, verbs
 
 STORY = "Once upon a time there was a little girl who lived near a big forest."
 WORDS = STORY.split()
 WORD_S = 0.25
-QUIET = Manners(greeting=Say("Hi."), silence=(SilenceStep(60.0, "Are you there?"),))
+QUIET = Wording(greeting=Say("Hi."), silence=(SilenceStep(60.0, "Are you there?"),))
 
 
 FAULTS = [Faults(reset_after_s=1.3), Faults(silent_after_s=1.3)]
@@ -29,7 +29,7 @@ FAULTS = [Faults(reset_after_s=1.3), Faults(silent_after_s=1.3)]
 class Teller:
     """Tells its story; asked again, it says what of it was heard."""
 
-    manners = QUIET
+    wording = QUIET
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         if turn.index == 0:
@@ -40,27 +40,27 @@ class Teller:
             yield HangUp()
 
 
-def two_turns(second_s: float) -> Recorded:
+def two_turns(second_s: float) -> RecordedScript:
     """The caller says something after a second, and again much later."""
-    steps: list[flux.ServerMessage] = []
+    steps: list[flux_codec.ServerMessage] = []
     for at in range(1, 200):
         now = at * 0.25
         for index, began in enumerate((0.5, second_s)):
             event = {0.5: "StartOfTurn", 1.0: "EndOfTurn"}.get(now - began + 0.5)
             if event is not None:
-                words = (flux.Word("hello", 0.9, began, began + 0.4),)
+                words = (flux_codec.Word("hello", 0.9, began, began + 0.4),)
                 start = 0.0 if index == 0 else 1.0
-                steps.append(flux.TurnInfo(event, index, "hello", words, 0.8, start, now, None))
+                steps.append(flux_codec.TurnInfo(event, index, "hello", words, 0.8, start, now, None))
                 break
         else:
             index, start = (
                 (0, 0.0) if now < 1.0 else (1, 1.0) if now < second_s + 0.5 else (2, second_s + 0.5)
             )
-            steps.append(flux.TurnInfo("Update", index, "", (), 0.1, start, now))
-    return Recorded(steps)
+            steps.append(flux_codec.TurnInfo("Update", index, "", (), 0.1, start, now))
+    return RecordedScript(steps)
 
 
-def script() -> Recorded:
+def script() -> RecordedScript:
     return two_turns(10.5)
 
 
@@ -108,7 +108,7 @@ def _answer(result: object) -> dict[str, object]:
 def test_the_record_of_a_broken_reply_is_what_the_ear_played(phrases: int) -> None:
     """A word more or less: where in a word the voice broke off, nobody knows."""
     text = "Here is one sentence of mine. And there is another one. This is the third of them."
-    talk = Rehearsal(lambda turn, notes: [text], QUIET)
+    talk = VirtualCall(lambda turn, notes: [text], QUIET)
     talk.run(3.0)
     talk.breaking_phrases = phrases
     talk.caller("tell me a story please")

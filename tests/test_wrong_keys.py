@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from telephony import entrance
-from telephony.brake import Brake
+from telephony.base.throttle import Throttle
+from telephony.server import access
 from tests.rest_account import rest_account
 from tests.twilio_side import CALL, PUBLIC, PUBLIC_URL, Phone, phone_line, start_message
 
@@ -25,7 +25,7 @@ MEASURING = {"Authorization": "Bearer for-prometheus"}
 @pytest.fixture
 async def phone(tmp_path: Path) -> AsyncIterator[Phone]:
     async with phone_line(tmp_path, **PUBLIC, **TOKEN) as line:
-        line.client.server.app[entrance.DOOR].clock = lambda: 100.0  # type: ignore[attr-defined]
+        line.client.server.app[access.DOOR].clock = lambda: 100.0  # type: ignore[attr-defined]
         yield line
 
 
@@ -45,12 +45,12 @@ async def test_five_hundred_wrong_api_keys_are_noticed(
             *(phone.client.get("/api/calls", headers={"X-API-Key": f"guess-{n:032}"}) for n in range(500))
         )
     statuses = [answer.status for answer in answers]
-    assert statuses.count(401) == entrance.KEYS and statuses.count(429) == 500 - entrance.KEYS
+    assert statuses.count(401) == access.KEYS and statuses.count(429) == 500 - access.KEYS
     assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers if answer.status == 429)
     assert await measured(phone, "api_key") == 500
     lines = [record.getMessage() for record in caplog.records if "refused" in record.getMessage()]
     assert lines[0] == "refused GET /api/calls from 127.0.0.1: 401, a wrong api key"
-    assert 1 <= len(lines) <= entrance.NOTICES
+    assert 1 <= len(lines) <= access.NOTICES
     assert "guess-" not in caplog.text
     assert caplog.records[0].levelno == logging.WARNING
 
@@ -59,18 +59,18 @@ async def test_what_had_no_line_of_its_own_is_told_later(
     phone: Phone, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In one line, by kind."""
-    door = phone.client.server.app[entrance.DOOR]  # type: ignore[attr-defined]
-    for _ in range(entrance.NOTICES + 7):
+    door = phone.client.server.app[access.DOOR]  # type: ignore[attr-defined]
+    for _ in range(access.NOTICES + 7):
         await phone.client.get("/.env")
     with caplog.at_level(logging.WARNING):
-        door.clock = lambda: 100.0 + entrance.SUMMARY_S
+        door.clock = lambda: 100.0 + access.SUMMARY_S
         door.sum_up()
     assert "7 404" in caplog.text
 
 
 async def test_the_owner_is_never_locked_out(phone: Phone) -> None:
     """Not though a stranger behind the same proxy, and so at the same address, has used the brake up."""
-    for _ in range(entrance.KEYS + 1):
+    for _ in range(access.KEYS + 1):
         last = await phone.client.get("/api/calls", headers={"Authorization": "Bearer wrong"})
     assert last.status == 429
     assert (await phone.client.get("/api/calls", headers=RIGHT)).status == 200
@@ -100,7 +100,7 @@ async def test_wrong_signatures_have_a_brake_of_their_own(phone: Phone) -> None:
     """A wrong PUBLIC_URL makes them too, so it is a wide one; a right one passes."""
     wrong = {"X-Twilio-Signature": "A" * 27 + "="}
     statuses = []
-    for _ in range(entrance.SIGNATURES + 1):
+    for _ in range(access.SIGNATURES + 1):
         answer = await phone.client.post("/twilio/voice", data={"CallSid": CALL}, headers=wrong)
         statuses.append(answer.status)
     assert set(statuses[:-1]) == {403} and statuses[-1] == 429
@@ -140,8 +140,8 @@ async def test_who_asked_for_what_failed_is_in_the_log(
 
 async def test_who_is_refused_too_often_waits_and_nobody_else_does(phone: Phone) -> None:
     """Whatever it was refused for; the owner at the same address is served at once."""
-    door = phone.client.server.app[entrance.DOOR]  # type: ignore[attr-defined]
-    door.refusals = Brake(burst=2, per_s=0.01)
+    door = phone.client.server.app[access.DOOR]  # type: ignore[attr-defined]
+    door.refusals = Throttle(burst=2, per_s=0.01)
     now = asyncio.get_running_loop().time
 
     async def took(path: str, **headers: str) -> float:
@@ -149,9 +149,9 @@ async def test_who_is_refused_too_often_waits_and_nobody_else_does(phone: Phone)
         await phone.client.get(path, headers=headers)
         return now() - begun
 
-    late = [await took(path) >= entrance.SLOW_S for path in ("/.env", "/api/calls", "/.env", "/twilio/voice")]
+    late = [await took(path) >= access.SLOW_S for path in ("/.env", "/api/calls", "/.env", "/twilio/voice")]
     assert late == [False, False, True, True]
-    assert min([await took("/api/calls", **RIGHT) for _ in range(5)]) < entrance.SLOW_S
+    assert min([await took("/api/calls", **RIGHT) for _ in range(5)]) < access.SLOW_S
 
 
 async def test_a_refusal_leaves_nothing_for_the_collector(phone: Phone) -> None:

@@ -16,14 +16,14 @@ from aiohttp.test_utils import TestClient, TestServer
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
-from telephony import machine
-from telephony.app import make_app
+from telephony.base import boot_clock
+from telephony.base.shared_store import SqliteSharedStore
 from telephony.carrier.media_stream import ServerStream, Started
 from telephony.carrier.rest import TwilioRest, has_credentials
-from telephony.config import Settings
-from telephony.dialling import Dialler
-from telephony.line import Line, make_line
-from telephony.shared import SqliteShared
+from telephony.config.settings import Settings
+from telephony.server.app import make_app
+from telephony.server.dialler import Dialler
+from telephony.server.state import ServerState, make_line
 
 AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
 PUBLIC_URL = "https://line.example.com"
@@ -72,7 +72,7 @@ class Records:
 class Phone:
     """A server with a line, and a Twilio that calls it."""
 
-    line: Line
+    line: ServerState
     answering: Answering
     client: TestClient[web.Request, web.Application]
 
@@ -146,11 +146,11 @@ def parameters_of(answer: ElementTree.Element) -> dict[str, str]:
 
 @asynccontextmanager
 async def phone_line(
-    folder: Path, uptime: Callable[[], float] = machine.uptime_s, /, **environ: str
+    folder: Path, uptime: Callable[[], float] = boot_clock.uptime_s, /, **environ: str
 ) -> AsyncIterator[Phone]:
     """A running server with these settings; `uptime` is what the shared store's time goes by."""
     settings = Settings.load({"DATA_DIR": str(folder), **environ})
-    line = await make_line(settings, SqliteShared(settings.data_dir / "shared.db", uptime))
+    line = await make_line(settings, SqliteSharedStore(settings.data_dir / "shared.db", uptime))
     answering = Answering()
     line.answer = answering
     if has_credentials(settings):

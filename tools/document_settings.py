@@ -1,4 +1,4 @@
-"""Writes the settings table of telephony/config.py, and Twilio's errors, into README.md and .env.example.
+"""Writes the settings table of telephony/config/settings.py, and Twilio's errors, into README.md and .env.example.
 
 python tools/document_settings.py
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from telephony.carrier.twilio_errors import ERRORS
-from telephony.config import SETTINGS
+from telephony.carrier.error_codes import ERRORS
+from telephony.config.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN = "<!-- settings: made by tools/document_settings.py -->\n"

@@ -1,4 +1,4 @@
-"""Makes telephony/demo/caller.wav, the caller of `make demo`, with Flite's rms voice.
+"""Makes telephony/simulator/demo/caller.wav, the caller of `make demo`, with Flite's rms voice.
 
     apt-get install flite && python tools/make_demo_caller.py
 
@@ -20,11 +20,11 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from telephony.audio import linear16_to_ulaw
+from telephony.audio.g711 import linear16_to_ulaw
 
 Samples = NDArray[np.float64]
 
-TARGET = Path(__file__).parents[1] / "telephony" / "demo" / "caller.wav"
+TARGET = Path(__file__).parents[1] / "telephony" / "simulator" / "demo" / "caller.wav"
 RATE = 8000
 LENGTH_S = 31.5
 SPEECH_DBFS = -20.0  # a usual level of speech on a telephone line

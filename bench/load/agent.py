@@ -6,13 +6,13 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 
-from telephony.reply.agent import Manners, Notes, Said, Say, Turn
+from telephony.reply.agent import Notes, Said, Say, Turn, Wording
 
 
 class Instant:
     """Two seconds of speech, as the stand-in says it. No phrase memory can know it."""
 
-    manners = Manners(greeting=Say(""), silence=(), fillers=(), bridge="", acknowledge=())
+    wording = Wording(greeting=Say(""), silence=(), fillers=(), bridge="", acknowledge=())
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         """One sentence."""
@@ -25,7 +25,7 @@ ANSWERS = 50
 class Census:
     """As Instant; one caller is told how many tasks and objects there are in this process."""
 
-    manners = Instant.manners
+    wording = Instant.wording
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         """One sentence."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from telephony.reply.agent import Manners, Note, Notes, Said, Say, Turn
+from telephony.reply.agent import Note, Notes, Said, Say, Turn, Wording
 
 SENTENCES = 3
 
@@ -12,7 +12,7 @@ SENTENCES = 3
 class Counting:
     """Three sentences an answer, counted on from those before; which one is next is in its notes."""
 
-    manners = Manners(
+    wording = Wording(
         greeting=Say("Welcome, this is number 0."), silence=(), fillers=(), bridge="", acknowledge=()
     )
 

@@ -18,10 +18,10 @@ import aiohttp
 
 from bench.load.caller import FRAME_MS, Caller
 from bench.load.signing import signed
-from telephony.listen import flux
-from telephony.standins.flux import FluxSession, FluxStandIn
-from telephony.standins.scripts import CYCLE_S, Cycle
-from telephony.standins.speak import SpeakStandIn
+from telephony.deepgram import flux_codec
+from telephony.testing.fake_flux import FakeFlux, FakeFluxSession
+from telephony.testing.fake_scripts import CYCLE_S, Cycle
+from telephony.testing.fake_speak import FakeSpeak
 
 SLOTS = 20  # the callers' frames are spread over the 20 ms, as real ones are
 REPLY_S = 2.0
@@ -74,20 +74,20 @@ class Load:
         self.auth_token = auth_token
         self.figures = Figures()
         self.legs: list[Leg] = []
-        self.sessions: dict[FluxSession, Leg] = {}
+        self.sessions: dict[FakeFluxSession, Leg] = {}
         self.reopened = 0
         self._random = random.Random(SEED)
         self._waiting: Leg | None = None
         self._wheel: asyncio.TimerHandle | None = None
         self._slot = 0
         self._at = 0.0
-        self.flux = FluxStandIn(
+        self.flux = FakeFlux(
             lambda options: Cycle(self._random.uniform(0, CYCLE_S), eager=eager),
             keep_audio=False,
             on_sent=self._flux_said,
             on_audio=self._flux_heard,
         )
-        self.speak = SpeakStandIn(lambda text: REPLY_S)
+        self.speak = FakeSpeak(lambda text: REPLY_S)
 
     async def start(self) -> str:
         """Start the stand-ins; their URL."""
@@ -169,7 +169,7 @@ class Load:
 
     # ---- what the service does
 
-    def _flux_heard(self, session: FluxSession, chunk: bytes, _: float) -> None:
+    def _flux_heard(self, session: FakeFluxSession, chunk: bytes, _: float) -> None:
         leg, now = self.sessions.get(session), time.monotonic()
         if leg is None:
             return
@@ -177,16 +177,16 @@ class Load:
         if 0 <= behind < len(leg.sent_at):
             self.figures.frame.append(now - leg.sent_at[-1 - behind])
 
-    def _flux_said(self, session: FluxSession, info: flux.TurnInfo, _: float) -> None:
+    def _flux_said(self, session: FakeFluxSession, info: flux_codec.TurnInfo, _: float) -> None:
         leg, now = self.sessions.get(session), time.monotonic()
         if leg is None:
             return
-        if info.event == flux.END_OF_TURN:
+        if info.event == flux_codec.END_OF_TURN:
             if leg.ended_at is not None:
                 self.figures.unanswered += 1
             leg.ended_at, leg.cleared, leg.said_s = now, False, 0.0
             leg.interrupted_at = None
-        elif info.event == flux.START_OF_TURN and leg.caller.play_end > now + 0.1:
+        elif info.event == flux_codec.START_OF_TURN and leg.caller.play_end > now + 0.1:
             leg.interrupted_at = now
 
     # ---- what the caller hears

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from telephony.value import value
+from telephony.base.frozen import value
 
 ENCODING = "audio/x-mulaw"
 RATE = 8000
 
 
 @value
-class Connected:
+class CarrierConnected:
     """The socket speaks Twilio's protocol; `start` follows at once."""
 
 
@@ -52,7 +52,7 @@ class Dtmf:
 
 
 @value
-class MarkPlayed:
+class MarkReceived:
     """A mark came back: what was queued before it was heard, or a `clear` removed it."""
 
     name: str

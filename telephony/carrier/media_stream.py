@@ -35,35 +35,35 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from telephony.base.frozen import value
+from telephony.base.json_codec import dumps, loads
 from telephony.carrier.media_messages import (
     ENCODING,
     RATE,
+    CarrierConnected,
     Clear,
-    Connected,
     Dtmf,
     MarkOut,
-    MarkPlayed,
+    MarkReceived,
     Media,
     MediaOut,
     Started,
     Stopped,
 )
-from telephony.carrier.media_stream_carrier import CarrierStream, Violation
 from telephony.errors import LocalProtocolError
-from telephony.fast_json import dumps, loads
-from telephony.value import value
+from telephony.simulator.carrier_stream import CarrierStream, Violation
 
 __all__ = [
     "CLOSE_CODES",
     "CarrierStream",
     "Clear",
-    "Connected",
+    "CarrierConnected",
     "Dtmf",
     "Fatal",
     "Fault",
     "Ignored",
     "MarkOut",
-    "MarkPlayed",
+    "MarkReceived",
     "Media",
     "MediaOut",
     "ServerEvent",
@@ -128,7 +128,7 @@ class Fatal:
     fault: Fault
 
 
-ServerEvent = Connected | Started | Media | Dtmf | MarkPlayed | Stopped | Ignored | Fatal
+ServerEvent = CarrierConnected | Started | Media | Dtmf | MarkReceived | Stopped | Ignored | Fatal
 
 
 @dataclass(slots=True)
@@ -265,7 +265,7 @@ class ServerStream:
     def _connected(self, message: dict[str, Any]) -> ServerEvent:
         if self.stream_sid is not None:
             raise _Bad(Fault.OUT_OF_ORDER, "connected after start")
-        return Connected()
+        return CarrierConnected()
 
     def _start(self, message: dict[str, Any]) -> ServerEvent:
         if self.stream_sid is not None:
@@ -297,7 +297,7 @@ class ServerStream:
 
     def _mark(self, message: dict[str, Any]) -> ServerEvent:
         self._check_stream(message)
-        return MarkPlayed(_text(_object(message, "mark"), "name"))
+        return MarkReceived(_text(_object(message, "mark"), "name"))
 
     def _stop(self, message: dict[str, Any]) -> ServerEvent:
         self._check_stream(message)

@@ -15,8 +15,8 @@ from typing import Any, Self, TypeVar
 
 import aiohttp
 
-from telephony.carrier.twilio_errors import explain
-from telephony.config import Settings
+from telephony.carrier.error_codes import explain
+from telephony.config.settings import Settings
 from telephony.errors import BadInput, PeerRefused
 
 T = TypeVar("T")

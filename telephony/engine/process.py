@@ -14,11 +14,12 @@ import signal
 import sys
 from urllib.parse import urlsplit
 
-from telephony import children, logs
-from telephony.config import Settings
+from telephony import logs
+from telephony.base import subprocesses
+from telephony.config.secret_rules import secrets_in
+from telephony.config.settings import Settings
 from telephony.engine.serving import EngineOptions, serve
 from telephony.errors import BadInput, TelephonyError
-from telephony.secret_rules import secrets_in
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ async def _spawn(
     try:
         url = await _ready(child, start_s)
     except TimeoutError:
-        await children.killed(child)
+        await subprocesses.killed(child)
         raise EngineFailed("the local engine was not ready in time") from None
     except BaseException:
         await _end(child)
@@ -161,7 +162,7 @@ async def _end(child: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         log.warning("the local engine does not end: it is killed")
     finally:
-        await children.killed(child)
+        await subprocesses.killed(child)
 
 
 async def _parent_gone(stop: asyncio.Event) -> None:

@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from telephony import guard
-from telephony.brake import Notices
-from telephony.engine.aura_session import AuraSession
-from telephony.engine.ears import Ears
-from telephony.engine.listen_handler import ListenStream, read_options
-from telephony.engine.mouth import Mouth, NoVoice, VoiceSource
+from telephony.base.throttle import Notices
+from telephony.base.upgraded_requests import frames_only
+from telephony.config import local_requests
+from telephony.deepgram.flux_codec import BadFluxOptions
+from telephony.engine.listen.listen_handler import ListenStream, read_options
+from telephony.engine.listen.recognizer_stream import RecognizerPool
 from telephony.engine.sockets import EngineSocket, is_websocket, new_request_id, refuse
-from telephony.engine.speak_handler import SESSION_S, SpeakStream, TalkSession
-from telephony.engine.speak_options import BadSpeakOptions, SpeakOptions
-from telephony.engine.speak_rest import speak_once
-from telephony.engine.speak_session import SpeakSession
-from telephony.listen.flux import BadFluxOptions
+from telephony.engine.speak.aura_session import AuraSession
+from telephony.engine.speak.speak_handler import SESSION_S, SpeakStream, TalkSession
+from telephony.engine.speak.speak_options import BadSpeakOptions, SpeakOptions
+from telephony.engine.speak.speak_rest import speak_once
+from telephony.engine.speak.speak_session import SpeakSession
+from telephony.engine.speak.synthesizer_pool import NoVoice, SynthesizerPool, VoiceSource
 from telephony.logs import one_line
-from telephony.upgraded import frames_only
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +54,8 @@ def default_limit() -> int:
 class Engine:
     """What the handlers share."""
 
-    ears: Ears
-    mouth: Mouth
+    ears: RecognizerPool
+    mouth: SynthesizerPool
     listen_limit: int = field(default_factory=default_limit)
     listening: int = 0
     """Streams being listened to now."""
@@ -96,8 +96,8 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
     """
     engine = request.app[ENGINE]
     await asyncio.sleep(0)  # requests that are sent in one go let everybody else have a turn between them
-    seen = guard.Seen(request.headers.items(), request.remote, request.raw_path, request.version)
-    why = guard.refusal(seen, here_only=engine.here_only)
+    seen = local_requests.Seen(request.headers.items(), request.remote, request.raw_path, request.version)
+    why = local_requests.refusal(seen, here_only=engine.here_only)
     if why is None:
         return await handler(request)
     if engine.notices.may(why.kind, asyncio.get_running_loop().time()):

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from telephony.engine import models, piper_process
-from telephony.engine.mouth import Mouth
+from telephony.config.kinds import host_is_loopback
+from telephony.engine.listen.recognizer_pool import WorkerPool
+from telephony.engine.models import catalogue
 from telephony.engine.server import HANDSHAKE_S, Engine, default_limit, make_app
-from telephony.engine.voice import Voices
-from telephony.engine.voice_list import find_voices
-from telephony.engine.worker_ears import WorkerEars
+from telephony.engine.speak import piper_process
+from telephony.engine.speak.synthesizer_pool import SynthesizerPool
+from telephony.engine.speak.voice import Voices
+from telephony.engine.speak.voice_list import find_voices
 from telephony.errors import BadInput, MissingModel
-from telephony.values import host_is_loopback
 
 log = logging.getLogger(__name__)
 fetching = logging.getLogger(f"{__name__}.fetching")
@@ -56,7 +57,7 @@ async def serve(
     """
     if options.fetch:
         await _fetch(stop, options.must_converse, still_fetching)
-    ears, mouth = WorkerEars(), Mouth(Voices())
+    ears, mouth = WorkerPool(), SynthesizerPool(Voices())
     limit = default_limit() if options.listen_limit is None else options.listen_limit
     runner = web.AppRunner(
         make_app(Engine(ears, mouth, listen_limit=limit, here_only=host_is_loopback(options.host))),
@@ -79,13 +80,13 @@ async def serve(
 
 async def _fetch(stop: asyncio.Event, must_converse: bool, still_fetching: Callable[[], None]) -> None:
     """Fetches what is missing. Where that fails the engine says so, and does with what is here."""
-    absent = models.missing()
+    absent = catalogue.missing()
     if "joe" in absent and not piper_process.available():
         absent.remove("joe")  # nothing here could speak with it
     if not absent:
         return
-    size = models.download_bytes(absent) / 1e6
-    fetching.info("fetching %s: %.0f MB, once, into %s", ", ".join(absent), size, models.cache_dir())
+    size = catalogue.download_bytes(absent) / 1e6
+    fetching.info("fetching %s: %.0f MB, once, into %s", ", ".join(absent), size, catalogue.cache_dir())
 
     def progress(line: str) -> None:
         if stop.is_set():  # said in the thread that fetches: the way to end it
@@ -94,7 +95,7 @@ async def _fetch(stop: asyncio.Event, must_converse: bool, still_fetching: Calla
         still_fetching()
 
     try:
-        await asyncio.to_thread(models.fetch, absent, progress)
+        await asyncio.to_thread(catalogue.fetch, absent, progress)
     except MissingModel as error:
         if stop.is_set():
             return
@@ -110,7 +111,7 @@ def _can_converse() -> bool:
     except MissingModel:
         return False
     recognizers = ("moonshine-tiny-en", "whisper-base")
-    return models.path("silero-vad") is not None and any(map(models.path, recognizers))
+    return catalogue.path("silero-vad") is not None and any(map(catalogue.path, recognizers))
 
 
 async def _listen(runner: web.AppRunner, options: EngineOptions) -> int:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from aiohttp import ClientConnectionResetError, WSMsgType, web
 
-from telephony import fast_json
-from telephony.upgraded import upgrading
+from telephony.base import json_codec
+from telephony.base.upgraded_requests import upgrading
 
 MAX_MESSAGE = 2 * 1024 * 1024
 """Bytes of one message: ten seconds of the fattest audio. A longer one is answered with close code 1009."""
@@ -140,7 +140,7 @@ def refuse(
     one_line = "".join(c if c.isprintable() else " " for c in printable)[:1000]
     return web.Response(
         status=status,
-        text=fast_json.dumps(body),
+        text=json_codec.dumps(body),
         content_type="application/json",
         headers={"dg-error": one_line, "dg-request-id": request_id, **(headers or {})},
     )

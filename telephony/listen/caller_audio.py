@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from telephony.audio import FRAME_SAMPLES, PHONE_RATE, ULAW_SILENCE
+from telephony.audio.g711 import FRAME_SAMPLES, PHONE_RATE, ULAW_SILENCE
 
 CHUNK_SAMPLES = 640
 """80 ms, the chunk that Deepgram strongly recommends: four of Twilio's frames."""

@@ -5,7 +5,7 @@ The service counts unanswered Configures and refuses a burst of them ("Too many 
 
 from __future__ import annotations
 
-from telephony.listen.flux_messages import Configure
+from telephony.deepgram.flux_messages import Configure
 
 ACK_S = 5.0
 

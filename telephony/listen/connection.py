@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from telephony.deepgram import flux_codec
+from telephony.deepgram.health import told
+from telephony.deepgram.transport import HandshakeRefused, SpeechSocket, connected
 from telephony.errors import SocketLost
-from telephony.events import ListenDown, ListenUp
-from telephony.health import told
-from telephony.listen import flux
+from telephony.events import SttConnected, SttDisconnected
 from telephony.listen.configure_queue import ACK_S, ConfigureQueue
 from telephony.listen.replay import ReplayBuffer
-from telephony.listen.transport import HandshakeRefused, SpeechSocket, connected
 
 if TYPE_CHECKING:
     from deepgram.listen.v2.socket_client import AsyncV2SocketClient
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ListenEvent: TypeAlias = flux.ServerMessage | ListenUp | ListenDown
+ListenEvent: TypeAlias = flux_codec.ServerMessage | SttConnected | SttDisconnected
 
 BACKOFF_S = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 STEADY_S = 3.0  # a connection that lived so long starts the backoff anew
@@ -101,7 +101,7 @@ class FluxConnection:
     """One call's listening, over as many sockets as it takes."""
 
     def __init__(
-        self, client: FluxClient, options: flux.FluxOptions, on_event: Callable[[ListenEvent], None]
+        self, client: FluxClient, options: flux_codec.FluxOptions, on_event: Callable[[ListenEvent], None]
     ) -> None:
         self.counts = ListenCounts()
         self._client = client
@@ -110,9 +110,9 @@ class FluxConnection:
         width = _BYTES_PER_SAMPLE[options.encoding or "linear16"]
         self._rate = (options.sample_rate or 16000) * width
         self._audio = ReplayBuffer(int(KEPT_S * self._rate))
-        self._controls: deque[tuple[int, flux.ClientMessage]] = deque()
+        self._controls: deque[tuple[int, flux_codec.ClientMessage]] = deque()
         self._configure = ConfigureQueue()
-        self._owed: flux.ConfigureSuccess | None = None
+        self._owed: flux_codec.ConfigureSuccess | None = None
         """The answer to Configures that became part of a handshake."""
         self._wake = asyncio.Event()
         self._idle: AsyncV2SocketClient | None = None
@@ -154,11 +154,11 @@ class FluxConnection:
             self.reopen(f"it is {KEPT_S:g} s behind")
         self._wake.set()
 
-    def send(self, message: flux.Configure | flux.ForceEndTurn) -> None:
+    def send(self, message: flux_codec.Configure | flux_codec.ForceEndTurn) -> None:
         """Send after the audio given so far. One Configure waits for its answer at a time; the last wins."""
         if self._closing:
             return
-        if isinstance(message, flux.Configure):
+        if isinstance(message, flux_codec.Configure):
             self._configure.put(message)
             self._next_configure()
         else:
@@ -196,7 +196,7 @@ class FluxConnection:
         self._closing = True
         self._over.set()
         if self._up:
-            self._put(flux.CloseStream())
+            self._put(flux_codec.CloseStream())
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
                     await self._finished.wait()
@@ -219,14 +219,14 @@ class FluxConnection:
         elif now - self._heard_at > SILENT_S and unheard >= SILENT_S * self._rate:
             self._socket.abort(f"no message for {SILENT_S:g} s of audio that says it was heard")
         elif self._configure.overdue(now):
-            self._settle_configure(flux.ConfigureFailure("NO_ANSWER", f"no answer in {ACK_S:g} s"))
+            self._settle_configure(flux_codec.ConfigureFailure("NO_ANSWER", f"no answer in {ACK_S:g} s"))
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._over.wait()
 
-    async def _connect_once(self, attempt: int) -> ListenDown:
+    async def _connect_once(self, attempt: int) -> SttDisconnected:
         """One socket from its handshake to its end, and how it ended."""
         deadlines = self._client.connect_s
         options = self._adopt_configure()
@@ -243,15 +243,15 @@ class FluxConnection:
                 self.counts.connections += 1
                 retry = await self._serve(connection)
                 self.counts.lost += not self._closing
-                return ListenDown(socket.ended or "over", retry=retry)
+                return SttDisconnected(socket.ended or "over", retry=retry)
         except HandshakeRefused as refused:
             self.counts.failures += 1
-            return ListenDown(
+            return SttDisconnected(
                 str(refused), refused.status, refused.dg_error, refused.status not in FINAL_STATUSES
             )
         except SocketLost as lost:
             self.counts.failures += 1
-            return ListenDown(str(lost))
+            return SttDisconnected(str(lost))
         finally:
             self._client.connections.discard(self)
             self._socket, self._up, self._sending_since = None, False, None
@@ -317,20 +317,20 @@ class FluxConnection:
             self._idle, self._begun = None, begun
             self._wake.set()
 
-    async def _send_control(self, connection: AsyncV2SocketClient, message: flux.ClientMessage) -> None:
+    async def _send_control(self, connection: AsyncV2SocketClient, message: flux_codec.ClientMessage) -> None:
         match message:
-            case flux.Configure():
+            case flux_codec.Configure():
                 self._configure.sent(asyncio.get_running_loop().time())
-                await connection.send_configure(flux.configure_fields(message))
-            case flux.ForceEndTurn():
+                await connection.send_configure(flux_codec.configure_fields(message))
+            case flux_codec.ForceEndTurn():
                 await connection.send_force_end_turn()
-            case flux.CloseStream():
+            case flux_codec.CloseStream():
                 await connection.send_close_stream()
 
     def _take(self, text: str | bytes) -> bool:
         """Receive a message. Whatever one holds, it costs no more than itself: the call goes on."""
         try:
-            return self._receive(flux.decode_server(text))
+            return self._receive(flux_codec.decode_server(text))
         except Exception as error:  # the edge between what a peer sends and a call
             self.counts.defects += 1
             if self.counts.defects == 1:
@@ -339,39 +339,39 @@ class FluxConnection:
                 log.error("again a message of Flux could not be taken: %s", type(error).__name__)
             return True
 
-    def _receive(self, message: flux.ServerMessage) -> bool:
+    def _receive(self, message: flux_codec.ServerMessage) -> bool:
         """Act on a message and hand it on. False: no further connection would fare better."""
         if not self._up:
             self._up = True
             self._client.health.worked(asyncio.get_running_loop().time())
-            self._on_event(ListenUp(self.counts.connections, self._base / self._rate))
+            self._on_event(SttConnected(self.counts.connections, self._base / self._rate))
             if self._owed is not None:
                 owed, self._owed = self._owed, None
                 self._on_event(owed)
         retry = True
         match message:
-            case flux.TurnInfo():
+            case flux_codec.TurnInfo():
                 if not self._settle(message):
                     self.counts.unknown += 1
                     log.debug("Flux has heard more than it was sent")
                     return True
-            case flux.ConfigureSuccess() | flux.ConfigureFailure():
+            case flux_codec.ConfigureSuccess() | flux_codec.ConfigureFailure():
                 if self._configure.on_its_way:
                     self._heard_at = asyncio.get_running_loop().time()
                 self._settle_configure(message)
                 return True
-            case flux.FatalError(code):
+            case flux_codec.FatalError(code):
                 log.warning("Flux ended the stream: %s %s", code, message.description)
                 retry = self._survives(code)
-            case flux.Warning(code):
+            case flux_codec.Warning(code):
                 log.info("Flux warns: %s %s", code, message.description)
-            case flux.Unknown(kind, reason):
+            case flux_codec.Unknown(kind, reason):
                 self.counts.unknown += 1
                 log.debug("Flux sent %r: %s", kind, reason)
         self._on_event(message)
         return retry
 
-    def _settle(self, info: flux.TurnInfo) -> bool:
+    def _settle(self, info: flux_codec.TurnInfo) -> bool:
         """Take note of how far it has heard. False: further than there is audio, so it cannot be believed.
 
         Only what moves this is a sign of life: a service that repeats itself, or sends what cannot be read,
@@ -382,7 +382,7 @@ class FluxConnection:
             return False
         if heard > self._heard_position:
             self._heard_position, self._heard_at = heard, asyncio.get_running_loop().time()
-        if info.event == flux.END_OF_TURN:
+        if info.event == flux_codec.END_OF_TURN:
             self._audio.settle(heard)
         elif not info.transcript:
             # Nothing was heard since the last turn's end; what may be the start of a word is kept.
@@ -392,12 +392,12 @@ class FluxConnection:
     def _survives(self, code: str) -> bool:
         now = asyncio.get_running_loop().time()
         self._errors.append(now)
-        if code == flux.UNPARSABLE:
+        if code == flux_codec.UNPARSABLE:
             # what it could not read must not be said again: a ForceEndTurn to an older build, most likely
             self._configure.forget()
         return len(self._errors) < MAX_ERRORS or now - self._errors[0] > ERRORS_WITHIN_S
 
-    def _put(self, message: flux.ClientMessage) -> None:
+    def _put(self, message: flux_codec.ClientMessage) -> None:
         self._controls.append((self._audio.end, message))
         self._wake.set()
 
@@ -406,24 +406,24 @@ class FluxConnection:
         if message is not None:
             self._put(message)
 
-    def _settle_configure(self, answer: flux.ConfigureSuccess | flux.ConfigureFailure) -> None:
-        self._configure.answered(isinstance(answer, flux.ConfigureSuccess))
+    def _settle_configure(self, answer: flux_codec.ConfigureSuccess | flux_codec.ConfigureFailure) -> None:
+        self._configure.answered(isinstance(answer, flux_codec.ConfigureSuccess))
         self._on_event(answer)
         self._next_configure()
 
-    def _adopt_configure(self) -> flux.FluxOptions:
+    def _adopt_configure(self) -> flux_codec.FluxOptions:
         """The options of the next handshake: what was configured since the first one is part of them."""
-        kept = [entry for entry in self._controls if not isinstance(entry[1], flux.Configure)]
+        kept = [entry for entry in self._controls if not isinstance(entry[1], flux_codec.Configure)]
         self._controls = deque(kept)
         try:
             options = self._options.configured(self._configure.everything())
-        except flux.BadFluxOptions as bad:
+        except flux_codec.BadFluxOptions as bad:
             self._configure.forget()
-            self._on_event(flux.ConfigureFailure(bad.problems[0].code, str(bad)))
+            self._on_event(flux_codec.ConfigureFailure(bad.problems[0].code, str(bad)))
             return self._options.configured(self._configure.active)
         if self._configure.unanswered:
             self._configure.adopt()
-            self._owed = flux.ConfigureSuccess(
+            self._owed = flux_codec.ConfigureSuccess(
                 options.eot,
                 options.eager_eot_threshold,
                 options.timeout_ms,
@@ -435,7 +435,7 @@ class FluxConnection:
         return options
 
 
-def _query(options: flux.FluxOptions) -> dict[str, Any]:
+def _query(options: flux_codec.FluxOptions) -> dict[str, Any]:
     """The options as arguments of the SDK's connect()."""
     query: dict[str, Any] = {}
     for name, value in options.to_query():

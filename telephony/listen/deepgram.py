@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import aiohttp
 
-from telephony.health import Health
-from telephony.listen import flux
+from telephony.deepgram import flux_codec
+from telephony.deepgram.health import Health
+from telephony.deepgram.transport import sdk_client, speech_session
 from telephony.listen.connection import FluxConnection, ListenCounts, ListenEvent
-from telephony.listen.transport import sdk_client, speech_session
 
 __all__ = ["FluxClient", "FluxConnection", "ListenCounts", "ListenEvent"]
 
@@ -31,7 +31,9 @@ class FluxClient:
         self._session: aiohttp.ClientSession | None = None
         self._watch: asyncio.TimerHandle | None = None
 
-    def open(self, options: flux.FluxOptions, on_event: Callable[[ListenEvent], None]) -> FluxConnection:
+    def open(
+        self, options: flux_codec.FluxOptions, on_event: Callable[[ListenEvent], None]
+    ) -> FluxConnection:
         """A call's listening; nothing is connected before its `run()`.
 
         `on_event` is called in the event loop and must be quick. Raises BadFluxOptions for what the service
@@ -39,7 +41,7 @@ class FluxClient:
         """
         problems = options.validate()
         if problems:
-            raise flux.BadFluxOptions(problems)
+            raise flux_codec.BadFluxOptions(problems)
         return FluxConnection(self, options, on_event)
 
     @property

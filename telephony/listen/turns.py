@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
-from telephony.listen.flux_messages import (
+from telephony.base.frozen import value
+from telephony.deepgram.flux_messages import (
     EAGER_END_OF_TURN,
     END_OF_TURN,
     START_OF_TURN,
@@ -21,7 +22,6 @@ from telephony.listen.flux_messages import (
     Word,
 )
 from telephony.listen.shifts import Shifts
-from telephony.value import value
 
 
 class TurnKind(StrEnum):
@@ -34,7 +34,7 @@ class TurnKind(StrEnum):
     ENDED = "ended"
 
 
-class TurnState(StrEnum):
+class TrackedTurn(StrEnum):
     """Where the caller's turn is."""
 
     READY = "ready"
@@ -82,10 +82,10 @@ class TurnEvent:
         return 0.0 if self.speech_end is None else self.audio_end - self.speech_end
 
 
-_READY, _OPEN, _MAYBE, _CARRIED = TurnState
+_READY, _OPEN, _MAYBE, _CARRIED = TrackedTurn
 _STARTED, _UPDATED, _EAGER, _RESUMED, _ENDED = TurnKind
 
-TRANSITIONS: Mapping[tuple[TurnState, str], tuple[tuple[TurnKind, ...], TurnState]] = {
+TRANSITIONS: Mapping[tuple[TrackedTurn, str], tuple[tuple[TurnKind, ...], TrackedTurn]] = {
     # A word may show in an Update before StartOfTurn, and vanish again: it is no turn yet.
     (_READY, UPDATE): ((), _READY),
     (_READY, START_OF_TURN): ((_STARTED,), _OPEN),
@@ -115,11 +115,11 @@ LOST = "lost"
 FAR_MESSAGES, FAR_TURNS = 1000, 100  # both are counted one by one on a connection
 
 
-class CallerTurns:
+class TurnTracker:
     """Reads the TurnInfo messages of a call, in order."""
 
     def __init__(self) -> None:
-        self.state = TurnState.READY
+        self.state = TrackedTurn.READY
         self.turn = -1
         """The newest turn's number; -1 before the first."""
         self._offset = 0.0
@@ -134,7 +134,7 @@ class CallerTurns:
     @property
     def open(self) -> bool:
         """The caller is in a turn."""
-        return self.state is not TurnState.READY
+        return self.state is not TrackedTurn.READY
 
     def shifted(self, at_s: float, seconds: float) -> None:
         """From second `at_s` of the audio given to all connections, it is so much further ahead of the
@@ -149,15 +149,15 @@ class CallerTurns:
         self._offset = offset_s
         self._sequence = -1
         self._index = 0
-        if self.state is TurnState.READY or self._latest is None:
+        if self.state is TrackedTurn.READY or self._latest is None:
             self._latest = None
             self._carried = ()
             return []
-        was, self.state = self.state, TurnState.CARRIED
+        was, self.state = self.state, TrackedTurn.CARRIED
         begins = self._shifts.caller_s(offset_s)
         self._carried = tuple([w for w in self._latest.words if w.end is not None and w.end <= begins])
         # a draft made for the eager end would be released by nobody
-        return [self._event(TurnKind.RESUMED, self._latest)] if was is TurnState.MAYBE_END else []
+        return [self._event(TurnKind.RESUMED, self._latest)] if was is TrackedTurn.MAYBE_END else []
 
     def receive(self, info: TurnInfo) -> list[TurnEvent]:
         """What this message means for the turns.
@@ -189,21 +189,21 @@ class CallerTurns:
 
     def abandon(self, trigger: str = LOST) -> list[TurnEvent]:
         """End an open turn with the words it has: its end will not come. Nothing when none is open."""
-        if self.state is TurnState.READY or self._latest is None:
+        if self.state is TrackedTurn.READY or self._latest is None:
             return []
         ended = self._event(TurnKind.ENDED, self._latest, trigger)
-        self.state = TurnState.READY
+        self.state = TrackedTurn.READY
         self._finish()
         return [ended]
 
     def _skipped(self, info: TurnInfo) -> bool:
-        return self.state in (TurnState.OPEN, TurnState.MAYBE_END) and info.turn_index > self._index
+        return self.state in (TrackedTurn.OPEN, TrackedTurn.MAYBE_END) and info.turn_index > self._index
 
-    def _step(self, event: str, heard: TurnEvent) -> tuple[tuple[TurnKind, ...], TurnState]:
-        if (self.state, event) == (TurnState.MAYBE_END, EAGER_END_OF_TURN):
+    def _step(self, event: str, heard: TurnEvent) -> tuple[tuple[TurnKind, ...], TrackedTurn]:
+        if (self.state, event) == (TrackedTurn.MAYBE_END, EAGER_END_OF_TURN):
             assert self._latest is not None
             if heard.text == self._latest.text:
-                return (TurnKind.UPDATED,), TurnState.MAYBE_END
+                return (TurnKind.UPDATED,), TrackedTurn.MAYBE_END
         return TRANSITIONS[self.state, event]
 
     def _finish(self) -> None:
@@ -225,16 +225,16 @@ class CallerTurns:
                 text = " ".join([*(word.word for word in self._carried), text])
                 words = self._carried + words
         elif self._latest is None or info.event == UPDATE and not self._keeps_words():
-            self._latest = None if self.state is TurnState.READY else self._latest
+            self._latest = None if self.state is TrackedTurn.READY else self._latest
             return None
         else:
             text, words = self._latest.text, self._latest.words
-        if self._latest is not None and self.state is not TurnState.READY:
+        if self._latest is not None and self.state is not TrackedTurn.READY:
             start = min(start, self._latest.audio_start)
         return TurnEvent(TurnKind.UPDATED, self.turn, text, words, info.end_of_turn_confidence, start, end)
 
     def _keeps_words(self) -> bool:
-        return self.state in (TurnState.OPEN, TurnState.MAYBE_END)
+        return self.state in (TrackedTurn.OPEN, TrackedTurn.MAYBE_END)
 
     def _rebased(self, word: Word) -> Word:
         return Word(

@@ -10,19 +10,19 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from telephony.record.objection import objects
-from telephony.reply.agent import Agent, Manners, Note, Notes, Said, Say, Turn
+from telephony.reply.agent import Agent, Note, Notes, Said, Say, Turn, Wording
 from telephony.reply.polarity import answered
 
 STOPPED = "All right, the recording is stopped, and what there was of it is deleted. Please go on."
 STOPPED_BEFORE = "The recording is stopped already, and what there was of it is deleted. Please go on."
 
 
-def announced(manners: Manners, notice: str) -> Manners:
-    """The manners with a notice before the greeting, which is said to its end whatever the caller says."""
+def announced(wording: Wording, notice: str) -> Wording:
+    """The wording with a notice before the greeting, which is said to its end whatever the caller says."""
     if not notice:
-        return manners
-    text = f"{notice} {manners.greeting.text}".strip()
-    return replace(manners, greeting=Say(text, interruptible=False))
+        return wording
+    text = f"{notice} {wording.greeting.text}".strip()
+    return replace(wording, greeting=Say(text, interruptible=False))
 
 
 class MayStopRecording:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from telephony.reply.heard import clauses
 from telephony.reply.polarity import answered
 from telephony.reply.polarity_words import expanded
+from telephony.reply.understanding import clauses
 
 _THING = (
     r"(?:me|us|this|that|it|the call|this call|our call|my call|calls?|the (?:conversation|phone call|line)"

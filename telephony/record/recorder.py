@@ -20,7 +20,7 @@ WRITE_EVERY_S = 1.0
 NAME = "call.wav"
 
 
-class Recorded(Protocol):
+class RecordedCall(Protocol):
     """What the recorder has to know of a running call."""
 
     call_id: str
@@ -99,7 +99,7 @@ class Recorder:
     def __init__(
         self,
         recording: Recording,
-        find: Callable[[], Recorded | None],
+        find: Callable[[], RecordedCall | None],
         folder: Callable[[str], str],
         objects: Callable[[str, bool], bool] = lambda said, noticed: False,
         earlier: Callable[[], Iterable[Path]] = tuple,
@@ -114,7 +114,7 @@ class Recorder:
         self._recording = recording
         self._find = find
         self._folder = folder
-        self._call: Recorded | None = None
+        self._call: RecordedCall | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="recorder")
         self._bytes = 0
         self._first = 0
@@ -157,7 +157,7 @@ class Recorder:
             self._blanked += 1
         return given
 
-    def _objected(self, call: Recorded) -> bool:
+    def _objected(self, call: RecordedCall) -> bool:
         """Who objects and hangs up in the same breath has objected, though nobody could answer."""
         return any(self._objects(said, not call.answered) for said in call.unheeded)
 

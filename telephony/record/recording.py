@@ -18,7 +18,7 @@ BYTES_PER_S = 2 * RATE  # two channels of mu-law
 
 
 @dataclass(slots=True)
-class Piece:
+class RecordedPiece:
     """Sound at its place."""
 
     start: int
@@ -34,8 +34,8 @@ class Recording:
         """Samples that were taken."""
         self.muted = False
         """Nothing is recorded now, of either side."""
-        self._caller: list[Piece] = []
-        self._agent: list[Piece] = []
+        self._caller: list[RecordedPiece] = []
+        self._agent: list[RecordedPiece] = []
         self._play_end = 0
         self._offset: float | None = None
         self._came = 0.0
@@ -52,20 +52,20 @@ class Recording:
         start = timestamp_ms * RATE // 1000
         self._came, self._newest = now, start + len(sound)
         if not self.muted:
-            self._caller.append(Piece(start, sound))
+            self._caller.append(RecordedPiece(start, sound))
 
     def agent(self, now: float, sound: bytes) -> None:
         """We have sent sound."""
         start = max(self._at(now), self._play_end)
         self._play_end = start + len(sound)
         if not self.muted:
-            self._agent.append(Piece(start, sound))
+            self._agent.append(RecordedPiece(start, sound))
 
     def clear(self, now: float) -> None:
         """What was sent and not played yet never is."""
         at = self._at(now)
         self._play_end = min(self._play_end, at)
-        kept = [Piece(piece.start, piece.sound[: max(0, at - piece.start)]) for piece in self._agent]
+        kept = [RecordedPiece(piece.start, piece.sound[: max(0, at - piece.start)]) for piece in self._agent]
         self._agent = [piece for piece in kept if piece.sound]
 
     def take(self, now: float, *, all_of_it: bool = False) -> bytes:
@@ -89,7 +89,7 @@ class Recording:
         return 0 if self._offset is None else max(0, round((now - self._offset) * RATE))
 
 
-def _channel(pieces: list[Piece], first: int, end: int) -> bytes:
+def _channel(pieces: list[RecordedPiece], first: int, end: int) -> bytes:
     channel = bytearray(SILENCE * (end - first))
     for piece in pieces:
         begin, stop = max(piece.start, first), min(piece.start + len(piece.sound), end)

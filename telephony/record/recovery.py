@@ -16,10 +16,10 @@ from typing import Any
 import orjson
 
 from telephony import events as ev
-from telephony.conversation import Conversation
+from telephony.conversation.conversation import Conversation
 from telephony.errors import BadInput
 from telephony.record import tape
-from telephony.record.record import record_of
+from telephony.record.call_record import record_of
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +61,8 @@ def record_of_tape(path: Path, call_id: str, whose: dict[str, Any]) -> dict[str,
     sid, at = str(whose.get("sid") or ""), 0.0
     with path.open("rb") as file:
         try:
-            manners, policy, entries = tape.read(file)
-            conversation = Conversation(manners, policy)
+            wording, policy, entries = tape.read(file)
+            conversation = Conversation(wording, policy)
             for number, entry in enumerate(entries):
                 conversation.receive(entry.event, entry.at)
                 at = entry.at

@@ -11,8 +11,8 @@ import logging
 import time
 from collections.abc import Callable
 
-from telephony.record.keeping import DAY_S, Keeping
-from telephony.shared import Shared, SharedFailure
+from telephony.base.shared_store import SharedStore, SharedStoreFailure
+from telephony.record.call_files import DAY_S, Keeping
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Retention:
     """Sweeps one DATA_DIR, now and every hour."""
 
     def __init__(
-        self, keeping: Keeping, days: int, store: Shared, wall: Callable[[], float] = time.time
+        self, keeping: Keeping, days: int, store: SharedStore, wall: Callable[[], float] = time.time
     ) -> None:
         self._keeping = keeping
         self._days = days
@@ -59,7 +59,7 @@ class Retention:
         while True:
             try:
                 await self.sweep()
-            except (SharedFailure, OSError) as error:
+            except (SharedStoreFailure, OSError) as error:
                 log.error("old calls were not deleted: %s", error)
             await asyncio.sleep(SWEEP_S)
 

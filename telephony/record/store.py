@@ -24,9 +24,9 @@ from typing import Any, BinaryIO, TypeAlias
 import orjson
 
 from telephony import events as ev
-from telephony.policy import Policy
+from telephony.conversation.policy import Policy
 from telephony.record import tape
-from telephony.reply.agent import Manners
+from telephony.reply.agent import Wording
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class RecordStore:
         self,
         call_id: str,
         call_sid: str,
-        manners: Manners,
+        wording: Wording,
         policy: Policy,
         origin: Mapping[str, str] = NO_ORIGIN,
     ) -> TapeWriter:
@@ -93,7 +93,7 @@ class RecordStore:
         writer = TapeWriter(call_id, call_sid, self.folder(call_id), self)
         self._open.add(writer)
         whose = {"id": call_id, "sid": call_sid, "process": self.process, **origin}
-        self.run(writer.begin, tape.header(manners, policy, whose))
+        self.run(writer.begin, tape.header(wording, policy, whose))
         self.run(self._link, call_sid, call_id)
         return writer
 

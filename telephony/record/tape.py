@@ -1,7 +1,7 @@
 """The tape of a call: every event of its inbox and the commands that came out, one JSON object a line.
 
 `{"at": 1.234, "event": {...}, "commands": [{...}]}`. The first line says whose it is and how to run it again:
-`{"tape": 1, "call": {"id": ..., "sid": ..., "process": ...}, "manners": {...}, "policy": {...}}`.
+`{"tape": 1, "call": {"id": ..., "sid": ..., "process": ...}, "wording": {...}, "policy": {...}}`.
 Objects carry their type's name under `"_"`. No audio.
 """
 
@@ -18,10 +18,10 @@ from typing import Any
 import orjson
 
 from telephony import events as ev
-from telephony.conversation import Conversation
+from telephony.conversation.conversation import Conversation
+from telephony.conversation.policy import Policy
+from telephony.deepgram.flux_messages import TurnInfo, Word
 from telephony.errors import BadInput
-from telephony.listen.flux_messages import TurnInfo, Word
-from telephony.policy import Policy
 from telephony.reply import agent
 
 VERSION = 1
@@ -29,7 +29,7 @@ TYPES: Mapping[str, type] = {
     cls.__name__: cls
     for cls in (
         *typing.get_args(ev.Event), *typing.get_args(ev.Command), ev.WordTime, TurnInfo, Policy,
-        agent.CallInfo, agent.Expect, agent.HangUp, agent.Line, agent.Manners, agent.Say, agent.SilenceStep,
+        agent.CallInfo, agent.Expect, agent.HangUp, agent.Message, agent.Wording, agent.Say, agent.SilenceStep,
         agent.Transfer, agent.Turn, agent.Wait,
     )
 }  # fmt: skip
@@ -48,12 +48,12 @@ def _reader(cls: type) -> _Reader:
 _READERS = {cls: _reader(cls) for cls in TYPES.values()}
 
 
-def header(manners: agent.Manners, policy: Policy, whose: Mapping[str, str] | None = None) -> bytes:
+def header(wording: agent.Wording, policy: Policy, whose: Mapping[str, str] | None = None) -> bytes:
     """A tape's first line.
 
     `whose`: the call's `id`, its CallSid as `sid`, the `process` that has it, when it `started`, its `agent`.
     """
-    return _dumps({"tape": VERSION, "call": whose or {}, "manners": manners, "policy": policy})
+    return _dumps({"tape": VERSION, "call": whose or {}, "wording": wording, "policy": policy})
 
 
 def whose(path: Path) -> dict[str, Any] | None:
@@ -100,17 +100,17 @@ class TapeEntry(typing.NamedTuple):
     commands: list[ev.Command]
 
 
-def read(lines: Iterable[bytes | str]) -> tuple[agent.Manners, Policy, Iterator[TapeEntry]]:
+def read(lines: Iterable[bytes | str]) -> tuple[agent.Wording, Policy, Iterator[TapeEntry]]:
     """A tape, read back. Raises BadInput for what is not one."""
     rows = iter(lines)
     try:
         first = orjson.loads(next(rows, b""))
         if not isinstance(first, dict) or first.get("tape") != VERSION:
             raise BadInput("this is not a call's tape, or one of another version")
-        manners, policy = _revive(first["manners"]), _revive(first["policy"])
+        wording, policy = _revive(first["wording"]), _revive(first["policy"])
     except orjson.JSONDecodeError as error:
         raise BadInput("this is not a call's tape: its first line is no JSON") from error
-    return manners, policy, (_entry(row) for row in rows)
+    return wording, policy, (_entry(row) for row in rows)
 
 
 def _entry(row: bytes | str) -> TapeEntry:
@@ -154,7 +154,7 @@ def _shape(hint: Any) -> Callable[[Any], Any]:
     return lambda value: None if value is None else tuple(value)
 
 
-def run_again(manners: agent.Manners, policy: Policy, entries: Iterable[TapeEntry]) -> list[list[ev.Command]]:
+def run_again(wording: agent.Wording, policy: Policy, entries: Iterable[TapeEntry]) -> list[list[ev.Command]]:
     """The commands that the conversation gives for these events now."""
-    conversation = Conversation(manners, policy)
+    conversation = Conversation(wording, policy)
     return [conversation.receive(entry.event, entry.at) for entry in entries]

@@ -1,12 +1,11 @@
 """What the caller said -> what we say. The public names an agent needs are importable from here."""
 
-from .agent import (
+from telephony.reply.agent import (
     Agent,
     CallInfo,
     Expect,
     HangUp,
-    Line,
-    Manners,
+    Message,
     Note,
     Notes,
     Said,
@@ -15,6 +14,7 @@ from .agent import (
     Transfer,
     Turn,
     Wait,
+    Wording,
     hold,
     press_keys,
 )
@@ -24,8 +24,8 @@ __all__ = [
     "CallInfo",
     "Expect",
     "HangUp",
-    "Line",
-    "Manners",
+    "Message",
+    "Wording",
     "Note",
     "Notes",
     "Said",

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 
-from .heard import clauses, plain
-from .persons import names_person, wants_person
-from .polarity_words import expanded
-from .script import Do, Step
+from telephony.reply.persons import names_person, wants_person
+from telephony.reply.polarity_words import expanded
+from telephony.reply.script import Do, ScriptStep
+from telephony.reply.understanding import clauses, plain
 
 LASTING = frozenset({Do.HANG_UP, Do.TRANSFER, Do.FORGET})
 """What cannot be undone."""
@@ -68,7 +68,7 @@ _NEVER_ENDS = re.compile(
 )
 
 
-def lasting(step: Step | None) -> bool:
+def lasting(step: ScriptStep | None) -> bool:
     """Whether what a step does cannot be undone."""
     return step is not None and step.do in LASTING
 

@@ -147,7 +147,7 @@ Said: TypeAlias = str | Say | Note | HangUp | Transfer | Wait | Expect
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Message:
     """One turn of the conversation so far."""
 
     who: Literal["caller", "agent"]
@@ -180,7 +180,7 @@ class Turn:
     """The caller's words; empty when they only pressed keys."""
     index: int
     """The number of this turn in the call, from 0; the greeting is not counted."""
-    history: tuple[Line, ...]
+    history: tuple[Message, ...]
     """The conversation before this turn, oldest first."""
     digits: str | None
     """The keys pressed in this turn, without the terminator; None: none."""
@@ -195,7 +195,7 @@ class EndedCall:
     """Which call it was, of its last stream."""
     notes: Notes
     """All that was noted, sensitive answers too."""
-    history: tuple[Line, ...]
+    history: tuple[Message, ...]
     """All that was said, oldest first; of the agent's lines `heard` is what the caller heard."""
     ended_by: str
     """`agent`, `caller`, or what broke: `error`, `socket lost`."""
@@ -206,7 +206,7 @@ class EndedCall:
 
 
 class Agent(Protocol):
-    """Answers turns. Anything that has `reply` will do; an attribute `manners` is optional.
+    """Answers turns. Anything that has `reply` will do; an attribute `wording` is optional.
 
     So is a method `async def ended(self, call: EndedCall) -> None`. It is called once when a call is over,
     beside the calls that run; after 10 s it is cancelled, and what it raises is logged. A call that was
@@ -239,8 +239,8 @@ class SilenceStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
-    """What to say when the caller has not asked anything. An agent's optional attribute `manners`."""
+class Wording:
+    """What to say when the caller has not asked anything. An agent's optional attribute `wording`."""
 
     greeting: Say = Say("Hello, how can I help you?")
     """The first words of a call. Empty text: the caller begins."""
@@ -263,19 +263,19 @@ class Manners:
 
 
 @runtime_checkable
-class HasManners(Protocol):
+class HasWording(Protocol):
     """An agent that says what it does of its own accord."""
 
-    manners: Manners
+    wording: Wording
 
 
-def manners_of(agent: Agent) -> Manners:
-    """The agent's own manners, or the ordinary ones."""
-    return agent.manners if isinstance(agent, HasManners) else Manners()
+def wording_of(agent: Agent) -> Wording:
+    """The agent's own wording, or the ordinary ones."""
+    return agent.wording if isinstance(agent, HasWording) else Wording()
 
 
 def load_agent(spec: str, settings: object) -> Agent:
     """The agent that AGENT names: see `loading.load_agent`, which needs the types above."""
-    from . import loading
+    from telephony.reply import loading
 
     return loading.load_agent(spec, settings)

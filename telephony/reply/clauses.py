@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 
-from .polarity_words import ASKING_VERBS, NOUNS_OF_TROUBLE, PHRASES, QUESTION_WORDS, SUBJECTS, Part, expanded
+from telephony.reply.polarity_words import (
+    ASKING_VERBS,
+    NOUNS_OF_TROUBLE,
+    PHRASES,
+    QUESTION_WORDS,
+    SUBJECTS,
+    Part,
+    expanded,
+)
 
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
 _CLAUSE = re.compile(r"([^.,;:!?…—–]+)([.,;:!?…—–]*)")
@@ -89,7 +97,7 @@ class Clause:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class QuestionClause:
     """What kind of question an answer belongs to."""
 
     mind: bool = False
@@ -111,7 +119,7 @@ class Question:
     """Those of them that are things: "no receipt"."""
 
     @classmethod
-    def of(cls, text: str) -> Question:
+    def of(cls, text: str) -> QuestionClause:
         """The kind of the last question in a text; without one, a plain question."""
         asked = [part for part in re.split(r"(?<=[.?!])\s+", text.lower()) if "?" in part]
         last = expanded(_NOT_A_WORD.sub(" ", (asked or [""])[-1].translate(_APOSTROPHES)).strip())
@@ -138,7 +146,7 @@ def _means(word: str) -> bool:
 # ---- from text to clauses
 
 
-def clauses_of(text: str, kind: Question) -> Iterator[Clause]:
+def clauses_of(text: str, kind: QuestionClause) -> Iterator[Clause]:
     """The clauses of what was heard, in order."""
     lower = text.lower().translate(_APOSTROPHES).replace("-", " ")
     found = [(expanded(_NOT_A_WORD.sub(" ", words)), stop) for words, stop in _CLAUSE.findall(lower)]
@@ -155,7 +163,7 @@ def clauses_of(text: str, kind: Question) -> Iterator[Clause]:
             )
 
 
-def _without(words: list[str], kind: Question) -> bool:
+def _without(words: list[str], kind: QuestionClause) -> bool:
     """ "No receipt, please": a no to what was asked about, in one breath."""
     rest = [word for word in words if word not in ("please", "thanks")]
     return len(rest) == 2 and rest[0] == "no" and rest[1] in kind.things
@@ -240,7 +248,7 @@ def _is_answer(group: list[_Lexed]) -> bool:
 # ---- what one clause says
 
 
-def said_by(clause: Clause, kind: Question) -> Says:
+def said_by(clause: Clause, kind: QuestionClause) -> Says:
     parts = clause.parts
     only = set(parts) - SOFT
     alone = {
@@ -293,7 +301,7 @@ def said_by(clause: Clause, kind: Question) -> Says:
     return _composed(only, negated, kind)
 
 
-def _composed(only: set[Part], negated: int, kind: Question) -> Says:
+def _composed(only: set[Part], negated: int, kind: QuestionClause) -> Says:
     """As `said_by`, for a clause of known parts only."""
     refuses = only & {Part.NO, Part.NO_WORD, Part.NOT_YET}
     if negated > 1 or (negated and only & {Part.NO, Part.NOT_YET, Part.WRONG, Part.NO_WORD}):

@@ -10,13 +10,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from .agent import Expect
-from .heard import plain
-from .mentions import meant
-from .polarity import Answer
-from .polarity_words import expanded
-from .script import Ask, Intent, Script, Slot, find_slots
-from .script_state import State
+from telephony.reply.agent import Expect
+from telephony.reply.mentions import meant
+from telephony.reply.polarity import YesNo
+from telephony.reply.polarity_words import expanded
+from telephony.reply.script import Ask, Intent, Script, Slot, find_slots
+from telephony.reply.script_state import State
+from telephony.reply.understanding import plain
 
 _STRONG = re.compile(
     r"\bi (?:said|meant|mean|wanted|asked for|ordered|never said|did not say|did not order|did not"
@@ -127,7 +127,7 @@ def correction(
     script: Script,
     state: State,
     said: str,
-    answer: Answer,
+    answer: YesNo,
     open_question: tuple[Intent | None, Ask | None],
     ends: bool,
 ) -> Correction | None:

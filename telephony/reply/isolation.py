@@ -19,8 +19,8 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-from .agent import Agent, EndedCall, HasManners, Notes, Said, Turn
-from .runner import CLOSE_S, agent_name, iterator_of, raised
+from telephony.reply.agent import Agent, EndedCall, HasWording, Notes, Said, Turn
+from telephony.reply.runner import CLOSE_S, agent_name, iterator_of, raised
 
 log = logging.getLogger(__name__)
 
@@ -203,8 +203,8 @@ class ThreadedAgent:
     def __init__(self, agent: Agent, make: Callable[[], Agent], most: int = MOST_THREADS) -> None:
         """`make` gives each thread its agent; `agent` is one for the calls' loop to know it by."""
         self.__wrapped__ = agent
-        if isinstance(agent, HasManners):
-            self.manners = agent.manners
+        if isinstance(agent, HasWording):
+            self.wording = agent.wording
         if callable(getattr(agent, "ended", None)):
             self.ended = self._tell_ended
         self._make = make

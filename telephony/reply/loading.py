@@ -10,10 +10,10 @@ import sys
 from dataclasses import fields
 from typing import Any, NoReturn, cast
 
-from ..errors import BadAgent
-from .agent import Agent, Manners, Say, SilenceStep
-from .script_file import load_script
-from .scripted import ScriptedAgent
+from telephony.errors import BadAgent
+from telephony.reply.agent import Agent, Say, SilenceStep, Wording
+from telephony.reply.script_reader import load_script
+from telephony.reply.scripted import ScriptedAgent
 
 USUAL = "AGENT"
 """The setting that names the agent of calls that have no route."""
@@ -85,7 +85,7 @@ def _check(agent: object, name: str, place: str) -> None:
         wrong = "ended is no method" if not callable(ended) else _not_called_with(ended, "ended", "call")
         if not wrong and not _is(inspect.iscoroutinefunction, ended):
             wrong = "ended(call) must be an `async def`"
-    wrong = wrong or _wrong_manners(getattr(agent, "manners", None))
+    wrong = wrong or _wrong_manners(getattr(agent, "wording", None))
     if wrong:
         raise BadAgent(f"{place}: {wrong}")
 
@@ -119,14 +119,14 @@ def _not_called_with(function: Any, name: str, *arguments: str) -> str:
     return ""
 
 
-def _wrong_manners(manners: object) -> str:
-    """What is wrong with an agent's manners; "" where there are none, or good ones."""
-    if manners is None:
+def _wrong_manners(wording: object) -> str:
+    """What is wrong with an agent's wording; "" where there are none, or good ones."""
+    if wording is None:
         return ""
-    if not isinstance(manners, Manners):
-        return f"manners is {type(manners).__name__}, not Manners(...)"
-    for field in fields(Manners):
-        value, usual = getattr(manners, field.name), getattr(Manners(), field.name)
+    if not isinstance(wording, Wording):
+        return f"wording is {type(wording).__name__}, not Wording(...)"
+    for field in fields(Wording):
+        value, usual = getattr(wording, field.name), getattr(Wording(), field.name)
         if field.name == "silence":
             good = isinstance(value, tuple | list) and all(_is_step(step) for step in value)
         elif isinstance(usual, Say):
@@ -138,7 +138,7 @@ def _wrong_manners(manners: object) -> str:
         if not good:
             needed = {"silence": "SilenceSteps", "greeting": "Say(...)"}.get(field.name, "")
             needed = needed or ("texts" if isinstance(usual, tuple) else "text")
-            return f"manners: {field.name} is {type(value).__name__}; {needed} must stand there"
+            return f"wording: {field.name} is {type(value).__name__}; {needed} must stand there"
     return ""
 
 

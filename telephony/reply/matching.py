@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .acts import LASTING, means
-from .mentions import meant
-from .script import Do, Intent, Pattern, Script, find_slots
-from .script_state import Item, State
+from telephony.reply.acts import LASTING, means
+from telephony.reply.mentions import meant
+from telephony.reply.script import Do, Intent, Pattern, Script, find_slots
+from telephony.reply.script_state import Item, State
 
 _ANOTHER = re.compile(
     r"\b(?:and|plus|also)\b(?= (?:also )?(?:a|an|one|another) )"

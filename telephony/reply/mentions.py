@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from .heard import clauses
-from .script import Slot
+from telephony.reply.script import Slot
+from telephony.reply.understanding import clauses
 
 STOP = "|"
 """Stands between clauses."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .heard import plain
-from .polarity_words import expanded
+from telephony.reply.polarity_words import expanded
+from telephony.reply.understanding import plain
 
 
 def _one_of(words: str) -> str:

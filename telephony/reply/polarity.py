@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .clauses import SOFT, Clause, Question, Says, clauses_of, said_by
-from .polarity_words import MISHEARD_NO, MISHEARD_YES, Part
+from telephony.reply.clauses import SOFT, Clause, QuestionClause, Says, clauses_of, said_by
+from telephony.reply.polarity_words import MISHEARD_NO, MISHEARD_YES, Part
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class YesNo:
     """What an utterance means as an answer to a yes/no question."""
 
     yes: bool | None
@@ -25,22 +25,22 @@ class Answer:
     """True: the caller says that something was misunderstood."""
 
 
-UNCLEAR = Answer(None)
+UNCLEAR = YesNo(None)
 
 
-def answered(text: str, question: str | Question = "", expected: bool = True) -> Answer:
+def answered(text: str, question: str | QuestionClause = "", expected: bool = True) -> YesNo:
     """What `text`, as it was heard, means as the answer to `question`.
 
     `expected`: whether such an answer is waited for, so that a word misheard for a yes or no counts as one.
     """
-    kind = question if isinstance(question, Question) else Question.of(question)
+    kind = question if isinstance(question, QuestionClause) else QuestionClause.of(question)
     clauses = list(clauses_of(text, kind))
     words = [word for clause in clauses for word in clause.words]
     if expected and len(words) == 1:
         if words[0] in MISHEARD_YES and not clauses[0].asked:
-            return Answer(None if kind.mind else True, whole=True)
+            return YesNo(None if kind.mind else True, whole=True)
         if words[0] in MISHEARD_NO:
-            return Answer(bool(kind.mind), whole=True)
+            return YesNo(bool(kind.mind), whole=True)
     if kind.keeps and "never" in words:
         return UNCLEAR  # it may be cut from what it denies: "never cancel it"
     if kind.mind:
@@ -81,7 +81,7 @@ def _to_a_denial(clause: Clause, says: Says) -> Says:
 class _Reading:
     """Reads clauses in order: what was said last counts, unless it only asks or is not understood."""
 
-    def __init__(self, kind: Question) -> None:
+    def __init__(self, kind: QuestionClause) -> None:
         self.kind = kind
         self.yes: bool | None = None
         self.strong = False
@@ -92,7 +92,7 @@ class _Reading:
         self.bare_noes = 0
         self.closed = False
 
-    def read(self, clauses: list[Clause]) -> Answer:
+    def read(self, clauses: list[Clause]) -> YesNo:
         for clause in clauses:
             says = self._as_asked(said_by(clause, self.kind), clause)
             if says is not Says.NOTHING:
@@ -100,12 +100,12 @@ class _Reading:
         if self.conditional:
             return UNCLEAR
         if self.turned in ("reset", "but") and self.yes is None:
-            return Answer(None, wrong=self.wrong)
+            return YesNo(None, wrong=self.wrong)
         if self.turned == "reset":
             return UNCLEAR
         if self.yes is False and self.bare_noes > 2:
             self.whole = False
-        return Answer(self.yes, self.whole and self.yes is not None and not self.wrong, self.wrong)
+        return YesNo(self.yes, self.whole and self.yes is not None and not self.wrong, self.wrong)
 
     def _as_asked(self, says: Says, clause: Clause) -> Says:
         """Closing words have their meaning from the question."""
@@ -212,7 +212,7 @@ _I_DO_NOT = frozenset(
 )
 
 
-def _mind(clauses: list[Clause]) -> Answer:
+def _mind(clauses: list[Clause]) -> YesNo:
     """ "Do you mind?": yes is that the caller agrees, so a plain no is a yes, and a plain yes is neither."""
     found: set[str] = set()
     whole = True
@@ -223,15 +223,15 @@ def _mind(clauses: list[Clause]) -> Answer:
         whole = whole and meant != "more"
         found.add(meant)
     if "refused" in found:
-        return UNCLEAR if "agreed" in found else Answer(False, whole)
+        return UNCLEAR if "agreed" in found else YesNo(False, whole)
     if "agreed" in found:
-        return Answer(True, whole)
-    return Answer(True, whole) if "denied" in found and "affirmed" not in found else UNCLEAR
+        return YesNo(True, whole)
+    return YesNo(True, whole) if "denied" in found and "affirmed" not in found else UNCLEAR
 
 
 def _minds(clause: Clause) -> str:
     only = set(clause.parts) - SOFT
-    says = said_by(clause, Question())
+    says = said_by(clause, QuestionClause())
     if says in _BOTH_WAYS or says is Says.OTHER_NOT or "wait" in clause.words:
         return "unclear"
     if not only:

@@ -6,15 +6,23 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from . import heard
-from .agent import Expect, HangUp, Said, Say, Transfer, Turn, Wait
-from .corrections import ask_for
-from .matching import Finder, Match
-from .script import Ask, Do, Intent, Script, Step, listed
-from .script_state import GIVEN, SKIPPED, Item, State
-from .usual import LEFT, NO_STEP, TRANSFER_STEP, WAIT_STEP, YES_OR_NO, YES_STEP, last_said
-from .wishes import Wish
-from .wording import Wording, read_back
+from telephony.reply import understanding
+from telephony.reply.agent import Expect, HangUp, Said, Say, Transfer, Turn, Wait
+from telephony.reply.builtin_intents import BuiltinIntent
+from telephony.reply.corrections import ask_for
+from telephony.reply.default_intents import (
+    LEFT,
+    NO_STEP,
+    TRANSFER_STEP,
+    WAIT_STEP,
+    YES_OR_NO,
+    YES_STEP,
+    last_said,
+)
+from telephony.reply.matching import Finder, Match
+from telephony.reply.script import Ask, Do, Intent, Script, ScriptStep, listed
+from telephony.reply.script_state import GIVEN, SKIPPED, Item, State
+from telephony.reply.script_wording import ScriptWording, read_back
 
 MAX_ASKS = 2  # a question for a slot is asked again once; then the order goes on without it
 _MAX_THEN = 8  # `then` to `then`: a bound for scripts that go in circles
@@ -25,9 +33,9 @@ class Replies:
 
     def __init__(self, script: Script, turn: Turn, state: State, vocabulary: set[str]) -> None:
         self.script, self.turn, self.state, self.vocabulary = script, turn, state, vocabulary
-        self.text = heard.plain(turn.text)
+        self.text = understanding.plain(turn.text)
         self.finder = Finder(script, turn.text, state)
-        self.wording = Wording(script)
+        self.wording = ScriptWording(script)
         self.intent, self.ask = self._open_question()
 
     def _open_question(self) -> tuple[Intent | None, Ask | None]:
@@ -67,14 +75,14 @@ class Replies:
 
     # ---- what is said and done
 
-    def _wish(self, wish: Wish) -> Iterator[Said]:
-        if wish is Wish.REPEAT:
+    def _wish(self, wish: BuiltinIntent) -> Iterator[Said]:
+        if wish is BuiltinIntent.REPEAT:
             yield from self._again()
-        elif wish is Wish.ABOUT:
+        elif wish is BuiltinIntent.ABOUT:
             yield f"{self.script.about} {self._last_question()}".strip()
             yield from self._still_open()
         else:
-            do, usual = (Do.WAIT, WAIT_STEP) if wish is Wish.WAIT else (Do.TRANSFER, TRANSFER_STEP)
+            do, usual = (Do.WAIT, WAIT_STEP) if wish is BuiltinIntent.WAIT else (Do.TRANSFER, TRANSFER_STEP)
             own = self.script.by_action(do)
             yield from self._perform(own.step if own else usual, self.state, keep_question=True)
 
@@ -135,7 +143,7 @@ class Replies:
         yield self.script.fallback[self.state.misses % len(self.script.fallback)]
         yield state.note()
 
-    def _branch(self, answer: bool) -> Step:
+    def _branch(self, answer: bool) -> ScriptStep:
         """What a yes or no runs."""
         own = self.intent and (self.intent.on_yes if answer else self.intent.on_no)
         named = self._named(answer)
@@ -147,7 +155,7 @@ class Replies:
             step, self._settled(), intent=named if named and step is named.step else None
         )
 
-    def _resolved(self, step: Step) -> Step:
+    def _resolved(self, step: ScriptStep) -> ScriptStep:
         """The step that `then` leads to."""
         for _ in range(_MAX_THEN):
             if not step.then:
@@ -221,7 +229,7 @@ class Replies:
 
     def _perform(
         self,
-        step: Step,
+        step: ScriptStep,
         state: State,
         found: Item | None = None,
         intent: Intent | None = None,
@@ -299,7 +307,7 @@ class Replies:
         return item["brief"] if in_brief else item["item"]
 
 
-def _actions(step: Step) -> Iterator[Said]:
+def _actions(step: ScriptStep) -> Iterator[Said]:
     if step.do is Do.WAIT:
         yield Wait()
     elif step.do is Do.HANG_UP:

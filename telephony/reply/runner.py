@@ -18,9 +18,9 @@ from traceback import walk_tb
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from .. import fast_json
-from .agent import Agent, HangUp, Note, Notes, Said, Say, Transfer, Turn
-from .yielded import NotAllowed, checked
+from telephony.base import json_codec
+from telephony.reply.agent import Agent, HangUp, Note, Notes, Said, Say, Transfer, Turn
+from telephony.reply.yielded import NotAllowed, checked
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +187,7 @@ class _Checker:
         said = checked(yielded)
         if isinstance(said, Note):
             noted = self._notes | dict(said.values)
-            if len(fast_json.dumps(noted)) > MAX_NOTES:
+            if len(json_codec.dumps(noted)) > MAX_NOTES:
                 raise NotAllowed(f"Note: what is noted in this call has more than {MAX_NOTES} characters")
             self._notes = noted
         elif isinstance(said, HangUp | Transfer):

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, TypeAlias
 
-from .agent import Expect, Manners
-from .heard import digits, letters
+from telephony.reply.agent import Expect, Wording
+from telephony.reply.understanding import digits, letters
 
 Values: TypeAlias = Mapping[str, str]
 SlotKind: TypeAlias = Literal["words", "digits", "spelling", "text"]
@@ -77,7 +77,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ScriptStep:
     """What is said and done."""
 
     say: tuple[str, ...] = ()
@@ -98,7 +98,7 @@ class Intent:
     """What a caller may want, and the answer to it."""
 
     name: str
-    step: Step
+    step: ScriptStep
     match: tuple[Pattern, ...] = ()
     keys: tuple[str, ...] = ()
     """Keypad digits that mean the same."""
@@ -107,8 +107,8 @@ class Intent:
     """Template of what is added to the order; empty: nothing is."""
     brief: str = ""
     """The same in few words, for the confirmation."""
-    on_yes: Step | None = None
-    on_no: Step | None = None
+    on_yes: ScriptStep | None = None
+    on_no: ScriptStep | None = None
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ class Script:
     """A whole script."""
 
     name: str
-    manners: Manners
+    wording: Wording
     slots: Mapping[str, Slot]
     intents: Mapping[str, Intent]
     """In the script's order, which is the order of preference."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
-from .agent import Note, Notes
+from telephony.reply.agent import Note, Notes
 
 Item: TypeAlias = Mapping[str, str]
 

@@ -12,18 +12,18 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
-from . import heard
-from .acts import lasting
-from .agent import Manners, Notes, Said, Turn
-from .corrections import Correction, correction
-from .matching import Match
-from .mentions import meant
-from .numbers import spoken_digits
-from .polarity import Answer, answered
-from .replies import MAX_ASKS, Replies
-from .script import Ask, Do, Script, dictated, find_slots
-from .script_state import State
-from .wishes import Wish, wish_among, wish_of
+from telephony.reply import understanding
+from telephony.reply.acts import lasting
+from telephony.reply.agent import Notes, Said, Turn, Wording
+from telephony.reply.builtin_intents import BuiltinIntent, wish_among, wish_of
+from telephony.reply.corrections import Correction, correction
+from telephony.reply.matching import Match
+from telephony.reply.mentions import meant
+from telephony.reply.numbers import spoken_digits
+from telephony.reply.polarity import YesNo, answered
+from telephony.reply.replies import MAX_ASKS, Replies
+from telephony.reply.script import Ask, Do, Script, dictated, find_slots
+from telephony.reply.script_state import State
 
 _BEHIND_ANSWER = re.compile(r"^(?:(?:yes|yeah|yep|yup|sure|okay|ok|oh|um|uh|well|please) )+")
 _OPERATOR = "0"  # the key that callers press to reach a person
@@ -34,7 +34,7 @@ class ScriptedAgent:
 
     def __init__(self, script: Script) -> None:
         self.script = script
-        self.manners: Manners = script.manners
+        self.wording: Wording = script.wording
         self._vocabulary = {
             word for slot in script.slots.values() for form in slot.forms for word in form.split()
         }
@@ -78,9 +78,9 @@ class _Answer(Replies):
         else:
             yield from self._meaning(answer)
 
-    def _meaning(self, answer: Answer) -> Iterator[Said]:
+    def _meaning(self, answer: YesNo) -> Iterator[Said]:
         """As `make`, for more than a yes or no: the script's intents, then looser readings of the words."""
-        as_heard = [self.text, heard.corrected(self.text, self.vocabulary)]
+        as_heard = [self.text, understanding.corrected(self.text, self.vocabulary)]
         if answer.yes is not None and (more := _BEHIND_ANSWER.sub("", self.text)):  # "yes, with milk"
             as_heard.append(more)
         matches = [match for text in dict.fromkeys(as_heard) for match in self.finder.matches(text)]
@@ -90,7 +90,7 @@ class _Answer(Replies):
             yield from self._answered(self.ask, value)
         elif self.ask and self._said_of(self.ask):
             yield from self._not_understood()  # "not the small one", "small or large"
-        elif self.ask and (answer.yes is False or heard.NO_PREFERENCE.search(self.text)):
+        elif self.ask and (answer.yes is False or understanding.NO_PREFERENCE.search(self.text)):
             yield from self._answered(self.ask, "")
         elif self._expects_yes_no and (open_ := next((m for m in matches if _names(m)), None)):
             yield from self._run(open_)  # "yes, a filling": more than the answer was said
@@ -103,7 +103,7 @@ class _Answer(Replies):
         else:
             yield from self._not_understood()
 
-    def _may_branch(self, answer: Answer) -> bool:
+    def _may_branch(self, answer: YesNo) -> bool:
         """Whether a yes or no has something to answer."""
         if self.ask or answer.yes is None or self.state.mending:
             return False
@@ -115,7 +115,7 @@ class _Answer(Replies):
             match.intent.step.do is Do.HANG_UP for match in self.finder.matches(self.text)
         )
 
-    def _goes_on(self, answer: Answer) -> bool:
+    def _goes_on(self, answer: YesNo) -> bool:
         """A yes or no with more behind it answers, unless what follows from it cannot be undone."""
         if answer.yes is None or not self._expects_yes_no or self.ask or answer.wrong:
             return False
@@ -168,7 +168,7 @@ class _Answer(Replies):
 
     # ---- corrections
 
-    def _correction(self, answer: Answer) -> Correction | None:
+    def _correction(self, answer: YesNo) -> Correction | None:
         ends = self._expects_yes_no and lasting(self._resolved(self._branch(False)))
         ends = ends and not any(match.complete for match in self.finder.matches(self.text))
         question = self.intent, self.ask
@@ -214,7 +214,7 @@ class _Answer(Replies):
         elif intent := next((one for one in self.script.intents.values() if keys in one.keys), None):
             yield from self._run(Match(intent, ({},)))
         elif keys == _OPERATOR:
-            yield from self._wish(Wish.PERSON)
+            yield from self._wish(BuiltinIntent.PERSON)
         else:
             yield from self._not_understood()
 

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from .agent import (
+from telephony.reply.agent import (
     EXPECT_KINDS,
     KEYS,
     MOST_DIGITS,

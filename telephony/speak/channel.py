@@ -15,17 +15,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from telephony.deepgram import speak_messages as wire
+from telephony.deepgram.health import told
+from telephony.deepgram.transport import HandshakeRefused, SpeechSocket, connected
 from telephony.errors import BadAudio, SocketLost
 from telephony.events import PHONE_RATE
-from telephony.health import told
-from telephony.listen.transport import HandshakeRefused, SpeechSocket, connected
-from telephony.speak import messages as wire
 from telephony.speak.events import (
     PhraseAudio,
     PhraseDone,
     PhraseFailed,
     PhraseInterrupted,
-    VoiceDown,
+    VoiceDisconnected,
     VoiceEvent,
 )
 from telephony.speak.voice_audio import VoiceAudio
@@ -55,7 +55,7 @@ class Channel:
     client: VoiceClient
     on_event: Callable[[VoiceEvent], None]
     counts: VoiceCounts
-    on_down: Callable[[Channel, VoiceDown], None]
+    on_down: Callable[[Channel, VoiceDisconnected], None]
     ahead_s: Callable[[], float] | None = None
     """How much audio the call has not yet sent, in seconds."""
     refused: str = ""
@@ -147,7 +147,7 @@ class Channel:
             attempt = 0 if self._aborted or loop.time() - began > STEADY_S else attempt + 1
             await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
 
-    async def _connect_once(self, attempt: int) -> VoiceDown | None:
+    async def _connect_once(self, attempt: int) -> VoiceDisconnected | None:
         """One socket from its handshake to its end; returns how it ended."""
         try:
             async with connected(
@@ -162,15 +162,15 @@ class Channel:
                 self._next()
                 await self._serve(socket)
                 self.counts.lost += 1
-                return VoiceDown(socket.ended or "over")
+                return VoiceDisconnected(socket.ended or "over")
         except HandshakeRefused as refused:
             self.counts.failures += 1
             if refused.status in FINAL_STATUSES:
                 self.refused = str(refused)
-            return VoiceDown(str(refused), refused.status, refused.dg_error)
+            return VoiceDisconnected(str(refused), refused.status, refused.dg_error)
         except SocketLost as lost:
             self.counts.failures += 1
-            return VoiceDown(str(lost))
+            return VoiceDisconnected(str(lost))
         finally:
             self._socket, self._up = None, False
 
@@ -216,7 +216,7 @@ class Channel:
         self._outbox.append(text)
         self._wake.set()
 
-    def _lost(self, down: VoiceDown) -> None:
+    def _lost(self, down: VoiceDisconnected) -> None:
         """The socket is gone: what was on it is spoken again, or has failed."""
         self._outbox.clear()
         current, self._current = self._current, None

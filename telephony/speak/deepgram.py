@@ -14,19 +14,19 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from telephony.audio import VoiceLevel
-from telephony.health import Health
-from telephony.listen.transport import sdk_client, speech_session
+from telephony.audio.g711 import VoiceLevel
+from telephony.deepgram.health import Health
+from telephony.deepgram.speak_messages import Dialect, dialect_of
+from telephony.deepgram.transport import sdk_client, speech_session
 from telephony.speak.channel import Channel
 from telephony.speak.events import (
     PhraseAudio,
     PhraseDone,
     PhraseFailed,
     PhraseInterrupted,
-    VoiceDown,
+    VoiceDisconnected,
     VoiceEvent,
 )
-from telephony.speak.messages import Dialect, dialect_of
 from telephony.speak.voice_audio import VOICE_RATE
 from telephony.speak.voice_state import Deadlines, Phrase, VoiceCounts
 
@@ -38,7 +38,7 @@ __all__ = [
     "PhraseInterrupted",
     "VoiceClient",
     "VoiceConnection",
-    "VoiceDown",
+    "VoiceDisconnected",
     "VoiceEvent",
 ]
 
@@ -202,7 +202,7 @@ class VoiceConnection:
     def _channel(self) -> Channel:
         return Channel(self._client, self._on_event, self.counts, self._down, self._ahead_s)
 
-    def _down(self, channel: Channel, down: VoiceDown) -> None:
+    def _down(self, channel: Channel, down: VoiceDisconnected) -> None:
         """A socket was lost. The call has to know; but where only the spare is refused, one has to do."""
         if channel is self._main or down.status is None:
             self._on_event(down)

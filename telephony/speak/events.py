@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from telephony.base.frozen import value
 from telephony.events import WordTime
-from telephony.value import value
 
 
 @value
@@ -48,7 +48,7 @@ class PhraseInterrupted:
 
 
 @value
-class VoiceDown:
+class VoiceDisconnected:
     """The voice could not be reached, was lost with something still to say, or refused us."""
 
     reason: str
@@ -58,4 +58,4 @@ class VoiceDown:
     """The service's own words for it."""
 
 
-VoiceEvent: TypeAlias = PhraseAudio | PhraseDone | PhraseFailed | PhraseInterrupted | VoiceDown
+VoiceEvent: TypeAlias = PhraseAudio | PhraseDone | PhraseFailed | PhraseInterrupted | VoiceDisconnected

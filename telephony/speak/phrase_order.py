@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections import deque
 from typing import TypeAlias
 
+from telephony.base.frozen import value
 from telephony.events import WordTime
-from telephony.value import value
 
 
 @value
-class Spoken:
+class OrderedAudio:
     """A phrase is complete, or failed for `problem`."""
 
     words: tuple[WordTime, ...] = ()
     problem: str = ""
 
 
-Part: TypeAlias = bytes | Spoken
+Part: TypeAlias = bytes | OrderedAudio
 """Audio of a phrase, mu-law; or its end."""
 
 
@@ -47,7 +47,7 @@ class PhraseOrder:
             head = self._order[0]
             parts, self._waiting[head] = self._waiting[head], []
             ready += [(head, p) for p in parts]
-            if not (parts and isinstance(parts[-1], Spoken)):
+            if not (parts and isinstance(parts[-1], OrderedAudio)):
                 break
             self._order.popleft()
             del self._waiting[head]

@@ -7,7 +7,7 @@ with a WAV header, at another rate, or cut inside a sample is put right; what is
 
 from __future__ import annotations
 
-from telephony.audio import Leveler, Resampler, VoiceLevel, linear16_to_ulaw
+from telephony.audio.g711 import AutomaticGain, Resampler, VoiceLevel, linear16_to_ulaw
 from telephony.errors import BadAudio
 
 VOICE_RATE = 8000
@@ -30,7 +30,7 @@ class VoiceAudio:
 
     def __init__(self, level: VoiceLevel | None = None) -> None:
         """`level`: what is known of the voice's level, shared by all that it speaks."""
-        self._leveler = Leveler(VOICE_RATE, level)
+        self._leveler = AutomaticGain(VOICE_RATE, level)
         self._resampler: Resampler | None = None
         self._head: bytes | None = b""
         """The first bytes of a phrase until it is known what they are; None after that."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from telephony.deepgram.speak_messages import TimedWord
 from telephony.events import PHONE_RATE, WordTime
-from telephony.speak.messages import TimedWord
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 
-from telephony.app import make_app
-from telephony.config import Settings
-from telephony.opening import open_line
-from telephony.standins.flux import FluxStandIn
-from telephony.standins.scripts import Cycle
-from telephony.standins.speak import SpeakStandIn
+from telephony.config.settings import Settings
+from telephony.server.app import make_app
+from telephony.server.assembly import open_line
+from telephony.testing.fake_flux import FakeFlux
+from telephony.testing.fake_scripts import Cycle
+from telephony.testing.fake_speak import FakeSpeak
 from tests.twilio_side import parameters_of, start_message, until
 
 CALL = "CAdeaf"
@@ -73,8 +73,8 @@ async def test_a_carrier_that_reads_nothing_is_ended_within_ten_seconds(
 ) -> None:
     """In the server, too: its call is over, its seat is free, and its connection is closed."""
     async with AsyncExitStack() as stack:
-        flux = FluxStandIn(lambda options: Cycle())
-        await flux.start(0, SpeakStandIn(lambda text: speech_s))
+        flux = FakeFlux(lambda options: Cycle())
+        await flux.start(0, FakeSpeak(lambda text: speech_s))
         stack.push_async_callback(flux.close)
         settings = Settings.load({"DATA_DIR": str(tmp_path), "DEEPGRAM_URL": flux.url, "BARGE_IN": "off"})
         line, records = await open_line(settings, stack)

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from telephony.carrier.media_stream import (
     CLOSE_CODES,
     MAX_FAULTS,
+    CarrierConnected,
     CarrierStream,
     Clear,
-    Connected,
     Dtmf,
     Fatal,
     Fault,
     Ignored,
     MarkOut,
-    MarkPlayed,
+    MarkReceived,
     Media,
     MediaOut,
     ServerStream,
@@ -87,7 +87,7 @@ def outer(message: str, **fields: Any) -> str:
 
 def test_a_call_from_connected_to_stop() -> None:
     stream = ServerStream()
-    assert stream.receive(CONNECTED) == Connected()
+    assert stream.receive(CONNECTED) == CarrierConnected()
     assert stream.stream_sid is None
     assert stream.receive(START) == Started(
         stream_sid=SID,
@@ -102,7 +102,7 @@ def test_a_call_from_connected_to_stop() -> None:
     assert stream.stream_sid == SID
     assert stream.receive(MEDIA) == Media(chunk=1, timestamp_ms=5, payload=bytes(160), track="inbound")
     assert stream.receive(DTMF) == Dtmf("1")
-    assert stream.receive(MARK) == MarkPlayed("3.0.1")
+    assert stream.receive(MARK) == MarkReceived("3.0.1")
     assert stream.receive(STOP) == Stopped("CA00000000000000000000000000000002")
     assert (stream.counters.bad, stream.counters.unknown, stream.counters.media) == (0, 0, 1)
 
@@ -331,7 +331,7 @@ def test_nothing_that_arrives_raises(messages: list[str | bytes]) -> None:
     for message in messages:
         sid = stream.stream_sid
         event = stream.receive(message)
-        if isinstance(event, (Media, Dtmf, MarkPlayed, Stopped)):
+        if isinstance(event, (Media, Dtmf, MarkReceived, Stopped)):
             assert sid is not None
         if isinstance(event, Media):
             assert event.chunk >= 0 and event.timestamp_ms >= 0
@@ -362,14 +362,14 @@ def test_the_short_way_is_the_long_way(messages: list[str]) -> None:
 @given(st.text(min_size=1).filter(lambda name: name.isprintable()), st.binary(min_size=1, max_size=2000))
 def test_both_ends_understand_each_other(name: str, sound: bytes) -> None:
     stream, carrier = ServerStream(), CarrierStream(SID, "CA1", "AC1")
-    assert stream.receive(carrier.encode_connected()) == Connected()
+    assert stream.receive(carrier.encode_connected()) == CarrierConnected()
     assert stream.receive(carrier.encode_start({"token": name})) == Started(
         SID, "AC1", "CA1", ("inbound",), {"token": name}
     )
     for chunk in (1, 2):
         assert stream.receive(carrier.encode_media(20 * chunk, sound)) == Media(chunk, 20 * chunk, sound)
     assert stream.receive(carrier.encode_dtmf("#")) == Dtmf("#")
-    assert stream.receive(carrier.encode_mark(name)) == MarkPlayed(name)
+    assert stream.receive(carrier.encode_mark(name)) == MarkReceived(name)
     heard = carrier.receive(stream.encode_media(b"\xff" + sound))
     assert heard == MediaOut(b"\xff" + sound)
     assert carrier.receive(stream.encode_mark(name)) == MarkOut(name)

@@ -23,7 +23,7 @@ from telephony.carrier.reader_watch import (
     ReaderWatch,
     TcpState,
 )
-from telephony.tcp_state import tcp_state
+from telephony.carrier.tcp_state import tcp_state
 
 LOOK_S = 0.5
 SPEECH = b"x" * 5_900

@@ -13,7 +13,7 @@ from aiohttp import ClientSession
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
-from telephony.carrier.after import Next, Then
+from telephony.carrier.call_flow import NextStep, Step
 from tests.real_line import Running, running, verbs
 from tests.twilio_side import AUTH_TOKEN, CALL, PUBLIC, PUBLIC_URL, Phone, parameters_of, phone_line, until
 
@@ -117,7 +117,7 @@ async def test_nobody_takes_the_place_of_a_caller_who_is_away(
     socket = await first.start(parameters_of(await first.twiml("/twilio/voice")))
     await first.answering.arrival.wait()
     to = "+14155550199" if away == "transfer" else "hold:20:One moment."
-    await first.line.leave_word(CALL, Next(Then.TRANSFER, to=to))
+    await first.line.leave_word(CALL, NextStep(Step.TRANSFER, to=to))
     await socket.close()
     await until(lambda: not first.line.sockets)
     sent_away = await first.twiml("/twilio/after", form)

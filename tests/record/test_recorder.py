@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from telephony.audio import read_wav
-from telephony.carrier.simulator import CallOptions, place_call
-from telephony.listen import flux
+from telephony.audio.g711 import read_wav
+from telephony.deepgram import flux_codec
 from telephony.record.consent import STOPPED
-from telephony.standins.faults import NONE
-from telephony.standins.scripts import Cycle
+from telephony.simulator.simulator import CallOptions, place_call
+from telephony.testing.fake_scripts import Cycle
+from telephony.testing.faults import NONE
 from tests.real_line import KeyingCaller, Lines, Running, running, said
 from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL, until
 
@@ -89,9 +89,9 @@ class LastWords(Lines):
         self._said = said
         self._audio_s = 0.0
 
-    def due(self, audio_s: float) -> Iterable[flux.TurnInfo]:
+    def due(self, audio_s: float) -> Iterable[flux_codec.TurnInfo]:
         if audio_s == self._audio_s:
-            return [flux.TurnInfo("StartOfTurn", 0, self._said, (), 0.9, 0.0, audio_s, None, 0)]
+            return [flux_codec.TurnInfo("StartOfTurn", 0, self._said, (), 0.9, 0.0, audio_s, None, 0)]
         self._audio_s = audio_s
         return super().due(audio_s)
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.audio import read_wav
+from telephony.audio.g711 import read_wav
 from telephony.record.recording import RATE, SETTLED_S, Recording, wav_header
 
 FRAME = 160

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from telephony.record.keeping import DAY_S, Keeping
+from telephony.base.shared_store import SqliteSharedStore
+from telephony.record.call_files import DAY_S, Keeping
 from telephony.record.retention import Retention
 from telephony.record.store import RecordStore
-from telephony.shared import SqliteShared
 
 NOW = 1_800_000_000.0
 
@@ -26,8 +26,8 @@ class Machine:
         self.wall_now, self.up, self.boot = NOW, 1000.0, "one start"
         self.store = self._open()
 
-    def _open(self) -> SqliteShared:
-        return SqliteShared(self.folder / "shared.db", lambda: self.up, lambda: self.wall_now, self.boot)
+    def _open(self) -> SqliteSharedStore:
+        return SqliteSharedStore(self.folder / "shared.db", lambda: self.up, lambda: self.wall_now, self.boot)
 
     async def start_again(self, off_s: float) -> None:
         await self.store.close()

@@ -14,10 +14,10 @@ from types import FrameType
 import pytest
 
 from telephony import events as ev
-from telephony.policy import Policy
+from telephony.conversation.policy import Policy
 from telephony.record import tape
 from telephony.record.store import RecordStore
-from telephony.reply.agent import Manners
+from telephony.reply.agent import Wording
 
 
 async def test_what_was_noted_before_the_close_is_written_and_what_comes_after_it_is_no_error(
@@ -25,12 +25,12 @@ async def test_what_was_noted_before_the_close_is_written_and_what_comes_after_i
 ) -> None:
     """A call may still be ending when the server stops."""
     store = RecordStore(tmp_path)
-    writer = store.open_tape("call", "CA1", Manners(), Policy())
+    writer = store.open_tape("call", "CA1", Wording(), Policy())
     for at in range(5):
-        writer.note(float(at), ev.CallerClock(at * 1000), [])
+        writer.note(float(at), ev.MediaTimestamp(at * 1000), [])
     await store.close()
     for late in range(5, 10):
-        writer.note(float(late), ev.CallerClock(late * 1000), [])
+        writer.note(float(late), ev.MediaTimestamp(late * 1000), [])
         writer.close()
     with (tmp_path / "calls" / "call" / "tape.jsonl").open("rb") as file:
         written = list(tape.read(file)[2])
@@ -60,10 +60,10 @@ async def test_an_event_that_cannot_be_written_costs_no_other_one(
 ) -> None:
     """Of its own call, or of another one that is written with it."""
     store = RecordStore(tmp_path)
-    writers = [store.open_tape(call, "", Manners(), Policy()) for call in ("one", "two")]
+    writers = [store.open_tape(call, "", Wording(), Policy()) for call in ("one", "two")]
     for at in range(3):
         for writer in writers:
-            writer.note(float(at), ev.CallerClock(at * 1000), [])
+            writer.note(float(at), ev.MediaTimestamp(at * 1000), [])
         writers[0].note(at + 0.5, ev.CallStopped("\ud800"), [])
     await store.close()
     for call in ("one", "two"):
@@ -111,8 +111,8 @@ async def test_no_name_of_a_call_is_put_into_the_interpreters_table_of_names(tmp
         callers.clear()
         for number in range(3):
             call_id, sid = f"call{number}", f"CA{number}"
-            writer = store.open_tape(call_id, sid, Manners(), Policy())
-            writer.note(0.0, ev.CallerClock(0), [])
+            writer = store.open_tape(call_id, sid, Wording(), Policy())
+            writer.note(0.0, ev.MediaTimestamp(0), [])
             writer.close()
             await store.save(call_id, {"call_id": call_id, "call_sid": sid})
             assert await store.load(sid) is not None
@@ -124,8 +124,8 @@ async def test_no_name_of_a_call_is_put_into_the_interpreters_table_of_names(tmp
 async def test_a_call_is_found_by_its_sid_while_it_runs_and_when_it_is_over(tmp_path: Path) -> None:
     """Its newest stream, whichever ends first; nothing of it is kept in memory then."""
     store = RecordStore(tmp_path)
-    older = store.open_tape("older", "CA1", Manners(), Policy())
-    newer = store.open_tape("newer", "CA1", Manners(), Policy())
+    older = store.open_tape("older", "CA1", Wording(), Policy())
+    newer = store.open_tape("newer", "CA1", Wording(), Policy())
     store.flush(5.0)
     for writer in (older, newer):
         assert store.tape_path("CA1") == tmp_path / "calls" / "newer" / "tape.jsonl"

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 
+from telephony.conversation.policy import Policy
 from telephony.errors import BadInput
-from telephony.policy import Policy
 from telephony.record import tape
-from telephony.rehearsal import Rehearsal
-from telephony.reply.agent import Expect, HangUp, Manners, Note
+from telephony.reply.agent import Expect, HangUp, Note, Wording
+from telephony.testing.virtual_call import VirtualCall
 
 
 def test_a_tape_read_back_and_run_again_gives_the_same_commands() -> None:
     policy = Policy(eager="voice", eager_eot_threshold=0.5)
-    talk = Rehearsal(
+    talk = VirtualCall(
         lambda turn, notes: (
             [Note(order=turn.text), f"So {turn.text}. Anything else?", Expect("yes_no")]
             if turn.index < 2
             else ["Goodbye.", HangUp()]
         ),
-        Manners(),
+        Wording(),
         policy,
     )
     talk.run(3)
@@ -32,13 +32,13 @@ def test_a_tape_read_back_and_run_again_gives_the_same_commands() -> None:
     talk.run(6)
     assert talk.over
 
-    lines = [tape.header(talk.manners, policy), *(tape.entry(*row) for row in talk.tape)]
-    manners, read_policy, entries = tape.read(lines)
-    assert (manners, read_policy) == (talk.manners, policy)
+    lines = [tape.header(talk.wording, policy), *(tape.entry(*row) for row in talk.tape)]
+    wording, read_policy, entries = tape.read(lines)
+    assert (wording, read_policy) == (talk.wording, policy)
     rows = list(entries)
     assert [row.event for row in rows] == [event for _, event, _ in talk.tape]
     assert [row.commands for row in rows] == [commands for _, _, commands in talk.tape]
-    assert tape.run_again(manners, read_policy, rows) == [row.commands for row in rows]
+    assert tape.run_again(wording, read_policy, rows) == [row.commands for row in rows]
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"hello", b'{"tape": 99}'])

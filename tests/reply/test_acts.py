@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony.reply import HangUp, Transfer
-from telephony.reply.script_file import load_script
+from telephony.reply.builtin_intents import BuiltinIntent, wish_of
+from telephony.reply.script_reader import load_script
 from telephony.reply.scripted import ScriptedAgent
-from telephony.reply.wishes import Wish, wish_of
 from tests.reply.test_scripted import COFFEE, DESIGN, NUMBER, Talk, talk_of
 from tests.shared import shared_path
 
@@ -138,7 +138,7 @@ def test_are_you_a_robot_has_an_answer(said: str) -> None:
 
 @pytest.mark.parametrize("said", PERSON["not_about"])
 def test_other_questions_are_not_about_robots(said: str) -> None:
-    assert wish_of(said) is not Wish.ABOUT
+    assert wish_of(said) is not BuiltinIntent.ABOUT
 
 
 def test_a_script_has_its_own_answer_and_its_own_question(tmp_path: Path) -> None:
@@ -307,12 +307,12 @@ pick = st.sampled_from
 
 @given(pick(BEFORE), pick(WANT), pick(WISHES), pick(AFTER))
 def test_a_wish_for_a_person_is_heard_in_any_words(before: str, want: str, wish: str, after: str) -> None:
-    assert wish_of(f"{before}{want}{wish}{after}.") is Wish.PERSON
+    assert wish_of(f"{before}{want}{wish}{after}.") is BuiltinIntent.PERSON
 
 
 @given(pick(BEFORE), pick(NOT), pick(WISHES), pick(AFTER))
 def test_a_wish_that_is_denied_is_none(before: str, denied: str, wish: str, after: str) -> None:
-    assert wish_of(f"{before}{denied}{wish}{after}.") is not Wish.PERSON
+    assert wish_of(f"{before}{denied}{wish}{after}.") is not BuiltinIntent.PERSON
 
 
 @given(

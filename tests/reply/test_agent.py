@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from telephony.errors import BadAgent
-from telephony.reply import CallInfo, HangUp, Manners, Note, Notes, Said, Say, Turn
-from telephony.reply.agent import NO_NOTES, load_agent, manners_of
+from telephony.reply import CallInfo, HangUp, Note, Notes, Said, Say, Turn, Wording
+from telephony.reply.agent import NO_NOTES, load_agent, wording_of
 
 # As in the README: nothing but the import line is added.
 BARISTA = '''
@@ -51,17 +51,17 @@ async def test_the_barista_of_the_readme_runs_unchanged(module_dir: Path) -> Non
     assert isinstance(first, Note) and dict(first.values) == {"order": "a small latte"}
     assert second == "So that's a small latte. Anything else?"
     assert await said(agent.reply(turn("Bye!"), NO_NOTES)) == ["Thank you, goodbye.", HangUp()]
-    assert manners_of(agent) == Manners()
+    assert wording_of(agent) == Wording()
 
 
 def test_an_agent_may_bring_its_own_manners() -> None:
     class Polite:
-        manners = Manners(greeting=Say("Good evening."))
+        wording = Wording(greeting=Say("Good evening."))
 
         async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
             yield "Yes."
 
-    assert manners_of(Polite()).greeting.text == "Good evening."
+    assert wording_of(Polite()).greeting.text == "Good evening."
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_notes_show_what_they_hold_and_are_equal_by_value() -> None:
 BAD = """\
 import functools, sys
 from collections.abc import AsyncIterator
-from telephony.reply import Manners, Say, SilenceStep
+from telephony.reply import Wording, Say, SilenceStep
 
 class Returns:
     async def reply(self, turn, notes): return "One."
@@ -120,13 +120,13 @@ class Exits(Raises):
 class Good:
     async def reply(self, turn, notes): yield "One."
 class OddManners(Good):
-    manners = "polite"
+    wording = "polite"
 class OddGreeting(Good):
-    manners = Manners(greeting="Hi.")
+    wording = Wording(greeting="Hi.")
 class OddSilence(Good):
-    manners = Manners(silence=(SilenceStep(float("nan"), "Hello?"),))
+    wording = Wording(silence=(SilenceStep(float("nan"), "Hello?"),))
 class OddFillers(Good):
-    manners = Manners(fillers="Let me see.")
+    wording = Wording(fillers="Let me see.")
 class OddEnd(Good):
     def ended(self, call): pass
 class OddEndCall(Good):
@@ -166,10 +166,10 @@ an_object = Good()
         ("NoMethod", "has no method reply(turn, notes)"),
         ("Raises", "Raises() failed: ValueError: no database"),
         ("Exits", "Exits() failed: SystemExit: no database"),
-        ("OddManners", "manners is str, not Manners(...)"),
-        ("OddGreeting", "manners: greeting is str; Say(...) must stand there"),
-        ("OddSilence", "manners: silence"),
-        ("OddFillers", "manners: fillers is str; texts must stand there"),
+        ("OddManners", "wording is str, not Wording(...)"),
+        ("OddGreeting", "wording: greeting is str; Say(...) must stand there"),
+        ("OddSilence", "wording: silence"),
+        ("OddFillers", "wording: fillers is str; texts must stand there"),
         ("OddEnd", "ended(call) must be an `async def`"),
         ("OddEndCall", "is called as ended(call)"),
         ("number", "number has no method reply(turn, notes)"),

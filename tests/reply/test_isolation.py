@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from telephony.reply import CallInfo, HangUp, Manners, Note, Notes, Said, Say, Turn, isolation
+from telephony.reply import CallInfo, HangUp, Note, Notes, Said, Say, Turn, Wording, isolation
 from telephony.reply.isolation import ThreadedAgent
 from telephony.reply.runner import run_reply
 from tests.twilio_side import until
@@ -37,7 +37,7 @@ async def run(agent: Any, a: int = 1) -> list[Said | None | Exception]:
 
 
 class Good:
-    manners = Manners(greeting=Say("Hi."))
+    wording = Wording(greeting=Say("Hi."))
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         yield f"{turn.text}, {WHO.get()}, {notes['a']}."
@@ -49,11 +49,11 @@ class Good:
 
 
 async def test_everything_comes_in_order_from_another_thread() -> None:
-    """With the context of the call, and the agent's manners and name."""
+    """With the context of the call, and the agent's wording and name."""
     WHO.set("Anna")
     async with threaded(Good) as agent:
         assert await run(agent) == ["hello, Anna, 1.", Note(a=2), "thread", HangUp(), None]
-        assert agent.manners is Good.manners
+        assert agent.wording is Good.wording
 
 
 class Failing:

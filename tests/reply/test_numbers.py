@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telephony.reply.heard import digits, plain
 from telephony.reply.numbers import spoken_digits
+from telephony.reply.understanding import digits, plain
 from tests.shared import shared_path
 
 SAID = yaml.safe_load((Path(__file__).parent / "said" / "numbers.yaml").read_text())

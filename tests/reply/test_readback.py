@@ -8,7 +8,7 @@ import pytest
 
 from telephony.errors import BadScript
 from telephony.reply import Expect
-from telephony.reply.script_file import load_script
+from telephony.reply.script_reader import load_script
 from tests.reply.test_scripted import Talk, talk_of
 
 ACCOUNT = """

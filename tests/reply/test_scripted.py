@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.reply import CallInfo, Expect, HangUp, Line, Note, Said, Say, Transfer, Turn, Wait
-from telephony.reply.script_file import load_script
+from telephony.reply import CallInfo, Expect, HangUp, Message, Note, Said, Say, Transfer, Turn, Wait
+from telephony.reply.script_reader import load_script
 from telephony.reply.scripted import ScriptedAgent
 from tests.shared import shared_path
 
@@ -24,7 +24,7 @@ class Talk:
     def __init__(self, agent: ScriptedAgent = COFFEE) -> None:
         self.agent = agent
         self.notes: dict[str, object] = {}
-        self.history: tuple[Line, ...] = ()
+        self.history: tuple[Message, ...] = ()
         self.said: list[Said] = []
 
     def say(self, text: str, digits: str | None = None) -> str:
@@ -34,7 +34,7 @@ class Talk:
             if isinstance(said, Note):  # through JSON, as it is stored
                 self.notes |= json.loads(json.dumps(dict(said.values)))
         words = " ".join(s if isinstance(s, str) else s.text for s in self.said if isinstance(s, (str, Say)))
-        self.history += (Line("caller", text, text), Line("agent", words, words))
+        self.history += (Message("caller", text, text), Message("agent", words, words))
         return words
 
     def press(self, digits: str) -> str:
@@ -226,19 +226,19 @@ def test_a_yes_to_no_question_is_not_taken_for_an_answer_to_one() -> None:
 )
 def test_again_is_always_understood(tmp_path: Path, text: str) -> None:
     for talk in (Talk(), talk_of(tmp_path, 'intents: {any: {match: ["."], say: "Good."}}')):
-        talk.history = (Line("agent", "The bridge is open.", "The bridge"),)
+        talk.history = (Message("agent", "The bridge is open.", "The bridge"),)
         assert talk.say(text) == "The bridge is open."
 
 
 def test_again_repeats_what_had_a_meaning_not_the_line_s_own_prompts() -> None:
     talk = Talk()
     talk.say("a small latte")
-    talk.history += (Line("agent", "Are you still there?", "Are you still there?"),)
+    talk.history += (Message("agent", "Are you still there?", "Are you still there?"),)
     assert talk.say("pardon") == "A small latte. Anything else?"
 
 
 def test_again_at_the_start_repeats_the_greeting() -> None:
-    assert Talk().say("what") == COFFEE.manners.greeting.text
+    assert Talk().say("what") == COFFEE.wording.greeting.text
 
 
 @pytest.mark.parametrize(

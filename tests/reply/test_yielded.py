@@ -17,11 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.carrier.after import Next, Then, answer_after
+from telephony.carrier.call_flow import NextStep, Step, answer_after
+from telephony.carrier.twiml import render
 from telephony.reply import Expect, HangUp, Note, Said, Say, Transfer, Wait, hold, press_keys
 from telephony.reply.agent import EXPECT_KINDS
 from telephony.reply.yielded import MOST_NESTED, NotAllowed, checked
-from telephony.twiml_files import render
 
 
 class Size(StrEnum):
@@ -159,13 +159,13 @@ def test_a_transfer_that_can_be_made_is_made(to: str, plain: str) -> None:
     """And it fills a template of TwiML."""
     said = checked(Transfer(to))
     assert said == Transfer(plain)
-    answer = answer_after(Next.from_dict(Next.transfer(plain).as_dict()), {})
+    answer = answer_after(NextStep.from_dict(NextStep.transfer(plain).as_dict()), {})
     values = {"stream_url": "b", "stream_status_url": "c", "token": "t", "music_url": "m", "language": "en"}
     assert "<Response>" in render(answer.template, after_url="a", **(values | dict(answer.values)))
 
 
 def test_a_client_is_dialled_by_its_name() -> None:
-    answer = answer_after(Next(Then.TRANSFER, to="client:anna"), {})
+    answer = answer_after(NextStep(Step.TRANSFER, to="client:anna"), {})
     assert "<Client>anna</Client>" in render(answer.template, after_url="a", **answer.values)
 
 
@@ -189,7 +189,7 @@ def test_whatever_passes_as_a_transfer_leaves_a_word_that_twiml_can_say(to: str)
     except NotAllowed:
         return
     assert isinstance(said, Transfer)
-    assert Next.from_dict(json.loads(json.dumps(Next.transfer(said.to).as_dict()))).loops >= 1
+    assert NextStep.from_dict(json.loads(json.dumps(NextStep.transfer(said.to).as_dict()))).loops >= 1
 
 
 # ---- everything else

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from telephony.audio import ulaw_to_linear16
+from telephony.audio.g711 import ulaw_to_linear16
 from telephony.speak.deepgram import (
     Deadlines,
     PhraseAudio,
@@ -19,7 +19,7 @@ from telephony.speak.deepgram import (
     PhraseInterrupted,
     VoiceClient,
     VoiceConnection,
-    VoiceDown,
+    VoiceDisconnected,
     VoiceEvent,
 )
 from tests.speak.voice_server import RATE, VoiceServer, tone, voice_server
@@ -193,7 +193,7 @@ async def test_a_phrase_cancelled_before_its_first_audio_costs_only_its_socket()
         server.silent = False
         voice.speak(2, 0, "Heard.")
         await ear.until(PhraseDone)
-        assert len(server.sessions) == 2 and not ear.of(VoiceDown) and not ear.of(PhraseFailed)
+        assert len(server.sessions) == 2 and not ear.of(VoiceDisconnected) and not ear.of(PhraseFailed)
 
 
 async def test_a_draft_is_spoken_on_a_spare_socket_that_becomes_the_call_s() -> None:
@@ -231,13 +231,13 @@ async def test_where_a_second_socket_is_refused_drafts_use_the_first() -> None:
         voice.speak(2, 0, "Draft.", draft=True)
         voice.speak(2, 1, "More of it.", draft=True)
         await ear.until(PhraseDone, 3)
-        assert not ear.of(VoiceDown) and not ear.of(PhraseFailed)
+        assert not ear.of(VoiceDisconnected) and not ear.of(PhraseFailed)
 
 
 async def test_a_refusal_for_good_is_told_with_the_service_s_own_words() -> None:
     async with voice_server(refuse=(401, "INVALID_AUTH")) as server, call(server) as (voice, ear):
         voice.speak(1, 0, "Anything.")
-        down = await ear.until(VoiceDown)
+        down = await ear.until(VoiceDisconnected)
         assert (down.status, down.dg_error) == (401, "INVALID_AUTH")
         await ear.until(PhraseFailed)
         voice.speak(1, 1, "More.")
@@ -270,7 +270,7 @@ async def test_a_voice_that_cannot_be_reached_fails_in_time() -> None:
     async with call(nobody, first_audio_s=0.3) as (voice, ear):
         voice.speak(1, 0, "Never heard.")
         await ear.until(PhraseFailed)
-        assert ear.of(VoiceDown)[0].status is None
+        assert ear.of(VoiceDisconnected)[0].status is None
 
 
 async def test_a_socket_lost_before_the_first_audio_is_made_good() -> None:

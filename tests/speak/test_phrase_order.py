@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.speak.phrase_order import PhraseOrder, Spoken
+from telephony.speak.phrase_order import OrderedAudio, PhraseOrder
 
 
 def test_a_phrase_that_is_there_at_once_waits_for_the_one_before_it() -> None:
@@ -13,10 +13,10 @@ def test_a_phrase_that_is_there_at_once_waits_for_the_one_before_it() -> None:
     order.expect(0)
     order.expect(1)
     assert order.add(1, b"second") == []
-    assert order.add(1, Spoken()) == []
+    assert order.add(1, OrderedAudio()) == []
     assert order.add(0, b"fir") == [(0, b"fir")]
     assert order.add(0, b"st") == [(0, b"st")]
-    assert order.add(0, Spoken()) == [(0, Spoken()), (1, b"second"), (1, Spoken())]
+    assert order.add(0, OrderedAudio()) == [(0, OrderedAudio()), (1, b"second"), (1, OrderedAudio())]
 
 
 def test_a_failed_phrase_lets_the_next_one_through() -> None:
@@ -24,7 +24,10 @@ def test_a_failed_phrase_lets_the_next_one_through() -> None:
     order.expect(0)
     order.expect(1)
     order.add(1, b"x")
-    assert order.add(0, Spoken(problem="no audio")) == [(0, Spoken(problem="no audio")), (1, b"x")]
+    assert order.add(0, OrderedAudio(problem="no audio")) == [
+        (0, OrderedAudio(problem="no audio")),
+        (1, b"x"),
+    ]
 
 
 def test_what_was_never_asked_for_is_dropped() -> None:
@@ -39,5 +42,5 @@ def test_any_order_of_arrival_gives_the_order_of_asking(arrival: list[int]) -> N
     out = []
     for phrase in arrival:
         out += order.add(phrase, bytes([phrase]))
-        out += order.add(phrase, Spoken())
+        out += order.add(phrase, OrderedAudio())
     assert [part for _, part in out if isinstance(part, bytes)] == [bytes([p]) for p in range(5)]

@@ -1,0 +1,440 @@
+"""One call: a TaskGroup around one Conversation. It reads, hands in, and carries out what comes out.
+
+Everything that happens is put into the inbox, stamped with its moment; the conversation decides; performing
+a command never waits. The vital tasks are the carrier's reader and writer, listening and the voice. Replies
+run beside them: when one fails the caller is asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from telephony import events as ev
+from telephony.call.checkpoint import AHEAD_S, Checkpoints
+from telephony.call.facts import CallFacts
+from telephony.call.inbound import Inbound
+from telephony.call.outbound import Outbound
+from telephony.call.resources import CallResources
+from telephony.call.speech_state import SpeechState
+from telephony.carrier.call_flow import NextStep, Step
+from telephony.carrier.media_stream import ServerStream, Started
+from telephony.carrier.websocket import FrameSocket
+from telephony.carrier.writer import CarrierWriter
+from telephony.conversation.acoustic_echo import OwnSound
+from telephony.conversation.conversation import Conversation
+from telephony.deepgram import refusals
+from telephony.deepgram.flux_codec import (
+    END_OF_TURN,
+    START_OF_TURN,
+    Configure,
+    ConfigureFailure,
+    ConfigureSuccess,
+    ForceEndTurn,
+    TurnInfo,
+)
+from telephony.listen.deepgram import ListenEvent
+from telephony.playback.pacer import Mark
+from telephony.reply.agent import Expect as ExpectAnswer
+from telephony.reply.agent import HangUp, Note, Said, Say, Transfer, Wait
+from telephony.reply.runner import run_reply
+
+log = logging.getLogger(__name__)
+
+STANDS_STILL_S = 1.0
+NO_MEDIA_S = 15.0
+"""A stream without a frame for so long is dead, whatever its socket says (livekit/sip's figure)."""
+LOOK_EVERY_S = 0.5
+CLOSE_S = 2.0
+
+
+async def answer(
+    socket: FrameSocket, stream: ServerStream, started: Started, services: CallResources
+) -> None:
+    """Hold the call whose stream has just begun; returns when its socket is done with."""
+    resumed = None
+    if "resumed" in started.parameters:
+        resumed = await services.line.saved_conversation(started.call_sid)
+    call = Call(socket, stream, started, services)
+    services.calls[call.call_id] = call
+    services.line.metrics.began(call)
+    try:
+        await call.hold(resumed)
+    finally:
+        del services.calls[call.call_id]
+        services.line.metrics.ended(call)
+        call.tell_ended()
+        call.let_go()
+
+
+class Call(CallFacts):
+    """The shell around one conversation."""
+
+    def __init__(
+        self, socket: FrameSocket, stream: ServerStream, started: Started, services: CallResources
+    ) -> None:
+        self.call_id = uuid.uuid4().hex[:16]
+        self.started = started
+        self._socket = socket
+        self._stream = stream
+        self._services = services
+        self._loop = asyncio.get_running_loop()
+        self._t0 = self._loop.time()
+        self._conversation = Conversation(services.wording, services.policy)
+        self._withhold = self._conversation.withholder()
+        self._sensitive = False  # what the conversation said of itself after the last event
+        self._outbox = CarrierWriter(socket, services.line.metrics.barged_in)
+        self._written = 0  # samples handed to the outbox
+        self._turn_began: float | None = None  # by the monotonic clock, until something is cleared for it
+        options = services.flux_options
+        self._hears = SpeechState()
+        self._listening = services.flux.open(options, self._heard)
+        listen = services.intake.conversion.stream(
+            options.encoding or "linear16", options.sample_rate or 16000, self._listening.send_audio
+        )
+        self._own_sound = OwnSound(listen, self._loop.time)
+        self._reading = Inbound(socket, stream, services.intake, self._own_sound.hear, self._put)
+        self._speaking = Outbound(services, started.call_sid, self._put, self._write_due)
+        self._saving = Checkpoints(
+            started.call_sid,
+            lambda ahead_s: self._conversation.state_to_resume(self._now() + ahead_s),
+            services.line.saver,
+        )
+        self._replies: dict[int, asyncio.Task[None]] = {}
+        self._inbox: deque[ev.Event] = deque()
+        self._draining = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        began = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._origin = {"started": began, "agent": services.agent_name}
+        self._tape = services.store.open_tape(
+            self.call_id, started.call_sid, services.wording, services.policy, self._origin
+        )
+        self._next_look = LOOK_EVERY_S
+        self._too_late = ""  # the caller's last words, heard when the call was over
+        self._after: NextStep | None = None
+        self._over = asyncio.Event()
+        self._performers: dict[type, Callable[[Any], None]] = {
+            ev.ClearAudio: self._clear_audio,
+            ev.Play: self._speaking.play,
+            ev.StopPlaying: lambda c: self._speaking.stop(self._now()),
+            ev.StartReply: self._start_reply,
+            ev.Speak: self._speaking.speak,
+            ev.ReleaseReply: self._speaking.release,
+            ev.CancelReply: self._cancel_reply,
+            ev.DropAudio: self._speaking.drop,
+            ev.SetThresholds: self._set_thresholds,
+            ev.EndTurn: lambda c: self._listening.send(ForceEndTurn()),
+            ev.ReopenListening: lambda c: self._listening.reopen(c.reason),
+            ev.EndCall: self._end_call,
+            ev.TransferCall: self._transfer,
+            ev.DecisionLogged: lambda c: None,
+        }
+
+    # ---- life
+
+    async def hold(self, resumed: dict[str, Any] | None) -> None:
+        """Run the call to its end."""
+        log.info("call %s: begins as %s", self.started.call_sid, self.call_id)
+        key = self._services.wheel.add(self._tick)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._listening.run()),
+                    group.create_task(self._speaking.run()),
+                    group.create_task(self._outbox.run()),
+                    group.create_task(self._reading.run()),
+                ]
+                self._put(self._started_event(resumed))
+                await self._over.wait()
+                await self._close()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            self._services.wheel.remove(key)
+            self._stop_timer()
+            self._saving.stop()
+            for task in self._replies.values():
+                task.cancel()
+            self._tape.close()
+            await self._services.store.save(self.call_id, self.record())  # which may fail, and says so itself
+            log.info(
+                "call %s: over after %.1f s, ended by %s, %d turns",
+                self.started.call_sid,
+                self._now(),
+                self._conversation.ended_by,
+                len(self._conversation.account.records),
+            )
+
+    def _started_event(self, resumed: dict[str, Any] | None) -> ev.CallStarted:
+        parameters = {k: v for k, v in self.started.parameters.items() if k != "token"}
+        return ev.CallStarted(
+            self.call_id,
+            self.started.call_sid,
+            self.started.stream_sid,
+            parameters.get("from", ""),
+            parameters.get("to", ""),
+            parameters,
+            resumed,
+        )
+
+    async def _close(self) -> None:
+        """Leave word how the call goes on, then let the socket and the speech connections go."""
+        line, sid = self._services.line, self.started.call_sid
+        if self._after is not None:  # before all else: a transfer must not be lost with the conversation
+            await self._in_time("the word of what follows", line.leave_word(sid, self._after))
+        await self._in_time("the conversation", self._save(self._after))
+        self._speaking.close()
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(CLOSE_S):
+                await asyncio.gather(self._listening.close(), self._close_socket())
+
+    async def _save(self, after: NextStep | None) -> None:
+        """The last state of the conversation is kept for the call's next stream, where there may be one."""
+        line, sid = self._services.line, self.started.call_sid
+        self._saving.stop()
+        if after is None or after.then is not Step.HANG_UP:
+            await line.save_conversation(sid, self._conversation.state_to_resume())
+        else:
+            await line.forget_conversation(sid)
+
+    async def _in_time(self, what: str, saving: Coroutine[Any, Any, None]) -> None:
+        """Save something; that it fails costs nothing but itself."""
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await saving
+        except Exception as error:  # the edge: each step of a call's end is taken, whatever the others did
+            log.error("call %s: %s was not saved: %s", self.started.call_sid, what, repr(error))
+
+    async def _close_socket(self) -> None:
+        if not self._socket.closed:
+            await self._socket.close()
+
+    def let_go(self) -> None:
+        """It is over and written down: take it apart.
+
+        Its parts know each other by callbacks; left in such circles they would stay, 30 KiB a call, until the
+        garbage collector looks, which it seldom does here (`serve.GC_THRESHOLDS`).
+        """
+        self._performers.clear()
+        self._conversation.let_go()
+        self._withhold.let_go()
+        self._draining = True  # what comes late is put into an inbox that nobody reads
+        del self._listening, self._own_sound, self._reading, self._speaking, self._saving, self._services
+
+    def say_goodbye(self) -> None:
+        """Have the call end politely."""
+        farewell = self._services.wording.farewell
+        self._put(ev.OperatorCommand(farewell, hang_up=True, reason="the server stops"))
+
+    def stop(self) -> None:
+        """The process ends now: write down what is known."""
+        self._put(ev.CallStopped("stopped"))
+        self._tape.close()
+        self._services.store.save_soon(self.call_id, self.record())
+
+    # ---- the inbox
+
+    def _now(self) -> float:
+        # To the microsecond, as the tape writes it: run again, it must be the very same number. (round() to
+        # so many digits goes by way of the decimal text, at 3 times the cost.)
+        return int((self._loop.time() - self._t0) * 1e6 + 0.5) / 1e6
+
+    def _put(self, event: ev.Event) -> None:
+        """Put an event in, and carry out what is decided; events that arise meanwhile follow it."""
+        if self._draining:
+            self._inbox.append(event)
+            return
+        self._draining = True
+        try:
+            self._take(event)
+            while self._inbox:
+                self._take(self._inbox.popleft())
+        finally:
+            self._draining = False
+        self._arm_timer()
+
+    def _take(self, event: ev.Event) -> None:
+        now, before, conversation = self._now(), self._sensitive, self._conversation
+        commands = conversation.receive(event, now)
+        self._sensitive = conversation.sensitive
+        self._tape.note(now, *self._withhold(event, commands, before or self._sensitive))
+        self._saving.look(event, commands)
+        for command in commands:
+            self._performers[type(command)](command)
+        if conversation.over:
+            self._over.set()
+
+    def _arm_timer(self) -> None:
+        """See that the timer fires no later than the conversation's next deadline.
+
+        Deadlines mostly move away: a timer that fires too early is armed again, which costs less than
+        moving it with each event.
+        """
+        deadline = self._conversation.next_deadline()
+        if deadline is None:
+            self._stop_timer()
+            return
+        at = self._t0 + deadline
+        if self._timer is not None:
+            if self._timer_at <= at:
+                return
+            self._timer.cancel()
+        self._timer, self._timer_at = self._loop.call_at(at, self._timer_fired), at
+
+    def _timer_fired(self) -> None:
+        self._timer = None
+        deadline = self._conversation.next_deadline()
+        if deadline is not None and deadline > self._now():
+            self._arm_timer()
+        else:
+            self._put(ev.TimerFired())
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # ---- the carrier
+
+    def _tick(self, now: float) -> None:
+        """The wheel's turn: write what is due, and see to what the clock alone can tell."""
+        if self._speaking.feeding:
+            self._write_due()
+        self._reading.watch(now, self._conversation.turn_open)
+        if now - self._t0 >= self._next_look:
+            self._next_look = now - self._t0 + LOOK_EVERY_S
+            silent_s = self._reading.silent_s(now)
+            # A line that stands still brings no marks either.
+            overdue_s = (
+                0.0 if silent_s > STANDS_STILL_S else self._conversation.ledger.unanswered_s(self._now())
+            )
+            if silent_s > NO_MEDIA_S or self._outbox.stuck(now, overdue_s):
+                self._put(ev.CallStopped("error"))
+
+    def _write_due(self) -> None:
+        due = self._speaking.due(self._now())
+        if not due:
+            return
+        texts: list[str] = []
+        sent: list[ev.Sent | ev.MarkSent] = []
+        for part in due:
+            if isinstance(part, Mark):
+                if self._speaking.ends_phrase(part):
+                    playing_s = self._speaking.playing_s(self._now())
+                    self._saving.phrase_ends(playing_s, partial(self._will_be_heard, part))
+                texts.append(self._stream.encode_mark(part.name))
+                last = sent[-1] if sent else None
+                if isinstance(last, ev.Sent) and not last.mark and last.end == part.sample:
+                    sent[-1] = ev.Sent(last.reply, last.start, last.end, part.name)
+                else:
+                    sent.append(ev.MarkSent(part.name, part.reply, part.sample))
+            else:
+                sound = self._speaking.audio(part)
+                self._own_sound.ours(sound, self._loop.time())
+                texts.append(self._stream.encode_media(sound))
+                self._written += part.end - part.start
+                sent.append(ev.Sent(part.reply, part.start, part.end))
+        self._outbox.put(*texts)
+        for event in sent:
+            self._put(event)
+
+    def _will_be_heard(self, mark: Mark) -> bool:
+        """Whether our words up to a mark count as heard in what is saved now."""
+        return self._conversation.ledger.reaches(mark.reply, mark.sample, self._now() + AHEAD_S)
+
+    def _clear_audio(self, command: ev.ClearAudio) -> None:
+        self._outbox.clear(self._stream.encode_clear(), self._turn_began)
+        self._own_sound.cleared(self._loop.time())
+        self._turn_began = None  # what else is cleared in this turn is not its beginning's doing
+
+    def _end_call(self, command: ev.EndCall) -> None:
+        self._after = NextStep(Step.HANG_UP)
+        if command.reason.startswith("the voice"):
+            self._after = NextStep(Step.SAY, text=self._services.policy.apology)
+
+    def _transfer(self, command: ev.TransferCall) -> None:
+        told = self.started.parameters
+        ours = told.get("from" if told.get("direction", "").startswith("outbound") else "to", "")
+        self._after = self._services.line.transfer(self.started.call_sid, command.to, ours)
+
+    # ---- listening
+
+    def _heard(self, event: ListenEvent) -> None:
+        if isinstance(event, TurnInfo):
+            if self._conversation.over:
+                self._too_late = event.transcript or self._too_late
+            if self._hears.works():
+                log.warning("call %s: listening is back", self.started.call_sid)
+            if event.event == START_OF_TURN:
+                self._turn_began = (
+                    time.monotonic()
+                )  # uvloop's own clock stands still within a turn of the loop
+            measured = self._own_sound.measure(event)
+            if measured is not None:
+                self._put(measured)
+            self._put(ev.TurnInfoReceived(event))
+            if event.event == END_OF_TURN:
+                self._turn_began = None
+        elif isinstance(event, ev.SttDisconnected):
+            told = refusals.told("listening", event.status, event.dg_error, event.reason)
+            if self._hears.down(told):
+                log.warning("call %s: %s", self.started.call_sid, told)
+            self._put(event)
+        elif isinstance(event, ev.SttConnected):
+            self._own_sound.connected(event.offset_s)
+            self._put(event)
+        elif isinstance(event, ConfigureSuccess):
+            self._put(ev.Configured())
+        elif isinstance(event, ConfigureFailure):
+            log.warning("call %s: Configure was refused: %s", self.started.call_sid, event.code)
+            self._put(ev.Configured(f"{event.code} {event.description}"))
+
+    def _set_thresholds(self, command: ev.SetThresholds) -> None:
+        self._listening.send(
+            Configure(
+                eot_threshold=command.eot_threshold,
+                eager_eot_threshold=command.eager_eot_threshold,
+                eot_timeout_ms=command.eot_timeout_ms,
+            )
+        )
+
+    # ---- the agent
+
+    def _start_reply(self, command: ev.StartReply) -> None:
+        number = command.reply
+        agent, emit = self._services.agent, partial(self._said, number)
+        conversation = self._conversation
+        reply = run_reply(agent, number, command.turn, command.notes, emit, lambda: conversation.withholding)
+        task = self._loop.create_task(reply)
+        self._replies[number] = task
+        task.add_done_callback(lambda _: self._replies.pop(number, None))
+
+    def _said(self, reply: int, said: Said | Exception | None) -> None:
+        """What the agent yielded; None: it is done; an exception: it failed."""
+        if isinstance(said, str):
+            self._put(ev.ReplyText(reply, said))
+        elif isinstance(said, Say):
+            self._put(ev.ReplyText(reply, said.text, said.interruptible))
+        elif isinstance(said, Note):
+            self._put(ev.ReplyNote(reply, said))
+        elif isinstance(said, HangUp | Transfer | Wait | ExpectAnswer):
+            self._put(ev.ReplyAction(reply, said))
+        elif said is None:
+            self._put(ev.ReplyEnded(reply))
+        else:
+            self._put(ev.ReplyEnded(reply, f"the agent failed: {type(said).__name__}"))
+
+    def _cancel_reply(self, command: ev.CancelReply) -> None:
+        task = self._replies.pop(command.reply, None)
+        if task is not None:
+            task.cancel()
+        self._speaking.cancel(command)

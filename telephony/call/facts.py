@@ -1,0 +1,130 @@
+"""What others ask of a running call: its record, what it noted, how its line does, how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from telephony.call.endings import tell
+from telephony.call.inbound import Inbound
+from telephony.call.outbound import Outbound
+from telephony.call.resources import CallResources
+from telephony.call.speech_state import SpeechState, problems
+from telephony.carrier.call_flow import NextStep, Step
+from telephony.carrier.media_stream import Started
+from telephony.carrier.websocket import FrameSocket
+from telephony.conversation.conversation import Conversation
+from telephony.listen.deepgram import FluxConnection
+from telephony.record.call_record import record_of
+from telephony.reply.agent import EndedCall
+from telephony.server.metrics import Outcome, Traffic
+
+OVER_WITH = (Step.HANG_UP, Step.SAY)
+"""What is left to do of a call that is over."""
+
+
+class CallFacts:
+    """The questions; `Call` has what they are answered from."""
+
+    call_id: str
+    started: Started
+    _socket: FrameSocket
+    _services: CallResources
+    _loop: asyncio.AbstractEventLoop
+    _conversation: Conversation
+    _listening: FluxConnection
+    _reading: Inbound
+    _speaking: Outbound
+    _hears: SpeechState
+    _origin: dict[str, str]
+    _written: int
+    _too_late: str
+    _after: NextStep | None
+
+    def _now(self) -> float:
+        """Seconds since the call began."""
+        raise NotImplementedError
+
+    def tell_ended(self) -> None:
+        """Its stream is over: the agent is told when the call is."""
+        conversation, after = self._conversation, self._after
+        ended = EndedCall(
+            conversation.info,
+            dict(conversation.notes),
+            tuple(conversation.account.history),
+            conversation.ended_by,
+            self._origin["started"],
+            round(self._now(), 3),
+        )
+        final = conversation.ended_by == "caller" or (after is not None and after.then in OVER_WITH)
+        withholding = conversation.withholding  # told later, by what does not know the conversation
+        telling = partial(tell, self._services.agent, ended, lambda: withholding)
+        self._services.line.endings.stream_ended(self.started.call_sid, telling, final=final)
+
+    def silent_s(self) -> float | None:
+        """For how long its stream has brought no frame; None when it has ended."""
+        if self._conversation.over or self._socket.closed:
+            return None
+        return self._reading.silent_s(self._loop.time())
+
+    @property
+    def sensitive(self) -> bool:
+        """Whether what is said now is not to be kept."""
+        return self._conversation.sensitive
+
+    @property
+    def notes(self) -> Mapping[str, Any]:
+        """What the agent has noted so far."""
+        return self._conversation.notes
+
+    @property
+    def blanks(self) -> Sequence[tuple[float, float]]:
+        """From when to when, in seconds of the caller's stream, a recording must not be heard; it grows."""
+        return self._conversation.blanks
+
+    @property
+    def unheeded(self) -> list[str]:
+        """What the caller said last, to which the agent has not answered: all of it once the call is over."""
+        return [*self._conversation.state_to_resume()["unanswered"], self._too_late]
+
+    @property
+    def answered(self) -> bool:
+        """Whether the caller has said something before that."""
+        return any(line[0] == "caller" for line in self._conversation.state_to_resume()["history"])
+
+    def record(self) -> dict[str, Any]:
+        """The call so far, as JSON: what GET /api/calls/{id} gives."""
+        conversation = self._conversation
+        record = record_of(
+            conversation,
+            self.call_id,
+            self.started.call_sid,
+            ended_by=conversation.ended_by,
+            duration_s=self._now(),
+            media=self._reading.account(),
+            origin=self._origin,
+        )
+        return {**record, "speech": problems(self._hears, self._speaking.state, conversation.ended_by)}
+
+    def traffic(self) -> Traffic:
+        """What went over its line so far."""
+        caller, listening = self._reading.counts, self._listening.counts
+        return Traffic(
+            frames_in=caller.frames,
+            samples_out=self._written,
+            samples_lost=caller.filled,
+            samples_late=caller.dropped,
+            underruns=self._speaking.underruns,
+            stt_lost=listening.lost,
+            stt_failed=listening.failures,
+        )
+
+    def outcome(self) -> Outcome:
+        """What it was, told once at its end."""
+        record, parameters = self.record(), self.started.parameters
+        dialled = "dial" in parameters or parameters.get("direction", "").startswith("outbound")
+        latencies = [turn["latency_ms"] for turn in record["turns"] if turn["latency_ms"]]
+        responses = [latency["mouth_to_ear"] / 1000 for latency in latencies]
+        return Outcome(dialled, record["ended_by"] or "", record["duration_s"], responses)

@@ -1,0 +1,81 @@
+"""Media sockets that have not said `start` yet: few at a time, newcomers before idlers.
+
+Twilio says `start` right after the handshake. So a burst of sockets passes through the room in milliseconds,
+each waiting for its turn before it is upgraded, and strangers who only hold sockets open make room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Protocol
+
+CAP = 64
+GRACE_S = 1.0  # who has been in the room for longer is an idler
+PATIENCE_S = 2.0  # how long a handshake waits for its turn
+QUEUE = 1000
+
+
+class PendingStream(Protocol):
+    """Who waits in the room."""
+
+    def cancel(self) -> object:
+        """Go."""
+
+
+class PendingStreams:
+    """At most CAP sockets without a start; more of them queue up."""
+
+    def __init__(self, cap: int = CAP, queue: int = QUEUE) -> None:
+        self._cap = cap
+        self._limit = queue
+        self._since: dict[PendingStream, float] = {}
+        self._queue: deque[tuple[PendingStream, asyncio.Future[None]]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._since)
+
+    async def enter(self, guest: PendingStream) -> bool:
+        """Wait for a place; False when there is none in time."""
+        loop = asyncio.get_running_loop()
+        if not self._queue and self._admit(guest, loop.time()):
+            return True
+        if len(self._queue) >= self._limit:
+            return False
+        turn: asyncio.Future[None] = loop.create_future()
+        entry = (guest, turn)
+        self._queue.append(entry)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while (
+                    not turn.done()
+                ):  # nobody leaves a room of idlers: look again when they have become such
+                    await asyncio.wait((turn,), timeout=GRACE_S)
+                    self._call_in(loop.time())
+        except TimeoutError:
+            pass
+        finally:
+            if not turn.done():
+                self._queue.remove(entry)
+        return turn.done()
+
+    def leave(self, guest: PendingStream) -> None:
+        """It has started, or gone."""
+        if self._since.pop(guest, None) is not None:
+            self._call_in(asyncio.get_running_loop().time())
+
+    def _call_in(self, now: float) -> None:
+        while self._queue and self._admit(self._queue[0][0], now):
+            _, turn = self._queue.popleft()
+            turn.set_result(None)
+
+    def _admit(self, guest: PendingStream, now: float) -> bool:
+        """Let one more in, in the place of the oldest idler if need be."""
+        if len(self._since) >= self._cap:
+            oldest = next(iter(self._since))
+            if now - self._since[oldest] < GRACE_S:
+                return False
+            del self._since[oldest]
+            oldest.cancel()
+        self._since[guest] = now
+        return True

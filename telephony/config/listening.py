@@ -1,0 +1,48 @@
+"""What listening is asked for: by the settings, and by each route's language. PURE."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from telephony.deepgram.flux_options import LANGUAGES, FluxOptions, Problem
+
+if TYPE_CHECKING:
+    from telephony.config.settings import Settings
+
+MULTILINGUAL, ENGLISH = "flux-general-multi", "en"
+
+
+def chosen(settings: Settings, language: str = "") -> FluxOptions:
+    """The options of a call; `language`: its route's, `de` or `de-CH`, empty where the route says none."""
+    options = FluxOptions(
+        model=settings.flux_model,
+        encoding=settings.flux_encoding,
+        sample_rate=settings.flux_sample_rate,
+        eot_threshold=settings.flux_eot_threshold,
+        eager_eot_threshold=settings.flux_eager_eot_threshold,
+        eot_timeout_ms=settings.flux_eot_timeout_ms,
+        keyterms=settings.flux_keyterms,
+        language_hints=settings.flux_language_hints,
+    )
+    if not language or (options.model != MULTILINGUAL and primary(language) == ENGLISH):
+        return options
+    return replace(options, model=MULTILINGUAL, language_hints=(primary(language),))
+
+
+def primary(language: str) -> str:
+    """The language without its region: `de` of `de-CH`."""
+    return language.partition("-")[0].lower()
+
+
+def language_fault(language: str) -> str:
+    """Why a route's language cannot work; empty when it can."""
+    if primary(language) in LANGUAGES:
+        return ""
+    return f"{language!r} is no language that listening knows; {', '.join(LANGUAGES)} are"
+
+
+def setting_of(problem: Problem) -> str:
+    """The setting that makes a problem: FLUX_KEYTERMS for `keyterm`."""
+    plural = "s" if problem.parameter in ("keyterm", "language_hint") else ""
+    return f"FLUX_{problem.parameter}{plural}".upper()

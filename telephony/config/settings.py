@@ -1,0 +1,406 @@
+"""Every setting, once: its name, what it may be, its default and its meaning.
+
+The table is the `Settings` class itself: each field carries its kind, default and help, and `SETTINGS` lists
+them for the README, `.env.example` and `telephony doctor`. Values are text, as an environment has them; an
+empty value means the default. What cannot be right is refused here, before anything starts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from telephony.config.env_file import read_env_file
+from telephony.config.kinds import (
+    SettingKind,
+    api_url,
+    choice,
+    dial_prefixes,
+    host_is_loopback,
+    number,
+    path,
+    phone_number,
+    public_url,
+    secret,
+    secrets,
+    speech_url,
+    text,
+    texts,
+    voice_fault,
+    whole,
+)
+from telephony.config.secret import Secret, mask
+from telephony.errors import BadSetting
+
+__all__ = ["NAMES", "SETTINGS", "Binding", "Secret", "Setting", "Settings", "SpeechPeer", "binding"]
+
+CLOUD_URL = "wss://api.deepgram.com"
+CLOUD_DOMAIN = "deepgram.com"
+LOCAL = "local"
+EAGER_THRESHOLD_WHEN_ON = 0.5  # what EAGER means without FLUX_EAGER_EOT_THRESHOLD
+ACCOUNT_SID = re.compile("AC[0-9a-fA-F]{32}")
+SHOWN = 60  # characters of a long value in an error
+MULAW_RATE = 8000  # G.711 knows no other
+
+BargeIn = Literal["patient", "immediate", "off"]
+Eager = Literal["voice", "text", "off"]
+Record = Literal["on", "off"]
+Isolation = Literal["loop", "thread"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table. `default` is text, as it would stand in the environment; "" is unset."""
+
+    name: str
+    kind: SettingKind
+    default: str
+    help: str
+
+    @property
+    def secret(self) -> bool:
+        return self.kind.secret
+
+
+def _setting(kind: SettingKind, default: str, help: str) -> Any:
+    """A field of `Settings`. Any, as `dataclasses.field` says it: the annotation is the type."""
+    return field(metadata={"kind": kind, "default": default, "help": help})
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPeer:
+    """Where speech is heard and made: what `DEEPGRAM_URL=auto` came to."""
+
+    url: str
+    """`local`, or the server's `ws://` or `wss://` address without a path."""
+    api_key: Secret
+    """Never empty, since the SDK refuses an empty one; the local engine takes any."""
+    why: str
+    """For the first log line: which one, and why."""
+
+    @property
+    def local(self) -> bool:
+        """Our own engine, which we start."""
+        return self.url == LOCAL
+
+    @property
+    def cloud(self) -> bool:
+        """Deepgram's own service, where work costs money."""
+        host = urlsplit(self.url).hostname or ""
+        return host == CLOUD_DOMAIN or host.endswith("." + CLOUD_DOMAIN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, checked. Make one with `Settings.load`."""
+
+    deepgram_api_key: Secret | None = _setting(secret(), "", "key of the speech service")
+    deepgram_url: str = _setting(
+        speech_url(),
+        "auto",
+        "speech: `auto` (the cloud when a key is set, else `local`), `local` (the engine in this package), or"
+        " any compatible server, `ws://host:port`",
+    )
+    flux_model: str = _setting(
+        choice("flux-general-en", "flux-general-multi"), "flux-general-en", "listening model"
+    )
+    flux_eot_threshold: float = _setting(
+        number(0.5, 1.0),
+        "0.7",
+        "confidence at which a caller's turn has ended; 1.0 leaves it to the time-out",
+    )
+    flux_eager_eot_threshold: float | None = _setting(
+        number(0.3, 0.9, optional=True),
+        "",
+        "confidence at which a reply is drafted ahead, at most FLUX_EOT_THRESHOLD; 0.5 when `EAGER` is on",
+    )
+    flux_eot_timeout_ms: int = _setting(
+        whole(500, 60_000), "5000", "milliseconds of silence that end a turn whatever the confidence"
+    )
+    flux_keyterms: tuple[str, ...] = _setting(
+        texts(100), "", "words to listen for, comma separated: names, products"
+    )
+    flux_language_hints: tuple[str, ...] = _setting(
+        texts(), "", "language codes, comma separated; `flux-general-multi` only"
+    )
+    flux_encoding: str = _setting(
+        choice("linear16", "mulaw"),
+        "linear16",
+        "audio sent to listening; `mulaw` passes the caller's bytes on as they are",
+    )
+    flux_sample_rate: int = _setting(
+        whole(8000, 16_000, only=(8000, 16_000)), "16000", "in Hz; 8000 with `mulaw`"
+    )
+    voice: str = _setting(
+        text(),
+        "flux-haley-en",
+        "speaking model, `flux-...` or `aura-2-...`; the local engine answers to any of them with a voice of"
+        " its own",
+    )
+    agent: str = _setting(text(), "scripted:coffee", "who answers: `scripted:PATH` or `package.module:Name`")
+    agent_isolation: Isolation = _setting(
+        choice("loop", "thread"),
+        "loop",
+        "where a user's agent runs: `loop`, that of the calls, or `thread`, event loops of its own: an agent"
+        " that blocks then costs no other call its sound",
+    )
+    routes: Path | None = _setting(
+        path(optional=True),
+        "",
+        "YAML file: which agent, voice, language and greeting answer which number; blocked callers",
+    )
+    human_number: str = _setting(
+        text(), "", "number, `sip:` or `client:` address that a script's `${HUMAN_NUMBER}` transfers to"
+    )
+    twilio_account_sid: str = _setting(
+        text(), "", "`AC...`: the account, for what is done by REST: dialling, transfers, numbers"
+    )
+    twilio_auth_token: tuple[Secret, ...] = _setting(
+        secrets(),
+        "",
+        "checks that webhooks come from Twilio; several, comma separated, while changing over (the first"
+        " signs). Without it the server stays on this machine",
+    )
+    twilio_api_key: str = _setting(
+        text(), "", "`SK...`: signs in to REST in place of the auth token, with TWILIO_API_SECRET"
+    )
+    twilio_api_secret: Secret | None = _setting(secret(), "", "of TWILIO_API_KEY")
+    twilio_region: str = _setting(text(), "", "where calls are processed, `ie1` or `au1`; with TWILIO_EDGE")
+    twilio_edge: str = _setting(text(), "", "where Twilio is entered, `dublin`; with TWILIO_REGION")
+    twilio_api_url: str = _setting(
+        api_url(), "", "another address of the REST API, `http://127.0.0.1:port`: a stand-in, for tests"
+    )
+    public_url: str = _setting(public_url(), "", "`https://host` as Twilio sees this server")
+    stream_secret: tuple[Secret, ...] = _setting(
+        secrets(),
+        "",
+        "signs the one-time tokens of media streams; comma separated, the first signs. Unset: made from"
+        " TWILIO_AUTH_TOKEN, or random on this machine",
+    )
+    api_keys: tuple[Secret, ...] = _setting(
+        secrets(),
+        "",
+        "who may use `/api`, comma separated; unset: reading from this machine only, and nobody where"
+        " PUBLIC_URL is set",
+    )
+    metrics_token: Secret | None = _setting(
+        secret(),
+        "",
+        "who may read `/metrics`, as a bearer token; unset: this machine only, and nobody where PUBLIC_URL"
+        " is set",
+    )
+    dial_from: str = _setting(
+        phone_number(), "", "number of the account that calls are dialled from, `+14155550100`"
+    )
+    dial_prefixes: tuple[str, ...] = _setting(
+        dial_prefixes(), "", "where may be dialled, `+1415,+44`; unset: the country dialled from"
+    )
+    dial_max_per_minute: int = _setting(whole(0, 10_000), "10", "calls dialled within a minute")
+    dial_max_per_day: int = _setting(whole(0, 1_000_000), "100", "calls dialled within a day")
+    barge_in: BargeIn = _setting(
+        choice("patient", "immediate", "off"),
+        "patient",
+        "a caller who speaks over the agent: `patient` falls silent at once and goes on if it was no more"
+        " than an mm-hm, `immediate` always gives way, `off` never",
+    )
+    eager: Eager = _setting(
+        choice("voice", "text", "off", optional=True),
+        "",
+        "replies drafted before the turn has surely ended: `voice` (unset: with the local engine), `text`,"
+        " `off` (unset: on the cloud, for its cost)",
+    )
+    data_dir: Path = _setting(path(), "calls", "folder where calls are kept")
+    record: Record = _setting(
+        choice("on", "off"), "off", "`on` keeps the sound of both sides of every call, beside its tape"
+    )
+    record_notice: str = _setting(
+        text(), "", "said before the greeting, to its end: that calls are recorded, that this is a machine"
+    )
+    record_stop_words: tuple[str, ...] = _setting(
+        texts(),
+        "",
+        "more words that stop a recording, comma separated; objections in plain words (\"I don't want to be"
+        ' recorded") always do, and what there was is deleted',
+    )
+    retention_days: int = _setting(
+        whole(0, 36_500), "30", "days after which the server deletes a call; 0 keeps them"
+    )
+    max_calls: int = _setting(
+        whole(1, 10_000),
+        "50",
+        "calls at a time; more hear that the line is busy. With the local engine no more than it carries",
+    )
+    max_call_seconds: int = _setting(whole(10, 86_400), "3600", "longest call")
+    drain_seconds: int = _setting(
+        whole(0, 3600), "25", "how long running calls may go on after a request to stop"
+    )
+    port: int = _setting(whole(0, 65_535), "8080", "port of the server; 0 takes a free one")
+    log_level: str = _setting(choice("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "least important log line")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str], dotenv: Path | None = None) -> Settings:
+        """Settings from `environ`, and under it from the file `dotenv` if it is there.
+
+        Raises BadSetting, naming the setting, its value (never a secret's) and what is allowed.
+        """
+        given = _given(environ, dotenv)
+        values: dict[str, Any] = {s.name.lower(): _parse(s, given.get(s.name, "")) for s in SETTINGS}
+        return _checked(cls(**values), given)
+
+    def deepgram(self) -> SpeechPeer:
+        """Which speech is used: resolves `auto`."""
+        key = self.deepgram_api_key or Secret("local")
+        if self.deepgram_url != "auto":
+            return SpeechPeer(self.deepgram_url, key, "DEEPGRAM_URL says so")
+        if self.deepgram_api_key:
+            return SpeechPeer(CLOUD_URL, key, "DEEPGRAM_API_KEY is set")
+        return SpeechPeer(LOCAL, key, "no DEEPGRAM_API_KEY is set")
+
+    def secret_values(self) -> tuple[str, ...]:
+        """Everything that no log and no error may show."""
+        held = (getattr(self, s.name.lower()) for s in SETTINGS if s.secret)
+        return tuple(one.reveal() for value in held for one in each_secret(value))
+
+
+def _table() -> tuple[Setting, ...]:
+    return tuple(
+        Setting(f.name.upper(), f.metadata["kind"], f.metadata["default"], f.metadata["help"])
+        for f in fields(Settings)
+    )
+
+
+SETTINGS: tuple[Setting, ...] = _table()
+NAMES = frozenset(s.name for s in SETTINGS)
+
+
+def _given(environ: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:
+    """What the user set, stripped; an empty value in the environment hides the file's."""
+    filed = read_env_file(dotenv, NAMES) if dotenv is not None else {}
+    both = {**filed, **environ}
+    return {name: value.strip() for name in NAMES if (value := both.get(name)) and value.strip()}
+
+
+def _parse(setting: Setting, given: str) -> object:
+    try:
+        return setting.kind.parse(given or setting.default)
+    except ValueError as error:
+        shown = mask(given) if setting.secret else _short(given)
+        raise BadSetting(setting.name, shown, f"allowed is {error}") from error
+
+
+def _checked(settings: Settings, given: Mapping[str, str]) -> Settings:
+    """The checks that need more than one setting, and the defaults that follow from others."""
+    for check in (_mulaw_rate, _eager, _speech, _public, _rest, _human_number):
+        settings = check(settings, given)
+    return settings
+
+
+def _mulaw_rate(settings: Settings, given: Mapping[str, str]) -> Settings:
+    if settings.flux_encoding != "mulaw" or settings.flux_sample_rate == MULAW_RATE:
+        return settings
+    if "FLUX_SAMPLE_RATE" in given:
+        raise BadSetting("FLUX_SAMPLE_RATE", given["FLUX_SAMPLE_RATE"], "allowed is 8000 with mulaw")
+    return replace(settings, flux_sample_rate=MULAW_RATE)
+
+
+def _eager(settings: Settings, given: Mapping[str, str]) -> Settings:
+    """EAGER's default depends on who listens; being on, it needs a threshold.
+
+    The service refuses an eager threshold above the final one, its default of 0.7 included.
+    """
+    if not settings.eager:
+        settings = replace(settings, eager="off" if settings.deepgram().cloud else "voice")
+    if settings.flux_eager_eot_threshold is None and settings.eager != "off":
+        settings = replace(settings, flux_eager_eot_threshold=EAGER_THRESHOLD_WHEN_ON)
+    eager, final = settings.flux_eager_eot_threshold, settings.flux_eot_threshold
+    if eager is not None and eager > final:
+        allowed = f"allowed is at most FLUX_EOT_THRESHOLD, {final:g}"
+        raise BadSetting("FLUX_EAGER_EOT_THRESHOLD", f"{eager:g}", allowed)
+    return settings
+
+
+def _speech(settings: Settings, given: Mapping[str, str]) -> Settings:
+    """What the speech service would refuse at every call is refused now, by its own rules."""
+    from telephony.config.listening import chosen, setting_of  # here: it needs these settings' types
+
+    for problem in chosen(settings).validate():
+        name = setting_of(problem)
+        raise BadSetting(name, _short(given.get(name, "")), problem.reason)
+    if fault := voice_fault(settings.voice, settings.deepgram().cloud):
+        raise BadSetting("VOICE", given.get("VOICE", settings.voice), fault)
+    return settings
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= SHOWN else f"{value[:SHOWN]}..."
+
+
+def _public(settings: Settings, given: Mapping[str, str]) -> Settings:
+    """Nobody can call in from outside unless we can tell that it is Twilio."""
+    if settings.public_url and not settings.twilio_auth_token:
+        raise BadSetting(
+            "PUBLIC_URL", given["PUBLIC_URL"], "it needs TWILIO_AUTH_TOKEN, to tell Twilio from others"
+        )
+    return settings
+
+
+def _rest(settings: Settings, given: Mapping[str, str]) -> Settings:
+    """What belongs together is given together."""
+    if bool(settings.twilio_region) != bool(settings.twilio_edge):
+        name = "TWILIO_REGION" if settings.twilio_region else "TWILIO_EDGE"
+        # Hosts with a region alone were switched off; with an edge alone the region is a guess.
+        raise BadSetting(name, given[name], "TWILIO_REGION and TWILIO_EDGE are set together")
+    if settings.twilio_api_key and not settings.twilio_api_secret:
+        raise BadSetting("TWILIO_API_KEY", settings.twilio_api_key, "it needs TWILIO_API_SECRET")
+    if settings.twilio_account_sid and not ACCOUNT_SID.fullmatch(settings.twilio_account_sid):
+        allowed = "an account begins with AC (a key, SK..., goes into TWILIO_API_KEY)"
+        raise BadSetting("TWILIO_ACCOUNT_SID", given["TWILIO_ACCOUNT_SID"], allowed)
+    return settings
+
+
+def each_secret(value: Secret | tuple[Secret, ...] | None) -> tuple[Secret, ...]:
+    """One, several or none, as a tuple."""
+    return value if isinstance(value, tuple) else () if value is None else (value,)
+
+
+def _human_number(settings: Settings, given: Mapping[str, str]) -> Settings:
+    """As the carrier needs it, whatever punctuation it has; of DIAL_FROM's country where it says none."""
+    if not settings.human_number:
+        return settings
+    from telephony.base.phone_numbers import country_of
+    from telephony.config.dial_policy import Forbidden, check_named, named_target
+
+    to = named_target(settings.human_number, country_of(settings.dial_from))
+    try:
+        check_named(to, settings.dial_prefixes)
+    except Forbidden as error:
+        raise BadSetting("HUMAN_NUMBER", settings.human_number, str(error)) from error
+    return replace(settings, human_number=to)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Where the server listens, and a line to log if that is less than one might expect."""
+
+    host: str
+    note: str = ""
+
+
+def binding(settings: Settings, host: str | None = None) -> Binding:
+    """The address to listen on: this machine only, unless webhooks can be verified.
+
+    A verified webhook needs both the token that signs and the URL that was signed. Raises BadSetting for a
+    public `host` without them.
+    """
+    verified = bool(settings.twilio_auth_token and settings.public_url)
+    if verified:
+        return Binding(host or "0.0.0.0")
+    missing = "PUBLIC_URL" if settings.twilio_auth_token else "TWILIO_AUTH_TOKEN and PUBLIC_URL"
+    if host is not None and not host_is_loopback(host):
+        raise BadSetting("--host", host, f"a public address needs {missing}; 127.0.0.1 does not")
+    note = "listening on this machine only: PUBLIC_URL is not set" if settings.twilio_auth_token else ""
+    return Binding(host or "127.0.0.1", note)

@@ -1,0 +1,403 @@
+"""The caller's half of a conversation: turns, interruptions, murmurs, echoes, listening that fails. PURE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from telephony import events as ev
+from telephony.conversation.agent_turn import AgentTurn
+from telephony.conversation.backchannel import is_farewell, is_murmur
+from telephony.conversation.dtmf_entry import DtmfEntry
+from telephony.conversation.echo import (
+    LATEST_S,
+    SOUND_SHARE,
+    OwnWord,
+    alternatives,
+    is_echo,
+    may_be_echo,
+    timed,
+    without_echo,
+)
+from telephony.conversation.policy import FORCED_END_S
+from telephony.conversation.reply_queue import Reply, ReplyKind
+from telephony.conversation.state import CallerSpeaking, ConversationState
+from telephony.conversation.turn_record import REDACTED, CallerPart
+from telephony.deepgram.flux_messages import EAGER_END_OF_TURN, END_OF_TURN
+from telephony.events import PHONE_RATE
+from telephony.listen.turns import TurnEvent, TurnKind, TurnTracker
+from telephony.reply.agent import HangUp
+
+ONSET_S = 0.6
+"""Flux tells of a turn about so long after its first sound."""
+QUESTION_S = 4.0
+"""A murmur this soon after a question mark was heard answers it."""
+LAST_WORDS = 3
+"""A murmur this near before a question's end answers it too."""
+CARRIED_S = 3.0
+"""The sound of an open turn is sent again on a new connection: its words come again within this."""
+WORD_EARLY_S = 0.5
+"""A word may begin so long before Flux says that it does."""
+ECHOES_KNOWN = 2
+"""So often our sound was found in the caller's: from then on, what is not ours is somebody else's."""
+CHANCE_SHARE = 0.3
+"""So much of another voice may look like ours."""
+OUR_ECHO = "our own echo"
+
+
+class CallerTurn:
+    """What the caller says and does, and what it means while we speak."""
+
+    def __init__(self, scene: ConversationState, agent: AgentTurn, keys: DtmfEntry) -> None:
+        self._scene = scene
+        self._agent = agent
+        self._keys = keys
+        self._turns = TurnTracker()
+        self._listened = False
+        self._measured: ev.EchoMeasured | None = None
+        """How much of the turn's sound is ours, by what came just before the turn's news."""
+        self._sounds_like_us = False
+        """The newest of the caller's turn is our own sound, come back."""
+        self._sounds_like_them = False
+        """It was compared with our own sound, and is not that, whatever the words before it were."""
+        self._echoes = 0
+        self._spoken_over = False
+        """The caller speaks over an echo that is known well: their words are only not recognized yet."""
+        self._on_turn: dict[TurnKind, Callable[[TurnEvent], None]] = {
+            TurnKind.STARTED: self._started,
+            TurnKind.UPDATED: self._updated,
+            TurnKind.EAGER: self._eager,
+            TurnKind.RESUMED: self._resumed,
+            TurnKind.ENDED: self._ended,
+        }
+
+    def let_go(self) -> None:
+        """Nothing more will be heard (see `Call.let_go`)."""
+        self._on_turn.clear()
+
+    # ---- turns
+
+    def on_echo(self, event: ev.EchoMeasured) -> None:
+        self._measured = event
+
+    def on_turn(self, event: ev.TurnInfoReceived) -> None:
+        self._listened = True
+        info, measured, self._measured = event.info, self._measured, None
+        if info.transcript:
+            self._sounds_like_us = measured is not None and measured.share >= SOUND_SHARE
+            self._sounds_like_them = measured is not None and measured.share < SOUND_SHARE
+            self._echoes += self._sounds_like_us
+            ends = info.event in (EAGER_END_OF_TURN, END_OF_TURN)
+            known = self._echoes >= ECHOES_KNOWN and not ends  # at an end all of the turn was compared
+            self._spoken_over = known and measured is not None and measured.share < CHANCE_SHARE
+            if measured is not None and ends:
+                info = without_echo(info, measured.until_s)
+                self._sounds_like_us = self._sounds_like_us or not info.transcript
+        self._scene.words_came(event.info.transcript)
+        self._scene.timers.clear("unheard")
+        self._take(self._turns.receive(info))
+
+    def _take(self, events: list[TurnEvent]) -> None:
+        if events:
+            self._scene.timers.clear("carried")
+        for turn_event in events:
+            self._on_turn[turn_event.kind](turn_event)
+
+    def _started(self, turn: TurnEvent) -> None:
+        scene = self._scene
+        speaking = scene.speaking = CallerSpeaking(turn, scene.now, turn.audio_end)
+        scene.timers.clear("silence", "go on", "filler", "bridge", "give up", "goodbye")
+        self._watch_turn()
+        if scene.floor.head is None:
+            return
+        why_not = self._why_not_hold(turn)
+        if why_not:
+            speaking.let_go = True
+            scene.decide("not held", why_not)
+            self._agent.resume_waiting()
+        elif scene.policy.barge_in == "immediate":
+            self._agent.cut("the caller speaks")
+        else:
+            self._hold("the caller speaks")
+
+    def _why_not_hold(self, turn: TurnEvent) -> str:
+        if not self._agent.may_interrupt():
+            return "an utterance that is not to be interrupted"
+        if self._keys.sounding():
+            return "a key's tone"
+        if self._sounds_like_us:
+            return OUR_ECHO
+        if not self._spoken_over and may_be_echo(self._caller_words(turn), self._scene.own_words()):
+            return "perhaps our own echo"
+        return ""
+
+    def _watch_turn(self) -> None:
+        self._scene.timers.set("stuck", self._scene.now + self._scene.thresholds.stuck_after_s())
+
+    def _hold(self, reason: str) -> None:
+        scene = self._scene
+        if not scene.floor.held:
+            scene.floor.hold(scene.now, reason)
+            scene.decide("hold", reason)
+        scene.timers.set("hold", scene.now + scene.policy.hold_s)
+
+    def _updated(self, turn: TurnEvent) -> None:
+        scene = self._scene
+        speaking = scene.speaking
+        if speaking is None:
+            return
+        if turn.text != speaking.latest.text:
+            speaking.new_word_audio = turn.audio_end
+            self._watch_turn()
+            if scene.floor.held:
+                scene.timers.set("hold", scene.now + scene.policy.hold_s)
+        speaking.latest = turn
+        self._weigh(speaking, turn)
+        if turn.silence >= scene.policy.monologue_pause_s:
+            self._acknowledge_monologue(speaking)
+
+    def _weigh(self, speaking: CallerSpeaking, turn: TurnEvent) -> None:
+        """More was heard of a turn while we have something to say: hold, or go on?"""
+        scene = self._scene
+        if scene.floor.head is None:
+            return
+        nothing = self._asks_nothing(turn)
+        if scene.floor.held:
+            if nothing == OUR_ECHO and self._sounds_like_them:
+                return  # the caller is heard, and their words come later; if none do, the hold expires
+            if nothing and (nothing == OUR_ECHO or turn.silence >= scene.policy.early_quiet_s):
+                speaking.let_go = True
+                scene.decide("go on", f"{nothing}, then silence" if nothing != OUR_ECHO else nothing)
+                self._agent.go_on()
+        elif speaking.let_go and (not nothing or self._spoken_over) and not self._why_not_hold(turn):
+            speaking.let_go = False
+            self._hold("the caller speaks over our echo" if nothing else "it became words")
+
+    def _acknowledge_monologue(self, speaking: CallerSpeaking) -> None:
+        scene = self._scene
+        long = scene.now - speaking.since >= scene.policy.monologue_s
+        if long and not speaking.acknowledged and scene.floor.head is None:
+            speaking.acknowledged = True
+            scene.decide("acknowledge", "a long turn, at a pause")
+            self._agent.acknowledge()
+
+    def _eager(self, turn: TurnEvent) -> None:
+        scene = self._scene
+        speaking = scene.speaking
+        if speaking is None:
+            return
+        speaking.latest, speaking.eager_at = turn, scene.now
+        self._weigh(speaking, turn)  # what the draft is made from must have stopped
+        drafts = scene.policy.eager != "off" and self._agent.may_interrupt() and not self._keys.collecting
+        if drafts and not self._asks_nothing(turn):
+            self._agent.start_draft(turn.text)
+
+    def _resumed(self, turn: TurnEvent) -> None:
+        if self._scene.speaking is not None:
+            self._scene.speaking.eager_at = None
+            self._watch_turn()
+            self._weigh(self._scene.speaking, turn)
+        self._agent.drop_draft("the caller went on")
+
+    def _ended(self, turn: TurnEvent) -> None:
+        scene = self._scene
+        nothing = "the keys' own sound" if self._keys.made(turn) else self._asks_nothing(turn)
+        speaking, scene.speaking = scene.speaking, None
+        scene.timers.clear("hold", "stuck", "dead", "carried")
+        caller = self._part(turn, speaking)
+        if caller.withheld:
+            began = turn.audio_start if turn.speech_start is None else turn.speech_start - WORD_EARLY_S
+            scene.blanks.append((began, turn.audio_end))
+        if nothing:
+            self._asked_nothing(caller, nothing)
+            self._keys.answer()
+            return
+        scene.prompts.silence_step = 0
+        record = scene.account.caller_turn(caller)
+        if self._keys.collecting:
+            self._agent.unanswered.add(turn.text, record)
+            self._agent.drop_draft("answered with the keys")
+            scene.decide("kept", "answered with the keys that are being pressed")
+        elif not self._agent.may_interrupt():
+            self._agent.kept.append((turn.text, record))
+            scene.decide("kept", "answered after the utterance")
+            self._agent.drop_draft("answered later")
+        else:
+            self._agent.cut("the caller said something")
+            self._agent.answer(turn.text, record, self._keys.take())
+
+    def _part(self, turn: TurnEvent, speaking: CallerSpeaking | None) -> CallerPart:
+        withheld = self._scene.withholds(turn.text)
+        return CallerPart(
+            REDACTED if withheld else turn.text,
+            asked_keys=self._keys.asked,
+            withheld=withheld,
+            start_audio=turn.audio_start if turn.speech_start is None else turn.speech_start,
+            end_audio=turn.audio_end if turn.speech_end is None else turn.speech_end,
+            eot_audio=turn.audio_end,
+            eot_at=self._scene.now,
+            eager_at=speaking.eager_at if speaking else None,
+            trigger=turn.trigger,
+        )
+
+    # ---- murmurs and echoes
+
+    def _asked_nothing(self, caller: CallerPart, why: str) -> None:
+        """Words that want no answer: what we said goes on once the caller was silent for a moment."""
+        scene = self._scene
+        self._agent.drop_draft(why)
+        scene.account.caller_turn(caller)
+        scene.decide("go on", why)
+        if scene.floor.held:
+            silence = (caller.eot_audio or 0.0) - (caller.end_audio or 0.0)
+            scene.timers.set("go on", scene.now + max(0.0, scene.policy.quiet_s - silence))
+        else:
+            self._agent.resume_waiting()
+
+    def _asks_nothing(self, turn: TurnEvent) -> str:
+        """Why these words want no answer: a murmur in mid-utterance, or our own echo; empty if they do."""
+        scene = self._scene
+        head = scene.floor.head
+        if self._sounds_like_us:
+            return OUR_ECHO
+        ours = self._words_that_echo()
+        if ours and is_echo(self._caller_words(turn), ours, self._offered()):
+            return OUR_ECHO
+        if head is None:
+            return ""
+        if head.ends_call:
+            return "a goodbye in return" if is_farewell(turn.text) else ""
+        if is_murmur(turn.text) and not self._question_open(head):
+            return "a murmur"
+        return ""
+
+    def _caller_words(self, turn: TurnEvent) -> list[OwnWord]:
+        clock = self._scene.account.clock
+        words: list[OwnWord] = []
+        for word in turn.words:
+            words += timed(word.word, None if word.start is None else clock.when(word.start))
+        return words or timed(turn.text, None)
+
+    def _words_that_echo(self) -> list[OwnWord]:
+        """Our words whose sound could be back in this turn."""
+        scene = self._scene
+        began = scene.speaking.since if scene.speaking else scene.now
+        return scene.own_words(began - ONSET_S - LATEST_S)
+
+    def _offered(self) -> Iterator[str]:
+        """What the caller was given to choose from, by the agent's word or by the question's own words."""
+        scene = self._scene
+        head = scene.floor.head
+        texts = [line.text for line in scene.account.history[-2:] if line.who == "agent"]
+        questions = [scene.question]
+        if head is not None:
+            texts.append(head.text)
+            questions.append(head.question)
+        for question in questions:
+            yield from question.options if question is not None else ()
+        for text in texts:
+            yield from alternatives(text)
+
+    def _question_open(self, head: Reply) -> bool:
+        """Whether the caller has something to say yes to: asked before, just now, or but for a few words."""
+        scene = self._scene
+        if scene.question is not None:
+            return True
+        heard = scene.ledger.heard(head.number, scene.now).samples
+        words = scene.ledger.words(head.number, scene.now)
+        asked = [word.end for word in words if word.text.endswith("?") and word.end <= heard]
+        if asked and heard - asked[-1] <= QUESTION_S * PHONE_RATE:
+            return True
+        unheard = [word.text for word in words if word.end > heard]
+        asks = head.question is not None or any(text.endswith("?") for text in unheard)
+        return 0 < heard and len(unheard) <= LAST_WORDS and asks
+
+    def hold_expired(self) -> None:
+        """Nothing new followed: noise lets us go on, words have the floor for as long as the turn lasts."""
+        scene = self._scene
+        speaking = scene.speaking
+        if speaking is not None and not self._asks_nothing(speaking.latest):
+            return
+        if speaking is not None:
+            speaking.let_go = True
+        scene.decide("go on", "nothing followed")
+        self._agent.go_on()
+
+    # ---- listening that fails
+
+    def turn_stuck(self) -> None:
+        """The turn should have ended long ago, in seconds of its own sound: make Flux end it."""
+        scene = self._scene
+        speaking = scene.speaking
+        if speaking is None:
+            return
+        heard_s = speaking.latest.audio_end - speaking.new_word_audio
+        missing = scene.thresholds.stuck_after_s() - heard_s
+        if heard_s > 0 and missing > 0 and not speaking.waited_for:
+            # The line stood still: less was heard of the caller than time has passed.
+            speaking.waited_for = True
+            scene.timers.set("stuck", scene.now + missing)
+            return
+        scene.commands.append(ev.EndTurn("the turn does not end"))
+        scene.timers.set("dead", scene.now + FORCED_END_S)
+
+    def listening_dead(self) -> None:
+        """Not even a forced end came: the socket is dead. We ask again rather than leave dead air."""
+        self._scene.commands.append(ev.ReopenListening("no end of turn after ForceEndTurn"))
+        self._lost_turn("listening stalled")
+
+    def listening_missing(self) -> None:
+        """Listening was lost and is not back: the caller must not wait for an answer that cannot come."""
+        self._scene.timers.clear("stuck", "dead", "carried")
+        self._lost_turn("listening was lost")
+
+    def _lost_turn(self, reason: str) -> None:
+        """The end of an open turn will never come: its words, if any, are answered by asking again."""
+        scene = self._scene
+        scene.speaking = None
+        self._agent.drop_draft(reason)
+        lost = self._turns.abandon()
+        if scene.floor.queue and not lost:
+            self._agent.go_on()
+            return
+        if self._agent.may_interrupt():
+            self._agent.cut(reason)
+        record = scene.account.caller_turn(self._part(lost[0], None)) if lost else None
+        scene.decide("ask again", reason)
+        self._agent.say(ReplyKind.REASK, scene.prompts.reask(), record=record)
+
+    def on_listen_up(self, event: ev.SttConnected) -> None:
+        self._listened = True
+        self._scene.timers.clear("unheard")
+        self._take(self._turns.connected(event.offset_s))
+        if self._scene.speaking is not None:
+            self._scene.timers.set("carried", self._scene.now + CARRIED_S)
+
+    def on_shift(self, event: ev.AudioShifted) -> None:
+        self._turns.shifted(event.at_s, event.seconds)
+
+    def turn_not_carried(self) -> None:
+        """What the caller was saying when listening was lost has not been heard again."""
+        if self._scene.speaking is not None:
+            self._lost_turn("listening was lost in mid-turn")
+
+    def on_listen_down(self, event: ev.SttDisconnected) -> None:
+        scene = self._scene
+        if event.retry:
+            if not self._listened:
+                scene.timers.set_if_unset("no speech", max(scene.now, scene.policy.no_speech_s))
+            scene.timers.set_if_unset("unheard", scene.now + scene.policy.silent_listener_s)
+            return
+        self._apologise("listening was refused")
+
+    def no_speech(self) -> None:
+        """The call has begun without listening, or without a voice, and there is none yet."""
+        if self._agent.voice_missing and not self._scene.ledger.play_end:
+            self._scene.end_call("the voice cannot be reached")
+        elif not self._listened:
+            self._listened = True  # said once
+            self._agent.apologising = True
+            self._apologise("listening cannot be reached")
+
+    def _apologise(self, reason: str) -> None:
+        self._agent.cut(reason)
+        self._agent.say(ReplyKind.NOTICE, self._scene.policy.apology, [HangUp()], interruptible=False)

@@ -1,0 +1,103 @@
+"""A reply begun before the caller's turn has surely ended: released with it, or thrown away. PURE.
+
+A draft is made from what will be remembered if the turn ends here: what we are saying, or hold, is cut then,
+and its heard part belongs to the history. A draft that was made from anything else is not released.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from telephony import events as ev
+from telephony.base.frozen import value
+from telephony.conversation.backchannel import spoken_words
+from telephony.conversation.reply_queue import Reply, ReplyKind
+from telephony.conversation.state import ConversationState
+from telephony.conversation.transcript import add_line, is_remembered, take_back
+from telephony.conversation.turn_record import TurnRecord
+from telephony.reply.agent import Message, Turn
+
+
+@value
+class Foreseen:
+    """What a turn that ends here would be answered from."""
+
+    texts: tuple[str, ...]
+    """What the caller said before and was never answered aloud."""
+    history: tuple[Message, ...]
+    notes: Mapping[str, Any]
+
+
+def unheard(scene: ConversationState, reply: Reply) -> bool:
+    """Whether not one word of a reply was heard: then it was no answer."""
+    return not scene.ledger.heard_text(reply.number, scene.now)
+
+
+def foresee(scene: ConversationState, texts: Sequence[str]) -> Foreseen:
+    """History, notes and unanswered words (so far: `texts`) as they will be when all of the queue is cut."""
+    history, notes, left = scene.account.history.copy(), None, list(texts)
+    for reply in scene.floor.queue:
+        if reply.kind is ReplyKind.ANSWER and unheard(scene, reply):
+            left += reply.parts
+            take_back(history, reply)
+            notes = reply.notes_before if notes is None else notes
+        line = scene.account.line(reply, scene.now, interrupted=True)
+        if is_remembered(reply, line):
+            add_line(history, line)
+    return Foreseen(
+        tuple([text for text in left if text]), tuple(history), dict(scene.notes if notes is None else notes)
+    )
+
+
+class Drafts:
+    """At most one draft, and what those cost that were thrown away."""
+
+    def __init__(self, scene: ConversationState) -> None:
+        self._scene = scene
+        self._draft: Reply | None = None
+        self._made_from: tuple[Turn, Mapping[str, Any]] | None = None
+        self._wasted: dict[str, int] = {}
+
+    def begin(self, reply: Reply, turn: Turn, notes: Mapping[str, Any]) -> None:
+        """A draft is being made from this turn and these notes."""
+        self._draft, self._made_from = reply, (turn, notes)
+
+    def take(self, turn: Turn, notes: Mapping[str, Any], record: TurnRecord) -> Reply | None:
+        """The draft, if it was made from this turn, however its words are written, and from these notes."""
+        draft, scene = self._draft, self._scene
+        if draft is None or self._made_from is None:
+            return None
+        seen, noted = self._made_from
+        if spoken_words(seen.text) != spoken_words(turn.text):
+            self.drop("the words changed")
+            return None
+        if replace(seen, text=turn.text) != turn or noted != notes:
+            self.drop("what was heard before changed")
+            return None
+        self._draft = None
+        record.saved_ms = round((scene.now - draft.began_at) * 1000)
+        scene.commands.append(ev.ReleaseReply(draft.number))
+        return draft
+
+    def drop(self, reason: str) -> None:
+        """Give the draft up, if there is one; what it cost is counted."""
+        draft, self._draft = self._draft, None
+        if draft is not None:
+            self._wasted["drafts"] = self._wasted.get("drafts", 0) + 1
+            self._wasted["characters"] = self._wasted.get("characters", 0) + len(draft.text)
+            self._scene.floor.discard(draft, self._scene.now, reason)
+            self._scene.ledger.forget(draft.number)
+
+    def wasted(self) -> dict[str, int]:
+        """What drafts cost that were thrown away since this was last asked."""
+        wasted, self._wasted = self._wasted, {}
+        return wasted
+
+    def sounded(self, reply: Reply) -> None:
+        """A reply is heard from now on: a draft saved no more than it took to make its first sound."""
+        record, sounded = reply.record, reply.first_sound_at
+        if reply.drafted and record is not None and record.saved_ms is not None and sounded is not None:
+            record.saved_ms = min(record.saved_ms, round((sounded - reply.began_at) * 1000))
+            reply.drafted = False

@@ -1,0 +1,117 @@
+"""Keys that a caller presses: an entry ends with `#`, a pause or the last key. Tones are no words. PURE."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from telephony import events as ev
+from telephony.conversation.agent_turn import AgentTurn
+from telephony.conversation.policy import FORCED_END_S
+from telephony.conversation.state import ConversationState
+from telephony.conversation.turn_record import CallerPart
+from telephony.listen.turns import TurnEvent
+
+LONGEST_ENTRY = 64
+"""Keys pressed in one go; the newest are kept."""
+TERMINATOR = "#"
+BEFORE_KEY_S, AFTER_KEY_S = 0.6, 0.5
+"""A key is reported while its tone sounds; what is taken for a word in it lies this near."""
+WORDS_A_TONE = 2
+
+
+class DtmfEntry:
+    """Collects what is keyed in, and has it answered."""
+
+    def __init__(self, scene: ConversationState, agent: AgentTurn) -> None:
+        self._scene = scene
+        self._agent = agent
+        self._digits = ""
+        self._entry: list[float] = []
+        """When the keys of this entry were pressed."""
+        self._complete: str | None = None
+        """An entry that is answered together with the turn that is open, when that has ended."""
+        self._pressed: deque[float] = deque(maxlen=LONGEST_ENTRY)
+        self._full_until = 0.0
+        """Until then `#` belongs to the entry that was complete without it."""
+        self.asked = False
+        """Whether all keys of this entry were asked for as something harmless."""
+
+    @property
+    def collecting(self) -> bool:
+        """Whether an entry has begun and not ended."""
+        return bool(self._digits)
+
+    def on_dtmf(self, event: ev.DtmfPressed) -> None:
+        scene = self._scene
+        scene.timers.clear("silence")
+        self._pressed.append(scene.now)
+        if event.digit == TERMINATOR and scene.now < self._full_until:
+            return  # the entry it ends was complete with its last key
+        self._full_until = 0.0
+        self.asked = scene.keys_asked and (self.asked or not self._digits)
+        tone_at = scene.account.clock.at(scene.now)
+        if not self.asked and tone_at is not None:
+            scene.blanks.append((tone_at - BEFORE_KEY_S, tone_at + AFTER_KEY_S))
+        if scene.floor.queue and self._agent.may_interrupt():
+            # Who presses keys over a question answers it.
+            scene.question = scene.asking
+            self._agent.cut("a key was pressed")
+        if event.digit == TERMINATOR and self._digits:
+            self.done()
+            return
+        self._entry.append(scene.now)
+        self._digits = (self._digits + event.digit)[-LONGEST_ENTRY:]
+        question, patience = scene.asking, scene.policy.single_key_s
+        if question is not None and question.kind == "digits":
+            patience = scene.policy.dtmf_gap_s if question.pause_s is None else question.pause_s
+            if question.length is not None and len(self._digits) >= question.length:
+                self._full_until = scene.now + patience
+                self.done()
+                return
+        scene.timers.set("digits", scene.now + patience)
+
+    def done(self) -> None:
+        """The keys pressed so far are an entry. What is being said meanwhile is answered with it."""
+        scene = self._scene
+        scene.timers.clear("digits")
+        self._complete, self._digits = self._digits, ""
+        if scene.speaking is not None:
+            scene.commands.append(ev.EndTurn("keys were pressed"))
+            scene.timers.set("keyed", scene.now + FORCED_END_S)
+            return
+        self.answer()
+
+    def answer(self) -> None:
+        """Have a complete entry answered, if there is one."""
+        digits = self.take()
+        if digits is None:
+            return
+        scene = self._scene
+        clock, pressed, self._entry = scene.account.clock, self._entry or [scene.now], []
+        part = CallerPart("", clock.at(pressed[0]), clock.at(pressed[-1]), clock.at(scene.now), scene.now)
+        part.digits, part.asked_keys, part.withheld = True, self.asked, scene.sensitive
+        scene.prompts.silence_step = 0
+        self._agent.answer("", scene.account.caller_turn(part), digits)
+
+    def take(self) -> str | None:
+        """The complete entry that waits to be answered, once."""
+        digits, self._complete = self._complete, None
+        self._scene.timers.clear("keyed")
+        return digits
+
+    def sounding(self) -> bool:
+        """Whether a key's tone may be sounding now."""
+        return bool(self._pressed) and self._scene.now - self._pressed[-1] < BEFORE_KEY_S + AFTER_KEY_S
+
+    def made(self, turn: TurnEvent) -> bool:
+        """Whether a turn is nothing but the tones of keys, mistaken for words."""
+        if not self._pressed or not turn.words:
+            return False
+        clock, tones = self._scene.account.clock, set()
+        for word in turn.words:
+            at = None if word.start is None else clock.when(word.start)
+            near = [key for key in self._pressed if at and key - BEFORE_KEY_S < at < key + AFTER_KEY_S]
+            if not near:
+                return False
+            tones.update(near)
+        return len(turn.words) <= WORDS_A_TONE * len(tones)

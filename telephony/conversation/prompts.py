@@ -1,0 +1,35 @@
+"""The line's own sentences, each list used in turn. PURE."""
+
+from __future__ import annotations
+
+from telephony.reply.agent import SilenceStep, Wording
+
+
+class Prompts:
+    """Gives the next filler, re-ask or acknowledgement of an agent's wording."""
+
+    def __init__(self, wording: Wording) -> None:
+        self._manners = wording
+        self._used: dict[str, int] = {}
+        self.silence_step = 0
+
+    def filler(self) -> str:
+        return self._next("filler", self._manners.fillers)
+
+    def reask(self) -> str:
+        return self._next("reask", self._manners.reask) or "Sorry, could you say that again?"
+
+    def acknowledge(self) -> str:
+        return self._next("acknowledge", self._manners.acknowledge)
+
+    def silence(self) -> SilenceStep | None:
+        """The next step of the silence ladder; None: the ladder is at its end."""
+        steps = self._manners.silence
+        return steps[self.silence_step] if self.silence_step < len(steps) else None
+
+    def _next(self, name: str, lines: tuple[str, ...]) -> str:
+        if not lines:
+            return ""
+        used = self._used.get(name, 0)
+        self._used[name] = used + 1
+        return lines[used % len(lines)]

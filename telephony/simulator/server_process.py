@@ -1,0 +1,156 @@
+"""A server of our own for `telephony call`: a child process on a free port, gone when its parent is.
+
+The parent holds the write end of the child's stdin; when the parent dies, by kill -9 too, the pipe closes and
+the child stops. `python -m telephony.simulator.server_process` is the child's side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+from telephony import logs
+from telephony.base import subprocesses
+from telephony.config.settings import NAMES, Settings
+from telephony.errors import BadInput, TelephonyError
+
+READY = re.compile(r"ready on (http://\S+)")
+STOP_S = 10.0
+COMPLAINT = "telephony: "
+
+
+class ServerProcess:
+    """`async with ServerProcess(...) as url`: a running server."""
+
+    def __init__(
+        self,
+        *,
+        ignore_environment: bool = False,
+        env_file: Path | None = None,
+        max_calls: int = 1,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """`environ`: settings instead of those of the environment and .env."""
+        self._environ = None if environ is None else {**os.environ, **_unset(), **environ}
+        self._arguments = ["--max-calls", str(max_calls)]
+        if ignore_environment:
+            self._arguments.append("--ignore-environment")
+        if env_file is not None:
+            self._arguments += ["--env-file", str(env_file)]
+        self._complaint = ""
+        self._relays: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> str:
+        """Start it. Raises BadInput, with the server's own reason, when it does not start."""
+        self._child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "telephony.simulator.server_process", *self._arguments),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=self._environ,
+            start_new_session=True,  # Ctrl-C is ours: the calls are to end first, the server after them
+        )
+        try:
+            return await self._ready()
+        except BaseException:
+            await self._stop()
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stop()
+
+    async def _ready(self) -> str:
+        assert self._child.stdout is not None and self._child.stderr is not None
+        self._relays.append(asyncio.create_task(self._relay(self._child.stderr)))
+        while line := (await self._child.stdout.readline()).decode(errors="replace"):
+            found = READY.search(line)
+            if found:
+                self._relays.append(asyncio.create_task(_drain(self._child.stdout)))
+                return found[1]
+        status = await self._child.wait()
+        await self._relays[0]
+        raise BadInput(self._complaint or f"the server did not start (exit status {status})")
+
+    async def _relay(self, stream: asyncio.StreamReader) -> None:
+        """Pass on what the server writes to stderr, but keep back its last word to say it ourselves."""
+        rest = ""
+        while data := await stream.read(4096):
+            *lines, rest = re.split(r"(?<=[\n\r])", rest + data.decode(errors="replace"))
+            for line in lines:
+                if line.startswith(COMPLAINT):
+                    self._complaint = line.removeprefix(COMPLAINT).strip()
+                else:
+                    sys.stderr.write(line)
+            sys.stderr.flush()
+
+    async def _stop(self) -> None:
+        if self._child.stdin is not None:
+            self._child.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_S):
+                await self._child.wait()
+        except TimeoutError:
+            sys.stderr.write("the server does not end: it is killed\n")
+        finally:
+            await subprocesses.killed(self._child)
+        for task in self._relays:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait_for(task, 1.0)
+
+
+def _unset() -> dict[str, str]:
+    """Every setting as if it were not set: an empty value hides what .env says."""
+    return dict.fromkeys(NAMES, "")
+
+
+async def _drain(stream: asyncio.StreamReader) -> None:
+    while await stream.read(4096):
+        pass
+
+
+def _follow_parent() -> None:
+    """Stop, as by SIGTERM, when the pipe from the parent closes."""
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _child() -> int:
+    parser = argparse.ArgumentParser(prog="python -m telephony.simulator.server_process")
+    parser.add_argument("--max-calls", type=int, default=1)
+    parser.add_argument("--ignore-environment", action="store_true")
+    parser.add_argument("--env-file", type=Path, default=Path(".env"))
+    args = parser.parse_args()
+    try:
+        # On this machine only, under its own address, whatever the environment says of a public one.
+        if args.ignore_environment:
+            settings = Settings.load({})
+        else:
+            settings = Settings.load({**os.environ, "PUBLIC_URL": ""}, args.env_file)
+        level = "WARNING" if settings.log_level == "INFO" else settings.log_level
+        settings = replace(settings, max_calls=max(args.max_calls, settings.max_calls), log_level=level)
+        logs.set_up(level, settings.secret_values())
+        threading.Thread(target=_follow_parent, daemon=True).start()
+        from telephony.commands import serve  # the long part of the start
+
+        return serve.run(argparse.Namespace(host="127.0.0.1", port=0), settings)
+    except TelephonyError as error:
+        sys.stderr.write(f"{COMPLAINT}{logs.one_line(str(error))}\n")
+        return 2 if isinstance(error, BadInput) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(_child())

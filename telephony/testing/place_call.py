@@ -1,0 +1,134 @@
+"""For tests of your own agent: `place_call`, a pytest fixture that telephones it.
+
+    # conftest.py
+    pytest_plugins = ["telephony.testing"]
+
+    # test_my_agent.py
+    def test_it_says_goodbye(place_call):
+        call = place_call("goodbye.yaml", settings={"AGENT": "my.module:Barista"})
+        assert call["ended_by"] == "agent"
+        assert not call["broken"]
+
+`goodbye.yaml` is a caller's script (or a recording); what comes back is the object that
+`telephony call --json` prints. Nothing is replaced: a server runs with these settings and the local speech
+engine, and stays for the other tests that ask for the same settings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import pytest
+
+from telephony.commands.call import make_caller
+from telephony.config.settings import Settings
+from telephony.simulator.caller import HANG_UP_AFTER_S
+from telephony.simulator.network import Impairments
+from telephony.simulator.server_process import ServerProcess
+from telephony.simulator.simulator import CallOptions
+from telephony.simulator.simulator import place_call as place
+
+__all__ = ["PlaceCall", "place_call"]
+
+T = TypeVar("T")
+
+
+class PlaceCall(Protocol):
+    """What the fixture gives."""
+
+    def __call__(
+        self,
+        source: str | Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        server: str | None = None,
+        line: Impairments | None = None,
+        hang_up_after_s: float = HANG_UP_AFTER_S,
+    ) -> dict[str, Any]:
+        """Place one call and wait for its end.
+
+        `settings`: the server's, by their names in the environment; nothing else of the environment counts.
+        `server`: call this one instead. `line`: a bad line, unless the script says how bad it is.
+        Raises BadInput for a source that cannot be played and a server that does not start.
+        """
+
+
+class _Exchange:
+    """An event loop in a thread, and the servers that run from it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="place_call", daemon=True)
+        self._thread.start()
+        self._stack = AsyncExitStack()
+        self._servers: dict[frozenset[tuple[str, str]], str] = {}
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def server(self, settings: Mapping[str, str], data_dir: Path) -> str:
+        """The server with these settings, started if need be."""
+        key = frozenset(settings.items())
+        if key not in self._servers:
+            # The agent under test is found by the server as it is by the test.
+            found_by = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+            environ = {"DEEPGRAM_URL": "local", "DATA_DIR": str(data_dir), **found_by, **settings}
+            self._servers[key] = await self._stack.enter_async_context(ServerProcess(environ=environ))
+        return self._servers[key]
+
+    def close(self) -> None:
+        self.run(self._stack.aclose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+@pytest.fixture(scope="session")
+def _exchange() -> Iterator[_Exchange]:
+    exchange = _Exchange()
+    yield exchange
+    exchange.close()
+
+
+@pytest.fixture
+def place_call(_exchange: _Exchange, tmp_path_factory: pytest.TempPathFactory) -> PlaceCall:
+    """Calls a server as Twilio would, and gives what was said and heard."""
+
+    def call(
+        source: str | Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        server: str | None = None,
+        line: Impairments | None = None,
+        hang_up_after_s: float = HANG_UP_AFTER_S,
+    ) -> dict[str, Any]:
+        path, checked = Path(source), Settings.load(settings or {})
+        data = tmp_path_factory.getbasetemp() / "telephony"
+        tokens, keys = checked.twilio_auth_token, checked.api_keys
+
+        async def placed() -> dict[str, Any]:
+            make, impairments = await asyncio.to_thread(
+                make_caller, path, line or Impairments(), hang_up_after_s, checked.voice
+            )
+            url = server or await _exchange.server(settings or {}, data)
+            options = CallOptions(
+                server=url,
+                source=path.name,
+                out_dir=tmp_path_factory.mktemp(path.stem),
+                impairments=impairments,
+                auth_token=tokens[0].reveal() if tokens else None,
+                api_key=keys[0].reveal() if keys else None,
+                data_dir=Path((settings or {}).get("DATA_DIR", data)),
+            )
+            return (await place(make(), options)).as_json()
+
+        return _exchange.run(placed())
+
+    return call
