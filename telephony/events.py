@@ -97,7 +97,7 @@ class SttDisconnected:
 
 @value
 class EchoMeasured:
-    """So much of the sound of the turn that is told of next is our own, come back (conversation/acoustic_echo.py)."""
+    """How much sound of the turn reported next is our own, come back (conversation/acoustic_echo.py)."""
 
     share: float
     """Of the least part that can be heard."""
@@ -234,9 +234,10 @@ class OperatorCommand:
 
 
 Event: TypeAlias = (
-    CallStarted | MediaTimestamp | DtmfPressed | MarkPlayed | CallStopped | SttConnected | SttDisconnected | AudioShifted
-    | EchoMeasured | TurnInfoReceived | Configured | ReplyText | ReplyNote | ReplyAction | ReplyEnded | ReplyAudio
-    | PhraseSpoken | PhraseCut | TtsDisconnected | Sent | MarkSent | TimerFired | OperatorCommand
+    CallStarted | MediaTimestamp | DtmfPressed | MarkPlayed | CallStopped | SttConnected | SttDisconnected
+    | AudioShifted | EchoMeasured | TurnInfoReceived | Configured | ReplyText | ReplyNote | ReplyAction
+    | ReplyEnded | ReplyAudio | PhraseSpoken | PhraseCut | TtsDisconnected | Sent | MarkSent
+    | TimerFired | OperatorCommand
 )  # fmt: skip
 
 # --- commands -----------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,21 +12,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "telephony"
 
-# Modules that decide and do nothing else: no clock, no network, no randomness, no SDK. A module also joins
-# them by saying PURE in its docstring.
-PURE = {
-    "audio.py",
-    "carrier/media_stream.py",
-    "simulator/playout.py",
-    "carrier/signature.py",
-    "carrier/token.py",
-    "conversation.py",
-    "deepgram/flux_codec.py",
-    "listen/turns.py",
-    "reply/scripted.py",
-    "speak/phrases.py",
-    "playback/pacer.py",
-}
+# The folders in the order in which they may import one another: each only those before it. `errors`, `events`
+# and `logs` are single files with a place in that order.
+ORDER = (
+    *("errors", "base", "audio", "deepgram", "config", "logs"),
+    *("carrier", "listen", "reply", "events", "speak", "playback", "conversation", "record", "llm", "call"),
+    *("engine", "server", "simulator", "testing", "commands", "cli", "__main__"),
+)
+# Folders that decide and do nothing else: no clock, no network, no randomness, no SDK. Every file in them is
+# pure. A file elsewhere joins them by saying PURE in its docstring.
+PURE_FOLDERS = ("audio", "playback", "conversation")
 IMPURE = {
     "asyncio",
     "aiohttp",
@@ -42,10 +36,8 @@ IMPURE = {
     "twilio",
     "websockets",
 }
-# Imported by pure modules for its types. Its loader of users' agents runs once, before any call.
-LOADERS = {"telephony.reply.agent"}
-LONGEST_FILE = 520
-LONGEST_FUNCTION = 60
+LONGEST_FILE = 420
+LONGEST_FUNCTION = 50
 
 
 def modules() -> list[Path]:
@@ -60,63 +52,96 @@ def parsed(module: Path) -> ast.Module:
     return ast.parse(module.read_text(encoding="utf-8"))
 
 
-def says_pure(module: Path) -> bool:
-    return "PURE" in (ast.get_docstring(parsed(module)) or "")
+def dotted(module: Path) -> str:
+    parts = ("telephony", *module.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(module: Path) -> Iterator[str]:
-    """Full names of the modules imported anywhere in a file, in functions too; not those only for types."""
-    for node in ast.walk(_without_type_checking(parsed(module))):
+def folder_of(name: str) -> str:
+    """The place in ORDER of a module's dotted name; the package itself has none."""
+    return (name.split(".") + [""])[1]
+
+
+def is_pure(module: Path) -> bool:
+    return module.relative_to(PACKAGE).parts[0] in PURE_FOLDERS or "PURE" in (
+        ast.get_docstring(parsed(module)) or ""
+    )
+
+
+FILES = {dotted(module): module for module in modules()}
+
+
+def imported(module: Path) -> set[str]:
+    """Full names of the modules imported anywhere in a file: in functions and under TYPE_CHECKING, too."""
+    found = set()
+    package = dotted(module) if module.name == "__init__.py" else dotted(module).rpartition(".")[0]
+    for node in ast.walk(parsed(module)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join(
-                ["telephony", *module.relative_to(PACKAGE).parts[:-1]][: 0 if not node.level else None]
-            )
-            if node.level > 1:
-                base = base.rsplit(".", node.level - 1)[0]
-            yield ".".join(part for part in (base, node.module) if part)
+            above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
+            found |= {full if (full := f"{base}.{alias.name}") in FILES else base for alias in node.names}
+    return found
 
 
-def _without_type_checking(tree: ast.Module) -> ast.Module:
-    tree.body = [
-        node
-        for node in tree.body
-        if not (isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"))
+IMPORTS = {name: imported(module) for name, module in FILES.items()}
+
+
+def ours(name: str) -> set[str]:
+    return {other for other in IMPORTS[name] if other in FILES and other not in ("telephony", name)}
+
+
+def test_every_folder_has_a_place_in_the_order() -> None:
+    here = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))}
+    assert here - {"__init__"} == set(ORDER)
+
+
+@pytest.mark.xfail(strict=True, reason="being mended")
+def test_folders_import_only_what_lies_below_them() -> None:
+    upward = [
+        f"{name} -> {other}"
+        for name in sorted(FILES)
+        if name != "telephony"
+        for other in sorted(ours(name))
+        if folder_of(other) != folder_of(name)
+        and ORDER.index(folder_of(other)) > ORDER.index(folder_of(name))
     ]
-    return tree
+    assert upward == []
 
 
-@pytest.mark.parametrize("name", sorted(PURE))
-def test_a_module_that_must_be_pure_is_there(name: str) -> None:
-    assert (PACKAGE / name).is_file()
+@pytest.mark.xfail(strict=True, reason="being mended")
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Whatever hides it: an import in a function, or one for types only."""
+    left = {name: ours(name) for name in FILES if name != "telephony"}
+    while free := {name for name, others in left.items() if not others & left.keys()}:
+        left = {name: others for name, others in left.items() if name not in free}
+    # What is left is in a circle, or imports one. Without those that nobody in it imports:
+    while loose := left.keys() - set().union(*left.values()):
+        left = {name: others for name, others in left.items() if name not in loose}
+    assert sorted(left) == []
 
 
-@pytest.mark.parametrize(
-    "module", [m for m in modules() if name_of(m) in PURE or says_pure(m)], ids=lambda m: name_of(m)
-)
+@pytest.mark.parametrize("module", [m for m in modules() if is_pure(m)], ids=lambda m: name_of(m))
 def test_a_pure_module_imports_no_clock_no_network_and_no_chance(module: Path) -> None:
-    assert not {name.split(".")[0] for name in imported(module)} & IMPURE
+    assert not {name.split(".")[0] for name in IMPORTS[dotted(module)]} & IMPURE
 
 
-@pytest.mark.parametrize(
-    "module", [m for m in modules() if name_of(m) in PURE or says_pure(m)], ids=lambda m: name_of(m)
-)
+@pytest.mark.parametrize("module", [m for m in modules() if is_pure(m)], ids=lambda m: name_of(m))
 def test_a_pure_module_leans_on_pure_modules_only(module: Path) -> None:
     """Else the clock comes in by the back door: everything of ours that it imports is as pure."""
-    for name in imported(module):
-        if name.startswith("telephony.") and name not in LOADERS:
-            path = PACKAGE.joinpath(*name.split(".")[1:])
-            file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-            roots = {found.split(".")[0] for found in imported(file)} if file.is_file() else set()
-            assert not roots & IMPURE, f"{name} imports {sorted(roots & IMPURE)}"
+    for name in ours(dotted(module)):
+        roots = {found.split(".")[0] for found in IMPORTS[name]}
+        assert not roots & IMPURE, f"{name} imports {sorted(roots & IMPURE)}"
 
 
+@pytest.mark.xfail(strict=True, reason="being mended")
 def test_files_are_short() -> None:
     lengths = {name_of(m): len(m.read_text(encoding="utf-8").splitlines()) for m in modules()}
     assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
 
 
+@pytest.mark.xfail(strict=True, reason="being mended")
 def test_functions_are_short() -> None:
     long = {
         f"{name_of(module)}:{node.name}": length
@@ -151,9 +176,12 @@ def test_every_folder_with_code_or_data_is_in_the_wheel() -> None:
     assert set(listed) == needed | {"telephony.twiml"}
 
 
-def test_the_map_names_every_module_and_folder() -> None:
-    """Who adds one says in `telephony/__init__.py` what it is for."""
+def test_the_map_names_every_folder_and_each_says_what_it_is_for() -> None:
     words = set(re.findall(r"[a-z_]+", ast.get_docstring(parsed(PACKAGE / "__init__.py")) or ""))
-    here = {m.stem for m in PACKAGE.glob("*.py") if m.stem != "__init__"}
+    here = {m.stem for m in PACKAGE.glob("*.py") if m.stem not in ("__init__", "__main__")}
     here |= {m.parent.name for m in PACKAGE.glob("*/*.py")}
     assert here - words == set()
+    silent = [
+        name_of(m) for m in PACKAGE.rglob("__init__.py") if len(ast.get_docstring(parsed(m)) or "") < 80
+    ]
+    assert silent == []

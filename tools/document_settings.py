@@ -1,4 +1,4 @@
-"""Writes the settings table of telephony/config/settings.py, and Twilio's errors, into README.md and .env.example.
+"""Writes the settings table of config/settings.py, and Twilio's errors, into README.md and .env.example.
 
 python tools/document_settings.py
 """

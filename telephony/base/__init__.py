@@ -1,0 +1,4 @@
+"""What everything else stands on: this user's files, subprocesses, the store that processes share, throttles.
+
+It may import `errors` only. Nothing here knows what a call is.
+"""

@@ -28,7 +28,10 @@ Row = tuple[str, Mapping[str, Any], str]
 
 
 class SharedStore(Protocol):
-    """What a phone line's processes agree on. Every method may raise SharedStoreFailure. Times are in seconds."""
+    """What a phone line's processes agree on. Times are in seconds.
+
+    Every method may raise SharedStoreFailure.
+    """
 
     def now(self) -> float:
         """The store's time: about Unix seconds, the same for all processes; no clock that is set moves it.

@@ -23,8 +23,8 @@ NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def twiml_folder() -> Path:
     """Where the templates are: inside the installed package, or beside it in a checkout."""
-    installed = Path(__file__).with_name("twiml")
-    return installed if installed.is_dir() else Path(__file__).resolve().parents[1] / "twiml"
+    installed = Path(__file__).resolve().parents[1] / "twiml"
+    return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "twiml"
 
 
 def render(template: str, parameters: Mapping[str, str] | None = None, /, **values: str | int | None) -> str:

@@ -9,7 +9,7 @@ import signal
 import sys
 
 from telephony.config.settings import Settings
-from telephony.engine.models import catalogue
+from telephony.engine.models import fetch
 from telephony.engine.serving import EngineOptions, serve
 from telephony.engine.speak.voice_list import find_voices
 from telephony.errors import MissingModel
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Serves until SIGTERM, exit status 0, or Ctrl-C, 130."""
     if args.fetch:
-        return catalogue.main([])
+        return fetch.main([])
     if args.voices:
         return _list_voices()
     os.environ["LOG_LEVEL"] = settings.log_level  # the hearing worker's, too

@@ -24,7 +24,7 @@ LATEST_S = 1.2
 SHADOWED_S = 0.5
 """Nobody repeats a word so soon after it began; a loudspeaker does."""
 SOUND_SHARE = 0.55
-"""Of an echo, so much of the sound is ours (conversation/acoustic_echo.py). Two voices reach 0.3 by chance."""
+"""Share of an echo's sound that is ours (conversation/acoustic_echo.py). Two voices reach 0.3 by chance."""
 LEAST_WORDS = 3
 """Fewer words are an echo only if they come so soon."""
 LEAST_LETTERS = 4

@@ -1,0 +1,4 @@
+"""The wires to Deepgram that listening and speaking share: messages, their codec and rules, the socket.
+
+It may import `base`, `audio` and `errors`. The local engine and the pretend services speak the same messages.
+"""

@@ -13,6 +13,7 @@ from aiohttp import web
 from telephony.config.kinds import host_is_loopback
 from telephony.engine.listen.recognizer_pool import WorkerPool
 from telephony.engine.models import catalogue
+from telephony.engine.models.fetch import fetch
 from telephony.engine.server import HANDSHAKE_S, Engine, default_limit, make_app
 from telephony.engine.speak import piper_process
 from telephony.engine.speak.synthesizer_pool import SynthesizerPool
@@ -95,7 +96,7 @@ async def _fetch(stop: asyncio.Event, must_converse: bool, still_fetching: Calla
         still_fetching()
 
     try:
-        await asyncio.to_thread(catalogue.fetch, absent, progress)
+        await asyncio.to_thread(fetch, absent, progress)
     except MissingModel as error:
         if stop.is_set():
             return

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 ChatMessage: TypeAlias = Mapping[str, Any]
-"""One message as the API takes it: `role`, `content`, and `tool_calls` or `tool_call_id` where they belong."""
+"""One message as the API takes it: `role`, `content`, `tool_calls` or `tool_call_id` where they belong."""
 
 JsonSchema: TypeAlias = Mapping[str, Any]
 
@@ -26,7 +26,7 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One request. What stays the same from turn to turn comes first, so that providers' prompt caches hit."""
+    """One request. What stays the same from turn to turn comes first, so that prompt caches hit."""
 
     messages: Sequence[ChatMessage]
     tools: Sequence[ToolSpec] = ()

@@ -6,8 +6,8 @@ The ledger's reasoning. Audio sent at `at` begins to play when what was sent bef
 `play_end = max(at, play_end) + samples / 8000`. The way there delays media and `clear` alike, so the
 position that the model gives for the moment we send `clear` is the position at which it takes effect.
 A mark returns when what lies before it was played: it proves a lower limit, and its lateness teaches how much
-later than the model its run is playing (playback/playout_delay.py). Marks that return because of a `clear` prove
-nothing that was heard; but they come at the moment when the `clear` took effect, and so date it.
+later than the model its run is playing (playback/playout_delay.py). Marks that return because of a `clear`
+prove nothing that was heard; but they come at the moment when the `clear` took effect, and so date it.
 Where a mark is overdue, or the `clear` was late, the line stood still: nothing but the last mark is sure.
 """
 

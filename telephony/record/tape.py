@@ -24,13 +24,13 @@ from telephony.deepgram.flux_messages import TurnInfo, Word
 from telephony.errors import BadInput
 from telephony.reply import agent
 
-VERSION = 1
+VERSION = 2
 TYPES: Mapping[str, type] = {
     cls.__name__: cls
     for cls in (
         *typing.get_args(ev.Event), *typing.get_args(ev.Command), ev.WordTime, TurnInfo, Policy,
-        agent.CallInfo, agent.Expect, agent.HangUp, agent.Message, agent.Wording, agent.Say, agent.SilenceStep,
-        agent.Transfer, agent.Turn, agent.Wait,
+        agent.CallInfo, agent.Expect, agent.HangUp, agent.Message, agent.Wording, agent.Say,
+        agent.SilenceStep, agent.Transfer, agent.Turn, agent.Wait,
     )
 }  # fmt: skip
 
@@ -105,8 +105,12 @@ def read(lines: Iterable[bytes | str]) -> tuple[agent.Wording, Policy, Iterator[
     rows = iter(lines)
     try:
         first = orjson.loads(next(rows, b""))
-        if not isinstance(first, dict) or first.get("tape") != VERSION:
-            raise BadInput("this is not a call's tape, or one of another version")
+        if not isinstance(first, dict) or "tape" not in first:
+            raise BadInput("this is not a call's tape")
+        if first["tape"] != VERSION:
+            raise BadInput(
+                f"this tape has version {first['tape']}, and this telephony reads version {VERSION} only"
+            )
         wording, policy = _revive(first["wording"]), _revive(first["policy"])
     except orjson.JSONDecodeError as error:
         raise BadInput("this is not a call's tape: its first line is no JSON") from error

@@ -1,7 +1,7 @@
 """What is known of a stream after each 80 ms of its audio. PURE.
 
-The seam between the hearing (engine/listen/recognition.py: models, threads) and the wire's session (Flux's state
-machine, pure). The guarantees are in the hearing's description.
+The seam between recognition (engine/listen/recognition.py: models, threads) and the wire's session (Flux's
+state machine, pure). recognition.py describes the guarantees.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where the engine's speech comes from: one seam; behind it the voices of this machine (engine/speak/voice.py)."""
+"""Where the engine's speech comes from: behind this seam are the machine's voices (engine/speak/voice.py)."""
 
 from __future__ import annotations
 

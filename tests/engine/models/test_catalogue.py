@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from telephony.engine.models import catalogue
+from telephony.engine.models import catalogue, fetch
 from telephony.engine.models.catalogue import MODEL_NAMES, MODELS, ModelFile, ModelSource
 from telephony.engine.models.download import fetch_files
 from telephony.errors import MissingModel
@@ -167,7 +167,7 @@ def test_progress_is_one_line_on_a_terminal_and_lines_elsewhere(monkeypatch: pyt
     lines = ("fetching it (1 of 1, 94 MB)", "  40 of 94 MB, 42 %", "  94 of 94 MB, 100 %", "done")
     terminal, file = Terminal(), io.StringIO()
     for stream in (terminal, file):
-        progress = catalogue.Progress(stream)
+        progress = fetch.Progress(stream)
         for line in lines:
             progress.tell(line)
     assert file.getvalue() == "".join(f"{line}\n" for line in lines)
