@@ -30,9 +30,10 @@ sys.path[:0] = [str(ROOT)]
 
 from telephony.audio.g711 import linear16_to_ulaw, ulaw_to_linear16  # noqa: E402
 from telephony.deepgram import flux_codec  # noqa: E402
+from telephony.simulator.call_options import CallOptions  # noqa: E402
 from telephony.simulator.call_report import CallResult  # noqa: E402
 from telephony.simulator.caller import RecordingCaller  # noqa: E402
-from telephony.simulator.simulator import CallOptions, place_call  # noqa: E402
+from telephony.simulator.simulator import place_call  # noqa: E402
 from telephony.testing.fake_flux import FakeFlux  # noqa: E402
 from telephony.testing.fake_speak import FakeSpeak  # noqa: E402
 

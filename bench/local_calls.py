@@ -17,10 +17,11 @@ from telephony.audio.g711 import linear16_to_ulaw, read_wav, ulaw_to_linear16
 from telephony.commands.call import make_caller
 from telephony.config.settings import Settings
 from telephony.record import tape
+from telephony.simulator.call_options import CallOptions
 from telephony.simulator.call_report import CallResult
 from telephony.simulator.network import Impairments
 from telephony.simulator.server_process import ServerProcess
-from telephony.simulator.simulator import CallOptions, place_call
+from telephony.simulator.simulator import place_call
 
 ROOT = Path(__file__).resolve().parents[1]
 OPEN_CALLS = ROOT.parent / "shared" / "calls" / "open"

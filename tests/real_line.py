@@ -16,9 +16,10 @@ from telephony.deepgram.flux_messages import Word
 from telephony.server.app import make_app
 from telephony.server.assembly import open_line
 from telephony.server.state import CallRecords, ServerState
+from telephony.simulator.call_options import CallOptions
 from telephony.simulator.call_report import CallResult
 from telephony.simulator.caller import RecordingCaller
-from telephony.simulator.simulator import CallOptions, place_call
+from telephony.simulator.simulator import place_call
 from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_scripts import Cycle, FakeScript
 from telephony.testing.fake_speak import FakeSpeak

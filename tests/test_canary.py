@@ -15,8 +15,9 @@ import pytest
 from aiohttp import ClientSession
 
 from telephony.commands.serve import drain
+from telephony.simulator.call_options import CallOptions
 from telephony.simulator.call_report import CallResult
-from telephony.simulator.simulator import CallOptions, place_call
+from telephony.simulator.simulator import place_call
 from tests.real_line import KeyingCaller, Lines, Running, running
 from tests.secretive_agents import HEARD
 from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL, until

@@ -24,8 +24,9 @@ from telephony import logs
 from telephony.engine.listen.loudness import LoudnessPool
 from telephony.engine.server import Engine, make_app
 from telephony.engine.speak.synthesizer_pool import SynthesizerPool
+from telephony.simulator.call_options import CallOptions
 from telephony.simulator.caller import RecordingCaller
-from telephony.simulator.simulator import CallOptions, place_call
+from telephony.simulator.simulator import place_call
 from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_scripts import Cycle
 from telephony.testing.fake_speak import FakeSpeak

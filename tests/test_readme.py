@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from telephony.engine.models import catalogue
-from telephony.reply.agent import Agent, CallInfo, HangUp, Note, Turn, load_agent
+from telephony.reply.agent import Agent, CallInfo, HangUp, Note, Turn
+from telephony.reply.loading import load_agent
 from tests.test_docs import ROOT, blocks
 
 needs_models = pytest.mark.skipif(bool(catalogue.missing()), reason="the models are not here")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from telephony.simulator.call_options import CallOptions
 from telephony.simulator.caller import RecordingCaller
 from telephony.simulator.network import Impairments
-from telephony.simulator.simulator import CallOptions, place_call
+from telephony.simulator.simulator import place_call
 from tests.real_line import running
 from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL
 

@@ -20,6 +20,7 @@ from telephony.config.kinds import host_is_loopback
 from telephony.config.settings import Settings
 from telephony.errors import BadInput
 from telephony.logs import one_line
+from telephony.simulator.call_options import CallOptions
 from telephony.simulator.call_report import CallResult, painted, summary
 from telephony.simulator.caller import HANG_UP_AFTER_S, Caller, RecordingCaller
 from telephony.simulator.caller_script import SCRIPT_SUFFIXES, read_script
@@ -29,7 +30,7 @@ from telephony.simulator.network import EchoPath, Impairments
 from telephony.simulator.recording_source import read_recording
 from telephony.simulator.script_caller import ScriptCaller
 from telephony.simulator.server_process import ServerProcess
-from telephony.simulator.simulator import CallOptions, place_call
+from telephony.simulator.simulator import place_call
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from telephony.base.phone_numbers import exists, international, international_prefix
 from telephony.config.secret import Secret
 
 
@@ -193,8 +194,6 @@ def phone_number() -> SettingKind:
     def parse(value: str) -> str:
         if not value:
             return ""
-        from telephony.base.phone_numbers import exists, international  # the numbering plans take a moment
-
         number = international(value)
         if not exists(number):
             raise ValueError(allowed)
@@ -208,8 +207,6 @@ def dial_prefixes() -> SettingKind:
     allowed = "+ and 1 to 15 digits, comma separated"
 
     def parse(value: str) -> tuple[str, ...]:
-        from telephony.base.phone_numbers import international_prefix
-
         found = tuple(international_prefix(one) for one in _split(value))
         if not all(found):
             raise ValueError(allowed)

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from telephony.deepgram.flux_options import LANGUAGES, FluxOptions, Problem
-
-if TYPE_CHECKING:
-    from telephony.config.settings import Settings
 
 MULTILINGUAL, ENGLISH = "flux-general-multi", "en"
 
 
-def chosen(settings: Settings, language: str = "") -> FluxOptions:
+class ListeningSettings(Protocol):
+    """What listening takes from the settings."""
+
+    @property
+    def flux_model(self) -> str: ...
+    @property
+    def flux_encoding(self) -> str: ...
+    @property
+    def flux_sample_rate(self) -> int: ...
+    @property
+    def flux_eot_threshold(self) -> float: ...
+    @property
+    def flux_eager_eot_threshold(self) -> float | None: ...
+    @property
+    def flux_eot_timeout_ms(self) -> int: ...
+    @property
+    def flux_keyterms(self) -> tuple[str, ...]: ...
+    @property
+    def flux_language_hints(self) -> tuple[str, ...]: ...
+
+
+def chosen(settings: ListeningSettings, language: str = "") -> FluxOptions:
     """The options of a call; `language`: its route's, `de` or `de-CH`, empty where the route says none."""
     options = FluxOptions(
         model=settings.flux_model,

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from telephony.base.phone_numbers import country_of
+from telephony.config.dial_policy import Forbidden, check_named, named_target
 from telephony.config.env_file import read_env_file
 from telephony.config.kinds import (
     SettingKind,
@@ -33,6 +35,7 @@ from telephony.config.kinds import (
     voice_fault,
     whole,
 )
+from telephony.config.listening import chosen, setting_of
 from telephony.config.secret import Secret, mask
 from telephony.errors import BadSetting
 
@@ -325,8 +328,6 @@ def _eager(settings: Settings, given: Mapping[str, str]) -> Settings:
 
 def _speech(settings: Settings, given: Mapping[str, str]) -> Settings:
     """What the speech service would refuse at every call is refused now, by its own rules."""
-    from telephony.config.listening import chosen, setting_of  # here: it needs these settings' types
-
     for problem in chosen(settings).validate():
         name = setting_of(problem)
         raise BadSetting(name, _short(given.get(name, "")), problem.reason)
@@ -371,9 +372,6 @@ def _human_number(settings: Settings, given: Mapping[str, str]) -> Settings:
     """As the carrier needs it, whatever punctuation it has; of DIAL_FROM's country where it says none."""
     if not settings.human_number:
         return settings
-    from telephony.base.phone_numbers import country_of
-    from telephony.config.dial_policy import Forbidden, check_named, named_target
-
     to = named_target(settings.human_number, country_of(settings.dial_from))
     try:
         check_named(to, settings.dial_prefixes)

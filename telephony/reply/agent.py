@@ -272,10 +272,3 @@ class HasWording(Protocol):
 def wording_of(agent: Agent) -> Wording:
     """The agent's own wording, or the ordinary ones."""
     return agent.wording if isinstance(agent, HasWording) else Wording()
-
-
-def load_agent(spec: str, settings: object) -> Agent:
-    """The agent that AGENT names: see `loading.load_agent`, which needs the types above."""
-    from telephony.reply import loading
-
-    return loading.load_agent(spec, settings)

@@ -11,20 +11,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
 from telephony.config.kinds import host_is_loopback
 from telephony.simulator import twiml_reader as twiml
+from telephony.simulator.call_options import CallOptions
 from telephony.simulator.call_report import CallResult, recordings, speech_problems
 from telephony.simulator.caller import Caller
 from telephony.simulator.carrier_stream import CarrierStream
 from telephony.simulator.media_leg import CallClock, End, LegEnd, MediaLeg, open_socket
-from telephony.simulator.network import Impairments, NetworkModel
+from telephony.simulator.network import NetworkModel
 from telephony.simulator.phone import Phone
 from telephony.simulator.webhook_client import HttpError, NoAnswer, WebhookClient
 
@@ -38,41 +36,6 @@ MAX_VERBS = 100
 SAY_S_PER_WORD = 0.35
 LONGEST_SAY_S = 20.0
 DIGIT_S = 0.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallOptions:
-    """How a call is placed."""
-
-    server: str
-    """The voice webhook's URL, or that of a server, whose /twilio/voice it then is."""
-    source: str = "caller"
-    """A name for the report."""
-    out_dir: Path | None = None
-    """Where the recordings go; none are written without it."""
-    impairments: Impairments = field(default_factory=Impairments)
-    auth_token: str | None = None
-    """Signs webhooks and the handshake."""
-    public_url: str | None = None
-    """What the server calls itself: URLs that begin so lead to `server`, as through a tunnel."""
-    api_key: str | None = None
-    data_dir: Path | None = None
-    """The server's DATA_DIR if it is on this machine: the tape is copied from there."""
-    from_number: str = "+12025550143"
-    to_number: str = "+12025550100"
-    account_sid: str = "AC" + "0" * 32
-    dial_status: str = "completed"
-    """What becomes of a `<Dial>`: completed, busy, no-answer, failed."""
-    parameters: tuple[tuple[str, str], ...] = ()
-    """More webhook parameters."""
-    tell: Callable[[str], None] = lambda line: None
-    """Takes a line for people, as things happen."""
-    verbose: bool = False
-    """Whether decisions and notes are told, too."""
-    call_sid: str = ""
-    """The call's, where REST has given it one already."""
-    orders: asyncio.Queue[str] | None = None
-    """TwiML that comes by REST while the call runs, in place of what it is doing; "" hangs up."""
 
 
 async def place_call(caller: Caller, options: CallOptions) -> CallResult:

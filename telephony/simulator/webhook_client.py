@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
@@ -14,11 +14,9 @@ from twilio.request_validator import RequestValidator
 
 from telephony.errors import BadInput
 from telephony.simulator import twiml_reader as twiml
+from telephony.simulator.call_options import CallOptions
 from telephony.simulator.call_report import CallReporter
 from telephony.simulator.carrier_stream import CarrierStream
-
-if TYPE_CHECKING:
-    from telephony.simulator.simulator import CallOptions
 
 USER_AGENT = "TwilioProxy/1.1"
 WEBHOOK_S = 15.0

@@ -29,10 +29,10 @@ import pytest
 
 from telephony.commands.call import make_caller
 from telephony.config.settings import Settings
+from telephony.simulator.call_options import CallOptions
 from telephony.simulator.caller import HANG_UP_AFTER_S
 from telephony.simulator.network import Impairments
 from telephony.simulator.server_process import ServerProcess
-from telephony.simulator.simulator import CallOptions
 from telephony.simulator.simulator import place_call as place
 
 __all__ = ["PlaceCall", "place_call"]

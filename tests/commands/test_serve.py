@@ -19,8 +19,9 @@ from aiohttp import ClientConnectionError, ClientSession
 
 from telephony.commands.serve import LISTEN_ON_S, drain
 from telephony.engine.server import default_limit
+from telephony.simulator.call_options import CallOptions
 from telephony.simulator.caller import RecordingCaller
-from telephony.simulator.simulator import CallOptions, place_call
+from telephony.simulator.simulator import place_call
 from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_scripts import Cycle
 from telephony.testing.fake_speak import FakeSpeak

@@ -12,7 +12,8 @@ import pytest
 from telephony.audio.g711 import read_wav
 from telephony.deepgram import flux_codec
 from telephony.record.consent import STOPPED
-from telephony.simulator.simulator import CallOptions, place_call
+from telephony.simulator.call_options import CallOptions
+from telephony.simulator.simulator import place_call
 from telephony.testing.fake_scripts import Cycle
 from telephony.testing.faults import NONE
 from tests.real_line import KeyingCaller, Lines, Running, running, said

@@ -10,7 +10,8 @@ import pytest
 
 from telephony.errors import BadAgent
 from telephony.reply import CallInfo, HangUp, Note, Notes, Said, Say, Turn, Wording
-from telephony.reply.agent import NO_NOTES, load_agent, wording_of
+from telephony.reply.agent import NO_NOTES, wording_of
+from telephony.reply.loading import load_agent
 
 # As in the README: nothing but the import line is added.
 BARISTA = '''

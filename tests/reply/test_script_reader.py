@@ -9,7 +9,8 @@ import pytest
 
 from telephony.errors import BadScript
 from telephony.reply import Expect, Say, SilenceStep
-from telephony.reply.agent import EXPECT_KINDS, load_agent, wording_of
+from telephony.reply.agent import EXPECT_KINDS, wording_of
+from telephony.reply.loading import load_agent
 from telephony.reply.script import Do
 from telephony.reply.script_reader import _ASK, _INTENT, _SLOT, _TOP, READY, load_script
 

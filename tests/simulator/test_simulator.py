@@ -13,10 +13,11 @@ from telephony.audio.g711 import linear16_to_ulaw, read_wav, ulaw_to_linear16
 from telephony.carrier.media_stream import Dtmf, MarkReceived, Media, Started
 from telephony.carrier.signature import handshake_urls, verify, webhook_urls
 from telephony.errors import BadInput
+from telephony.simulator.call_options import CallOptions
 from telephony.simulator.call_report import CallResult
 from telephony.simulator.caller import RecordingCaller
 from telephony.simulator.network import Impairments
-from telephony.simulator.simulator import CallOptions, place_call
+from telephony.simulator.simulator import place_call
 from tests.carrier.twiml_server import CONNECT, Talk, TwimlServer
 
 LOUD = bytes(1600)
