@@ -14,11 +14,11 @@ import numpy as np
 
 from telephony import events as ev
 from telephony.audio.g711 import linear16_to_ulaw, read_wav, ulaw_to_linear16
-from telephony.commands.call import make_caller
 from telephony.config.settings import Settings
 from telephony.record import tape
 from telephony.simulator.call_options import CallOptions
 from telephony.simulator.call_report import CallResult
+from telephony.simulator.caller_source import make_caller
 from telephony.simulator.network import Impairments
 from telephony.simulator.server_process import ServerProcess
 from telephony.simulator.simulator import place_call

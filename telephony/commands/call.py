@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,13 +21,10 @@ from telephony.errors import BadInput
 from telephony.logs import one_line
 from telephony.simulator.call_options import CallOptions
 from telephony.simulator.call_report import CallResult, painted, summary
-from telephony.simulator.caller import HANG_UP_AFTER_S, Caller, RecordingCaller
-from telephony.simulator.caller_script import SCRIPT_SUFFIXES, read_script
-from telephony.simulator.caller_sounds import make_sounds
+from telephony.simulator.caller import HANG_UP_AFTER_S, Caller
+from telephony.simulator.caller_source import make_caller
 from telephony.simulator.junit import junit
 from telephony.simulator.network import EchoPath, Impairments
-from telephony.simulator.recording_source import read_recording
-from telephony.simulator.script_caller import ScriptCaller
 from telephony.simulator.server_process import ServerProcess
 from telephony.simulator.simulator import place_call
 
@@ -151,18 +147,6 @@ def _check_outputs(args: argparse.Namespace) -> None:
         raise BadInput(f"--out {args.out}: cannot be written to: {error.strerror}") from None
     if args.junit is not None and (args.junit.is_dir() or not args.junit.parent.is_dir()):
         raise BadInput(f"--junit {args.junit}: a file in a folder that exists is needed")
-
-
-def make_caller(
-    source: Path | str, line: Impairments, hang_up_after_s: float, agent_voice: str
-) -> tuple[Callable[[], Caller], Impairments]:
-    """What makes the caller of a source anew for each call, and the line it is on. Raises BadInput."""
-    if Path(source).suffix.lower() not in SCRIPT_SUFFIXES:
-        return partial(RecordingCaller, read_recording(source), hang_up_after_s), line
-    script = read_script(Path(source))
-    sounds = make_sounds(script.sounds(), agent_voice)
-    line = script.impairments if script.has_line else line
-    return partial(ScriptCaller, script, sounds, hang_up_after_s), line
 
 
 async def _place_all(jobs: Sequence[CallJob], args: argparse.Namespace, settings: Settings) -> int:

@@ -19,11 +19,11 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
-from telephony.base.terminal import GREEN, RED, YELLOW, may_colour, paint
+from telephony.base.terminal import may_colour, paint
+from telephony.commands.doctor_findings import COLOURS, Finding, Verdict, bad, good, note
+from telephony.commands.doctor_peers import look
 from telephony.config.env_file import read_env_file
 from telephony.config.secret_rules import SHORT_ALLOWED, short_secrets
 from telephony.config.settings import NAMES, Settings, binding
@@ -46,36 +46,6 @@ LOCAL_PARTS = {
     "tokenizers": "recognizes turns carefully",
     "piper": "speaks",
 }
-
-
-class Verdict(Enum):
-    GOOD = "good"
-    NOTE = "note"
-    BAD = "BAD "
-
-
-_COLOURS = {Verdict.GOOD: GREEN, Verdict.NOTE: YELLOW, Verdict.BAD: RED}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the output, and the line under it that says what to do."""
-
-    verdict: Verdict
-    what: str
-    remedy: str = ""
-
-
-def good(what: str) -> Finding:
-    return Finding(Verdict.GOOD, what)
-
-
-def note(what: str, remedy: str = "") -> Finding:
-    return Finding(Verdict.NOTE, what, remedy)
-
-
-def bad(what: str, remedy: str) -> Finding:
-    return Finding(Verdict.BAD, what, remedy)
 
 
 Check = Callable[[Settings], Iterable[Finding]]
@@ -286,8 +256,6 @@ def ffmpeg(settings: Settings) -> Iterator[Finding]:
 
 def peers(settings: Settings) -> Iterator[Finding]:
     """What lies across a network: the speech service, and ourselves as Twilio sees us."""
-    from telephony.commands.doctor_peers import look
-
     return look(settings)
 
 
@@ -338,7 +306,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         for finding in check(settings):
             broken += finding.verdict is Verdict.BAD
             verdict = finding.verdict.value
-            verdict = paint(verdict, _COLOURS[finding.verdict]) if colour else verdict
+            verdict = paint(verdict, COLOURS[finding.verdict]) if colour else verdict
             print(f"{verdict}  {finding.what}", flush=True)
             if finding.remedy:
                 print(f"      {finding.remedy}", flush=True)

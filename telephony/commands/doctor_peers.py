@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import aiohttp
 
 from telephony.carrier.rest import TwilioRefused, TwilioRest, has_credentials
-from telephony.commands.doctor import Finding, bad, good, note
+from telephony.commands.doctor_findings import Finding, bad, good, note
 from telephony.config.settings import Settings
 from telephony.deepgram.refusals import remedy
 from telephony.errors import BadInput

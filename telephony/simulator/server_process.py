@@ -1,31 +1,27 @@
 """A server of our own for `telephony call`: a child process on a free port, gone when its parent is.
 
 The parent holds the write end of the child's stdin; when the parent dies, by kill -9 too, the pipe closes and
-the child stops. `python -m telephony.simulator.server_process` is the child's side.
+the child stops. telephony/commands/serve_child.py is the child's side.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import os
 import re
-import signal
 import sys
-import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from telephony import logs
 from telephony.base import subprocesses
-from telephony.config.settings import NAMES, Settings
-from telephony.errors import BadInput, TelephonyError
+from telephony.config.settings import NAMES
+from telephony.errors import BadInput
 
 READY = re.compile(r"ready on (http://\S+)")
 STOP_S = 10.0
+CHILD = "telephony.commands.serve_child"
 COMPLAINT = "telephony: "
 
 
@@ -54,7 +50,7 @@ class ServerProcess:
         """Start it. Raises BadInput, with the server's own reason, when it does not start."""
         self._child = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "telephony.simulator.server_process", *self._arguments),
+            *("-m", CHILD, *self._arguments),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -119,38 +115,3 @@ def _unset() -> dict[str, str]:
 async def _drain(stream: asyncio.StreamReader) -> None:
     while await stream.read(4096):
         pass
-
-
-def _follow_parent() -> None:
-    """Stop, as by SIGTERM, when the pipe from the parent closes."""
-    while os.read(0, 1024):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _child() -> int:
-    parser = argparse.ArgumentParser(prog="python -m telephony.simulator.server_process")
-    parser.add_argument("--max-calls", type=int, default=1)
-    parser.add_argument("--ignore-environment", action="store_true")
-    parser.add_argument("--env-file", type=Path, default=Path(".env"))
-    args = parser.parse_args()
-    try:
-        # On this machine only, under its own address, whatever the environment says of a public one.
-        if args.ignore_environment:
-            settings = Settings.load({})
-        else:
-            settings = Settings.load({**os.environ, "PUBLIC_URL": ""}, args.env_file)
-        level = "WARNING" if settings.log_level == "INFO" else settings.log_level
-        settings = replace(settings, max_calls=max(args.max_calls, settings.max_calls), log_level=level)
-        logs.set_up(level, settings.secret_values())
-        threading.Thread(target=_follow_parent, daemon=True).start()
-        from telephony.commands import serve  # the long part of the start
-
-        return serve.run(argparse.Namespace(host="127.0.0.1", port=0), settings)
-    except TelephonyError as error:
-        sys.stderr.write(f"{COMPLAINT}{logs.one_line(str(error))}\n")
-        return 2 if isinstance(error, BadInput) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(_child())

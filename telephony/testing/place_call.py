@@ -27,10 +27,10 @@ from typing import Any, Protocol, TypeVar
 
 import pytest
 
-from telephony.commands.call import make_caller
 from telephony.config.settings import Settings
 from telephony.simulator.call_options import CallOptions
 from telephony.simulator.caller import HANG_UP_AFTER_S
+from telephony.simulator.caller_source import make_caller
 from telephony.simulator.network import Impairments
 from telephony.simulator.server_process import ServerProcess
 from telephony.simulator.simulator import place_call as place
