@@ -243,7 +243,7 @@ def outcome(call: Placed, kind: str, begin: float, end: float) -> Outcome:
             elif (
                 isinstance(command, ev.DecisionLogged)
                 and began is not None
-                and command.what in ("cut", "go on")
+                and command.what in (ev.Decision.CUT, ev.Decision.GO_ON)
             ):
                 decided = command.what
             elif (

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from enum import StrEnum
 from typing import Any, TypeAlias
 
-from telephony.base.frozen import value
+from telephony.base.frozen import frozen
 from telephony.deepgram.flux_messages import TurnInfo
 from telephony.reply.agent import Expect as ExpectAnswer
 from telephony.reply.agent import HangUp, Note, Transfer, Turn, Wait
@@ -19,10 +20,61 @@ from telephony.reply.agent import HangUp, Note, Transfer, Turn, Wait
 PHONE_RATE = 8000
 """Samples a second on the telephone line."""
 
+
+class EndReason(StrEnum):
+    """What ended a call's stream: `ended_by` in its record."""
+
+    CALLER = "caller"
+    """The carrier said `stop`: the caller hung up, or the call was redirected."""
+    AGENT = "agent"
+    """We hung up, or handed the caller over."""
+    SOCKET_LOST = "socket lost"
+    """The media socket closed without a `stop`."""
+    ERROR = "error"
+    """The stream broke Twilio's protocol, or stood still for too long."""
+    STOPPED = "stopped"
+    """Our process ended."""
+    CRASHED = "crashed"
+    """Our process died: written by another process, from the tape."""
+
+
+class HangUpReason(StrEnum):
+    """Why we hang up."""
+
+    GOODBYE = "goodbye"
+    GOODBYE_OVERDUE = "goodbye overdue"
+    """The goodbye was not heard in time."""
+    VOICE_FAILED = "voice failed"
+    """Too many phrases in a row could not be spoken."""
+    VOICE_REFUSED = "voice refused"
+    VOICE_UNREACHABLE = "voice unreachable"
+
+    @property
+    def voice_lost(self) -> bool:
+        """Whether we have no voice: somebody else must say the last words."""
+        return self not in (HangUpReason.GOODBYE, HangUpReason.GOODBYE_OVERDUE)
+
+
+class Decision(StrEnum):
+    """What the conversation decided, for the tape and the record."""
+
+    PAUSE = "pause"
+    """The caller may be interrupting: our words stop, and may go on."""
+    NO_PAUSE = "no pause"
+    GO_ON = "go on"
+    """It was no interruption: our words go on."""
+    CUT = "cut"
+    """It was one: our words are given up."""
+    ACKNOWLEDGE = "acknowledge"
+    KEEP = "keep"
+    """What the caller said is answered later."""
+    ASK_AGAIN = "ask again"
+
+
 # --- events -------------------------------------------------------------------------------------
 
 
-@value
+@frozen
 class CallStarted:
     """The media stream began."""
 
@@ -36,7 +88,7 @@ class CallStarted:
     """What `Conversation.state_to_resume` gave when an earlier stream of this call ended, if any."""
 
 
-@value
+@frozen
 class MediaTimestamp:
     """Twilio's timestamp of the newest media frame: at most once a second, and after each gap."""
 
@@ -45,14 +97,14 @@ class MediaTimestamp:
     """Time without media before this frame, beyond the usual 20 ms; 0 when there was no gap."""
 
 
-@value
+@frozen
 class DtmfPressed:
     """A key of the caller's phone. In a sensitive step the tape holds `digit="*"`."""
 
     digit: str
 
 
-@value
+@frozen
 class MarkPlayed:
     """A mark came back: what was queued before it has been played, or was cleared."""
 
@@ -61,14 +113,14 @@ class MarkPlayed:
     """Twilio's timestamp of the newest media frame before it: it dates the mark on the caller's clock."""
 
 
-@value
+@frozen
 class CallStopped:
-    """The carrier ended the stream, or its socket is gone."""
+    """The stream is over."""
 
-    reason: str
+    reason: EndReason
 
 
-@value
+@frozen
 class SttConnected:
     """A listening connection is ready; its audio second 0 is `offset_s` of the caller's stream clock."""
 
@@ -76,7 +128,7 @@ class SttConnected:
     offset_s: float
 
 
-@value
+@frozen
 class AudioShifted:
     """From second `at_s` of the audio that listening was given, that audio is `seconds` further ahead of the
     caller's stream clock: something was put in. Below zero: time of the stream was left out."""
@@ -85,7 +137,7 @@ class AudioShifted:
     seconds: float
 
 
-@value
+@frozen
 class SttDisconnected:
     """A listening connection was lost or refused. `retry`: a new one is on its way."""
 
@@ -95,7 +147,7 @@ class SttDisconnected:
     retry: bool = True
 
 
-@value
+@frozen
 class EchoMeasured:
     """How much sound of the turn reported next is our own, come back (conversation/acoustic_echo.py)."""
 
@@ -105,21 +157,21 @@ class EchoMeasured:
     """On the connection's clock: up to here all of it is ours."""
 
 
-@value
+@frozen
 class TurnInfoReceived:
     """One of Flux's TurnInfo messages, as it came."""
 
     info: TurnInfo
 
 
-@value
+@frozen
 class Configured:
     """The answer to a Configure; `problem` is empty when it took effect."""
 
     problem: str = ""
 
 
-@value
+@frozen
 class ReplyText:
     """Words that the agent wants to say. `interruptible=False`: to be finished whatever the caller says."""
 
@@ -128,7 +180,7 @@ class ReplyText:
     interruptible: bool = True
 
 
-@value
+@frozen
 class ReplyNote:
     """Something the agent wants remembered once this reply is released."""
 
@@ -136,7 +188,7 @@ class ReplyNote:
     note: Note
 
 
-@value
+@frozen
 class ReplyAction:
     """Something the agent wants done once its words have been heard."""
 
@@ -144,7 +196,7 @@ class ReplyAction:
     action: HangUp | Transfer | Wait | ExpectAnswer
 
 
-@value
+@frozen
 class ReplyEnded:
     """The agent has nothing to add to this reply. `problem` says what went wrong, if anything."""
 
@@ -152,7 +204,7 @@ class ReplyEnded:
     problem: str = ""
 
 
-@value
+@frozen
 class WordTime:
     """Where a spoken word lies in its phrase's audio, in samples from the phrase's start."""
 
@@ -163,7 +215,7 @@ class WordTime:
     """True: spread over the audio by an estimate. False: the voice itself said so."""
 
 
-@value
+@frozen
 class ReplyAudio:
     """More audio of a phrase lies in the call's store."""
 
@@ -172,7 +224,7 @@ class ReplyAudio:
     samples: int
 
 
-@value
+@frozen
 class PhraseSpoken:
     """A phrase's audio is complete. `problem` says why it is short or missing, if so."""
 
@@ -182,7 +234,7 @@ class PhraseSpoken:
     problem: str = ""
 
 
-@value
+@frozen
 class PhraseCut:
     """The voice's own account of a phrase that was interrupted: the words it says were spoken."""
 
@@ -191,7 +243,7 @@ class PhraseCut:
     text_spoken: str
 
 
-@value
+@frozen
 class TtsDisconnected:
     """The voice cannot be reached, or refused us."""
 
@@ -199,7 +251,7 @@ class TtsDisconnected:
     status: int | None = None
 
 
-@value
+@frozen
 class Sent:
     """Audio of a reply went to the carrier, samples [start, end) of it, and perhaps a mark behind it."""
 
@@ -209,7 +261,7 @@ class Sent:
     mark: str = ""
 
 
-@value
+@frozen
 class MarkSent:
     """A mark went out behind sample `sample` of a reply."""
 
@@ -218,12 +270,12 @@ class MarkSent:
     sample: int
 
 
-@value
+@frozen
 class TimerFired:
     """The deadline that `Conversation.next_deadline` named has come."""
 
 
-@value
+@frozen
 class OperatorCommand:
     """Somebody in charge (the server draining, the API) asks for something: `say` it, `hang_up` after it."""
 
@@ -243,14 +295,14 @@ Event: TypeAlias = (
 # --- commands -----------------------------------------------------------------------------------
 
 
-@value
+@frozen
 class ClearAudio:
     """Empty the carrier's buffer, now. Goes before everything else."""
 
     reason: str
 
 
-@value
+@frozen
 class Play:
     """Feed a reply's audio to the line from sample `start` on. The pacer begins stretch `stretch`."""
 
@@ -259,12 +311,12 @@ class Play:
     stretch: int
 
 
-@value
+@frozen
 class StopPlaying:
     """Feed nothing more until the next Play."""
 
 
-@value
+@frozen
 class StartReply:
     """Ask the agent for an answer. A draft is made but not spoken until it is released."""
 
@@ -274,7 +326,7 @@ class StartReply:
     draft: bool = False
 
 
-@value
+@frozen
 class Speak:
     """Have a phrase of a reply spoken into the store."""
 
@@ -284,14 +336,14 @@ class Speak:
     draft: bool = False
 
 
-@value
+@frozen
 class ReleaseReply:
     """A draft has become the answer."""
 
     reply: int
 
 
-@value
+@frozen
 class CancelReply:
     """Give a reply up: its agent, its voice, its audio. `heard_ms`: how much of it was heard."""
 
@@ -300,14 +352,14 @@ class CancelReply:
     reason: str
 
 
-@value
+@frozen
 class DropAudio:
     """A reply was heard to its end: its audio is not needed any more."""
 
     reply: int
 
 
-@value
+@frozen
 class SetThresholds:
     """Re-configure Flux for what is being asked; None leaves a value as it is."""
 
@@ -317,39 +369,39 @@ class SetThresholds:
     reason: str
 
 
-@value
+@frozen
 class EndTurn:
     """Make Flux end the caller's turn (ForceEndTurn)."""
 
     reason: str
 
 
-@value
+@frozen
 class ReopenListening:
     """The listening socket is dead: abort it and open another."""
 
     reason: str
 
 
-@value
+@frozen
 class EndCall:
     """Hang up."""
 
-    reason: str
+    reason: HangUpReason
 
 
-@value
+@frozen
 class TransferCall:
     """Hand the caller over to a number."""
 
     to: str
 
 
-@value
+@frozen
 class DecisionLogged:
     """Nothing to perform: a decision and its reason, for the tape."""
 
-    what: str
+    what: Decision
     reason: str
 
 

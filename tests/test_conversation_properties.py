@@ -154,7 +154,7 @@ class LegalCall(RuleBasedStateMachine):
         """The call goes on with a new stream, from what the old one left behind."""
         if self.talk.over:
             return
-        self.talk.put(ev.CallStopped("the socket was lost"))
+        self.talk.put(ev.CallStopped(ev.EndReason.SOCKET_LOST))
         self.before.append(self.talk)
         state = json.loads(json.dumps(self.talk.conversation.state_to_resume()))
         self.talk = VirtualCall(self.agent, Wording(), resumed=state, **self.line)
@@ -254,7 +254,7 @@ class LegalCall(RuleBasedStateMachine):
                 elif isinstance(command, ev.CancelReply) and fate.get(command.reply) == "stood":
                     if command.reply not in heard:
                         fate[command.reply] = command.reason
-                elif isinstance(command, ev.DecisionLogged) and command.what == "ask again":
+                elif isinstance(command, ev.DecisionLogged) and command.what is ev.Decision.ASK_AGAIN:
                     reasked = True
         found = [fate[reply] for reply in order]
         if found and found[-1] != "stood" and reasked:

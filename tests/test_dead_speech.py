@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from telephony.call.speech_state import SpeechState, problems
+from telephony.events import HangUpReason
 from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_scripts import Cycle
 from telephony.testing.fake_speak import FakeSpeak
@@ -126,14 +127,14 @@ def test_what_came_back_is_no_problem() -> None:
     """Nor a voice that is away while nothing has to be said; each reason is news once."""
     listening, voice = SpeechState(), SpeechState()
     assert listening.down("reset") and not listening.down("reset")
-    assert problems(listening, voice, "goodbye") == {"listening": "reset", "voice": None}
+    assert problems(listening, voice, HangUpReason.GOODBYE) == {"listening": "reset", "voice": None}
     assert listening.works() and not listening.works()
     assert not listening.down("reset") and not listening.works() and listening.down("another")
     assert listening.works() is False
     assert voice.works() is False and voice.down("closed")
-    assert problems(listening, voice, "goodbye") == {"listening": None, "voice": None}
+    assert problems(listening, voice, HangUpReason.GOODBYE) == {"listening": None, "voice": None}
     voice.missed = True
-    assert problems(listening, voice, "goodbye")["voice"] == "closed"
+    assert problems(listening, voice, HangUpReason.GOODBYE)["voice"] == "closed"
     assert voice.works() and not voice.missed
 
 
@@ -141,5 +142,5 @@ def test_a_voice_that_never_was_or_ended_the_call_is_a_problem() -> None:
     never, lost = SpeechState(), SpeechState(worked=True)
     never.down("refused")
     lost.down("reset")
-    assert problems(SpeechState(), never, "goodbye")["voice"] == "refused"
-    assert problems(SpeechState(), lost, "the voice failed")["voice"] == "reset"
+    assert problems(SpeechState(), never, HangUpReason.GOODBYE)["voice"] == "refused"
+    assert problems(SpeechState(), lost, HangUpReason.VOICE_FAILED)["voice"] == "reset"

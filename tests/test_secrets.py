@@ -103,7 +103,7 @@ def test_the_number_is_nowhere(
         elif what == "keys":
             talk.press(*number[:how], "#")
         else:
-            talk.put(ev.CallStopped("the socket was lost"))
+            talk.put(ev.CallStopped(ev.EndReason.SOCKET_LOST))
             saved, withheld = parted(json.loads(json.dumps(talk.conversation.state_to_resume())))
             talk = VirtualCall(
                 agent, QUIET, policy, resumed=saved | withheld if how else saved, speak_s=speak_s

@@ -159,7 +159,7 @@ def test_our_own_voice_coming_back_is_not_answered_and_a_caller_stops_it_in_a_wh
     answered = [turn["caller"]["text"] for turn in report["turns"] if turn["caller"] and turn["agent"]]
     assert len(answered) == 3, answered
     decisions = [made for turn in report["turns"] for made in turn["decisions"]]
-    held = [made for made in decisions if made["what"] == "hold"]
+    held = [made for made in decisions if made["what"] == "pause"]
     assert len(held) <= 2, "it does not stutter"
     cut = [turn["agent"] for turn in report["turns"] if turn["agent"] and turn["agent"]["interrupted"]]
     assert len(cut) == 1 and cut[0]["last_audio_s"] - cut[0]["first_audio_s"] <= 0.6 + 0.5

@@ -1,4 +1,4 @@
-"""`value`: the decorator of the small classes that carry what happens. PURE.
+"""`frozen`: the decorator of the small classes that carry what happens. PURE.
 
 A call makes some hundred of them a second. A frozen dataclass sets each field by way of
 `object.__setattr__`, at four times the cost of an assignment; nobody has ever to be kept from changing one at
@@ -14,6 +14,6 @@ T = TypeVar("T")
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def value(cls: type[T]) -> type[T]:
+def frozen(cls: type[T]) -> type[T]:
     """Make it a dataclass with slots, equal and hashable by its fields, that is not to be changed."""
     return dataclass(slots=True, unsafe_hash=True)(cls)

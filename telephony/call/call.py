@@ -237,7 +237,7 @@ class Call(CallFacts):
 
     def stop(self) -> None:
         """The process ends now: write down what is known."""
-        self._put(ev.CallStopped("stopped"))
+        self._put(ev.CallStopped(ev.EndReason.STOPPED))
         self._tape.close()
         self._services.store.save_soon(self.call_id, self.record())
 
@@ -318,7 +318,7 @@ class Call(CallFacts):
                 0.0 if silent_s > STANDS_STILL_S else self._conversation.ledger.unanswered_s(self._now())
             )
             if silent_s > NO_MEDIA_S or self._outbox.stuck(now, overdue_s):
-                self._put(ev.CallStopped("error"))
+                self._put(ev.CallStopped(ev.EndReason.ERROR))
 
     def _write_due(self) -> None:
         due = self._speaking.due(self._now())
@@ -358,7 +358,7 @@ class Call(CallFacts):
 
     def _end_call(self, command: ev.EndCall) -> None:
         self._after = NextStep(Step.HANG_UP)
-        if command.reason.startswith("the voice"):
+        if command.reason.voice_lost:
             self._after = NextStep(Step.SAY, text=self._services.policy.apology)
 
     def _transfer(self, command: ev.TransferCall) -> None:

@@ -16,6 +16,7 @@ from telephony.carrier.call_flow import NextStep, Step
 from telephony.carrier.media_stream import Started
 from telephony.carrier.websocket import FrameSocket
 from telephony.conversation.conversation import Conversation
+from telephony.events import EndReason
 from telephony.listen.deepgram import FluxConnection
 from telephony.record.call_record import record_of
 from telephony.reply.agent import EndedCall
@@ -54,11 +55,11 @@ class CallFacts:
             conversation.info,
             dict(conversation.notes),
             tuple(conversation.account.history),
-            conversation.ended_by,
+            conversation.ended_by or EndReason.ERROR,
             self._origin["started"],
             round(self._now(), 3),
         )
-        final = conversation.ended_by == "caller" or (after is not None and after.then in OVER_WITH)
+        final = conversation.ended_by is EndReason.CALLER or (after is not None and after.then in OVER_WITH)
         withholding = conversation.withholding  # told later, by what does not know the conversation
         telling = partial(tell, self._services.agent, ended, lambda: withholding)
         self._services.line.endings.stream_ended(self.started.call_sid, telling, final=final)
@@ -106,7 +107,7 @@ class CallFacts:
             media=self._reading.account(),
             origin=self._origin,
         )
-        return {**record, "speech": problems(self._hears, self._speaking.state, conversation.ended_by)}
+        return {**record, "speech": problems(self._hears, self._speaking.state, conversation.hang_up_reason)}
 
     def traffic(self) -> Traffic:
         """What went over its line so far."""
@@ -127,4 +128,4 @@ class CallFacts:
         dialled = "dial" in parameters or parameters.get("direction", "").startswith("outbound")
         latencies = [turn["latency_ms"] for turn in record["turns"] if turn["latency_ms"]]
         responses = [latency["mouth_to_ear"] / 1000 for latency in latencies]
-        return Outcome(dialled, record["ended_by"] or "", record["duration_s"], responses)
+        return Outcome(dialled, self._conversation.ended_by, record["duration_s"], responses)

@@ -33,7 +33,7 @@ GAP_MS = 60
 AWAITED_S = 0.12
 """Four frames take 80 ms."""
 CLOSE_S = 2.0
-FORGIVEN = "the socket was lost"
+FORGIVEN = ev.EndReason.SOCKET_LOST
 
 
 class Inbound:
@@ -100,7 +100,7 @@ class Inbound:
             "faults": dict(self._stream.counters.faults),
         }
 
-    async def _read(self) -> str:
+    async def _read(self) -> ev.EndReason:
         """Whatever is not tapped; returns how the stream ended."""
         while True:
             message = await self._socket.receive()
@@ -112,13 +112,13 @@ class Inbound:
                 self._taken()
             end = self._end
             if isinstance(end, Stopped):
-                return "caller"
+                return ev.EndReason.CALLER
             if end is not None:
                 log.warning("stream %s: ended: %s", self._stream.stream_sid, end.reason)
                 with contextlib.suppress(ConnectionError, TimeoutError):
                     async with asyncio.timeout(CLOSE_S):
                         await self._socket.close(code=end.code, message=end.reason.encode()[:120])
-                return "error"
+                return ev.EndReason.ERROR
 
     def _take(self, text: str, now: float) -> None:
         """A text that was tapped: a flawless frame takes the short way, all else the long one."""

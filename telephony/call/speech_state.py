@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from telephony.events import HangUpReason
+
 MOST_TOLD = 10
 
 
@@ -39,10 +41,13 @@ class SpeechState:
         return True
 
 
-def problems(listening: SpeechState, voice: SpeechState, ended_by: str) -> dict[str, str | None]:
+def problems(
+    listening: SpeechState, voice: SpeechState, hang_up_reason: HangUpReason | None
+) -> dict[str, str | None]:
     """What the call's record says of its speech: None where it was as it should be.
 
     Listening must be there to the end. A voice that is away while nothing has to be said does no harm.
     """
-    silent = voice.why and (voice.missed or not voice.worked or ended_by.startswith("the voice"))
+    hung_up = hang_up_reason is not None and hang_up_reason.voice_lost
+    silent = voice.why and (voice.missed or not voice.worked or hung_up)
     return {"listening": listening.why or None, "voice": voice.why if silent else None}

@@ -35,6 +35,50 @@ class Step(StrEnum):
     RESUME = "resume"
 
 
+class ResumeReason(StrEnum):
+    """Why a call has another stream: the parameter `resumed` that the stream is given."""
+
+    SOCKET_LOST = "socket lost"
+    ASKED = "asked"
+    """Somebody took the call elsewhere for a while, by REST or with music."""
+    DIGITS = "digits"
+    """Keys were pressed for the agent."""
+    TRANSFER_BUSY = "transfer busy"
+    TRANSFER_NO_ANSWER = "transfer no-answer"
+    TRANSFER_CANCELED = "transfer canceled"
+    TRANSFER_FAILED = "transfer failed"
+    TRANSFER_REFUSED = "transfer refused"
+    """Our own rules do not allow this number."""
+
+    @property
+    def transfer_failed(self) -> bool:
+        """Whether the caller was to be handed over, and nobody took the call."""
+        return self in _FAILED_TRANSFERS
+
+    @classmethod
+    def of(cls, text: str) -> ResumeReason:
+        """The reason that a stream's parameter gives."""
+        return cls(text) if text in _RESUME_REASONS else cls.SOCKET_LOST
+
+    @classmethod
+    def of_dial(cls, status: str) -> ResumeReason:
+        """The reason for a DialCallStatus other than `completed` (Twilio, TwiML Dial, "DialCallStatus")."""
+        text = f"transfer {status}"
+        return cls(text) if text in _RESUME_REASONS else cls.TRANSFER_FAILED
+
+
+_RESUME_REASONS = frozenset(reason.value for reason in ResumeReason)
+_FAILED_TRANSFERS = frozenset(
+    {
+        ResumeReason.TRANSFER_BUSY,
+        ResumeReason.TRANSFER_NO_ANSWER,
+        ResumeReason.TRANSFER_CANCELED,
+        ResumeReason.TRANSFER_FAILED,
+        ResumeReason.TRANSFER_REFUSED,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class NextStep:
     """Word left, under the CallSid, before a media socket is closed on purpose."""
@@ -111,7 +155,7 @@ def answer_after(word: NextStep | None, form: Mapping[str, str]) -> FlowAnswer:
     if word.then is Step.HOLD:
         values = {"text": word.text or None, "loops": word.loops}
         return FlowAnswer("hold", values | ({"music_url": word.music_url} if word.music_url else {}))
-    return _resume(word.text or "asked")
+    return _resume(ResumeReason.of(word.text) if word.text else ResumeReason.ASKED)
 
 
 def _unplanned(form: Mapping[str, str]) -> FlowAnswer:
@@ -119,8 +163,8 @@ def _unplanned(form: Mapping[str, str]) -> FlowAnswer:
     dialled = form.get("DialCallStatus")
     if dialled == "completed":
         return HUNG_UP  # they have talked
-    return _resume(f"transfer {dialled}" if dialled else "socket lost")
+    return _resume(ResumeReason.of_dial(dialled) if dialled else ResumeReason.SOCKET_LOST)
 
 
-def _resume(why: str) -> FlowAnswer:
+def _resume(why: ResumeReason) -> FlowAnswer:
     return FlowAnswer("answer", connects=True, parameters={"resumed": why})

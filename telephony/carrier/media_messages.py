@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from telephony.base.frozen import value
+from telephony.base.frozen import frozen
 
 ENCODING = "audio/x-mulaw"
 RATE = 8000
 
 
-@value
+@frozen
 class CarrierConnected:
     """The socket speaks Twilio's protocol; `start` follows at once."""
 
 
-@value
+@frozen
 class Started:
     """The stream's first message: whose call this is."""
 
@@ -43,7 +43,7 @@ class Media(NamedTuple):
     track: str = "inbound"
 
 
-@value
+@frozen
 class Dtmf:
     """The caller pressed a key."""
 
@@ -51,34 +51,34 @@ class Dtmf:
     """One of 0-9 * # A-D."""
 
 
-@value
+@frozen
 class MarkReceived:
     """A mark came back: what was queued before it was heard, or a `clear` removed it."""
 
     name: str
 
 
-@value
+@frozen
 class Stopped:
     """Twilio ends the stream: the caller hung up, or the call goes on elsewhere."""
 
     call_sid: str
 
 
-@value
+@frozen
 class MediaOut:
     """Sound for the caller, mu-law."""
 
     payload: bytes
 
 
-@value
+@frozen
 class MarkOut:
     """To be sent back once what was queued before it has been heard."""
 
     name: str
 
 
-@value
+@frozen
 class Clear:
     """Throw away what is queued, and send back all outstanding marks."""

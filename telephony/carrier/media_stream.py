@@ -35,7 +35,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from telephony.base.frozen import value
+from telephony.base.frozen import frozen
 from telephony.base.json_codec import dumps, loads
 from telephony.carrier.media_messages import (
     ENCODING,
@@ -111,7 +111,7 @@ CLOSE_CODES: Mapping[Fault, int | None] = {
 """The websocket close code (RFC 6455, 7.4.1) of a fault that ends the stream; None: it is only counted."""
 
 
-@value
+@frozen
 class Ignored:
     """A message that changes nothing. `fault` is None for what is merely unknown."""
 
@@ -119,7 +119,7 @@ class Ignored:
     fault: Fault | None = None
 
 
-@value
+@frozen
 class Fatal:
     """Close the socket with this code."""
 

@@ -10,12 +10,13 @@ from telephony.conversation.drafts import Drafts, foresee, unheard
 from telephony.conversation.policy import GOODBYE_S, VOICE_FAILURES
 from telephony.conversation.reply_queue import Reply, ReplyKind, Stage, Unanswered
 from telephony.conversation.state import ConversationState
+from telephony.conversation.timers import Timer
 from telephony.conversation.turn_record import CallerPart, TurnRecord
 from telephony.playback.position import LOST_MARK_S
 from telephony.reply.agent import Expect, HangUp, Message, Transfer, Turn, Wait
 
 TOO_MANY_REQUESTS = 429
-WAITING_TIMERS = ("filler", "bridge", "give up")
+WAITING_TIMERS = (Timer.FILLER, Timer.BRIDGE, Timer.GIVE_UP)
 
 
 class AgentTurn:
@@ -113,9 +114,9 @@ class AgentTurn:
         scene = self._scene
         self._answer = reply
         if scene.ledger.available(reply.number) == 0 and not reply.complete:
-            scene.timers.set("filler", scene.now + scene.policy.filler_s)
-            scene.timers.set("bridge", scene.now + scene.policy.bridge_s)
-            scene.timers.set("give up", scene.now + scene.policy.give_up_s)
+            scene.timers.set(Timer.FILLER, scene.now + scene.policy.filler_s)
+            scene.timers.set(Timer.BRIDGE, scene.now + scene.policy.bridge_s)
+            scene.timers.set(Timer.GIVE_UP, scene.now + scene.policy.give_up_s)
 
     def say_filler(self, line: str) -> None:
         """The answer is late: say something meanwhile."""
@@ -125,8 +126,8 @@ class AgentTurn:
             return
         if line and not scene.floor.held and scene.speaking is None:
             self.say(ReplyKind.FILLER, line, first=True)
-        if "bridge" not in scene.timers:
-            scene.timers.set("filler", scene.now + scene.policy.filler_again_s)
+        if Timer.BRIDGE not in scene.timers:
+            scene.timers.set(Timer.FILLER, scene.now + scene.policy.filler_again_s)
 
     def give_up_answer(self) -> None:
         """The answer has not come in all this time: ask again."""
@@ -142,7 +143,7 @@ class AgentTurn:
     def _ask_again(self, failed: Reply, reason: str) -> None:
         """A reply that failed ends in words all the same."""
         scene = self._scene
-        scene.decide("ask again", reason)
+        scene.decide(ev.Decision.ASK_AGAIN, reason)
         record = None
         if scene.ledger.available(failed.number) == 0:
             record = failed.record
@@ -168,7 +169,7 @@ class AgentTurn:
     def go_on(self) -> None:
         """The hold is over: what was held goes on, and what waits for it goes on waiting."""
         scene = self._scene
-        scene.timers.clear("hold", "go on")
+        scene.timers.clear(Timer.PAUSE, Timer.GO_ON)
         if scene.floor.held:
             for reply in scene.floor.queue:
                 part = scene.account.agent_part(reply)
@@ -183,7 +184,7 @@ class AgentTurn:
         if self._answer is not None and self._answer in scene.floor.queue:
             self._await(self._answer)
         if any(reply.ends_call for reply in scene.floor.queue):
-            scene.timers.set("goodbye", scene.now + GOODBYE_S)
+            scene.timers.set(Timer.GOODBYE, scene.now + GOODBYE_S)
 
     def cut(self, reason: str) -> None:
         """Give up what is queued, and write down what was heard of it."""
@@ -193,7 +194,7 @@ class AgentTurn:
             scene.question = asked
         cut = scene.floor.cut(scene.now, reason)
         if cut:
-            scene.decide("cut", reason)
+            scene.decide(ev.Decision.CUT, reason)
         for reply in reversed(cut):
             if reply.kind is ReplyKind.ANSWER and unheard(scene, reply) and reply.notes_before is not None:
                 scene.notes = reply.notes_before  # at last, those before the first of them
@@ -205,7 +206,7 @@ class AgentTurn:
                     scene.account.take_back(reply)
             scene.settle(reply, interrupted=True)
         self._answer = None
-        scene.timers.clear("hold", "go on", *WAITING_TIMERS, "heard", "goodbye")
+        scene.timers.clear(Timer.PAUSE, Timer.GO_ON, *WAITING_TIMERS, Timer.PLAYED_OUT, Timer.GOODBYE)
 
     # ---- what the agent and the voice bring
 
@@ -252,7 +253,7 @@ class AgentTurn:
         elif not reply.text.strip() and not does_something:
             self._ask_again(reply, "an empty reply")
         elif reply.ends_call:
-            self._scene.timers.set("goodbye", self._scene.now + GOODBYE_S)
+            self._scene.timers.set(Timer.GOODBYE, self._scene.now + GOODBYE_S)
 
     def on_audio(self, event: ev.ReplyAudio) -> None:
         scene = self._scene
@@ -281,7 +282,7 @@ class AgentTurn:
             return
         self._voice_failures += 1
         if self._voice_failures >= VOICE_FAILURES:
-            scene.end_call("the voice failed")
+            scene.end_call(ev.HangUpReason.VOICE_FAILED)
         elif reply.kind in (ReplyKind.ANSWER, ReplyKind.GREETING) and reply.complete and not reply.leaves:
             # What could not be spoken may have been the question: silence would be left.
             self._ask_again(reply, reply.problem)
@@ -291,12 +292,12 @@ class AgentTurn:
         scene = self._scene
         refused = event.status is not None and 400 <= event.status < 500
         if refused and event.status != TOO_MANY_REQUESTS:
-            scene.end_call("the voice was refused")
+            scene.end_call(ev.HangUpReason.VOICE_REFUSED)
         elif self.apologising:
-            scene.end_call("the voice cannot be reached either")
+            scene.end_call(ev.HangUpReason.VOICE_UNREACHABLE)
         elif not scene.ledger.play_end:
             self.voice_missing = True
-            scene.timers.set_if_unset("no speech", max(scene.now, scene.policy.no_speech_s))
+            scene.timers.set_if_unset(Timer.NO_SPEECH, max(scene.now, scene.policy.no_speech_s))
 
     def on_sent(self, event: ev.Sent) -> None:
         scene = self._scene
@@ -313,9 +314,9 @@ class AgentTurn:
         """A goodbye must be over by now, unless it is a long one that is still being said."""
         scene = self._scene
         if scene.ledger.play_end > scene.now - LOST_MARK_S and not scene.floor.held:
-            scene.timers.set("goodbye", scene.ledger.play_end + LOST_MARK_S + 1.0)
+            scene.timers.set(Timer.GOODBYE, scene.ledger.play_end + LOST_MARK_S + 1.0)
             return
-        scene.end_call("the goodbye was not heard in time")
+        scene.end_call(ev.HangUpReason.GOODBYE_OVERDUE)
 
     def _came(self, reply: Reply) -> None:
         if reply is self._answer:
@@ -343,8 +344,8 @@ class AgentTurn:
         scene.floor.end_text(reply)
         scene.floor.enqueue(reply, first=first)
         if reply.ends_call:
-            scene.timers.set("goodbye", scene.now + GOODBYE_S)
-        scene.timers.clear("silence")
+            scene.timers.set(Timer.GOODBYE, scene.now + GOODBYE_S)
+        scene.timers.clear(Timer.SILENCE)
 
     def advance(self) -> None:
         """Feed what is due, and act on what was heard to its end."""
@@ -356,9 +357,9 @@ class AgentTurn:
                 return
         head = scene.floor.head
         if head is not None and head.stage is Stage.SENT:
-            scene.timers.set("heard", scene.ledger.played_out_at())
+            scene.timers.set(Timer.PLAYED_OUT, scene.ledger.played_out_at())
         elif head is None:
-            scene.timers.clear("heard")
+            scene.timers.clear(Timer.PLAYED_OUT)
             self._rest()
 
     def _heard_out(self, reply: Reply) -> None:
@@ -371,9 +372,9 @@ class AgentTurn:
         transfer = next((a for a in reply.actions if isinstance(a, Transfer)), None)
         if transfer is not None:
             scene.commands.append(ev.TransferCall(transfer.to))
-            scene.close("agent")
+            scene.close(ev.EndReason.AGENT)
         elif reply.ends_call:
-            scene.end_call("goodbye")
+            scene.end_call(ev.HangUpReason.GOODBYE)
 
     def _rest(self) -> None:
         """Nobody speaks: answer what was kept, or wait for the caller."""
@@ -389,11 +390,11 @@ class AgentTurn:
                 self.unanswered.add(*kept)
             self.answer(text, record)
             scene.floor.advance(scene.now)
-        elif "silence" not in scene.timers and "digits" not in scene.timers:
+        elif Timer.SILENCE not in scene.timers and Timer.DTMF_PAUSE not in scene.timers:
             step = scene.prompts.silence()
             if step is not None:
                 after = scene.policy.wait_s if self._waiting else step.after_s
-                scene.timers.set("silence", scene.now + after)
+                scene.timers.set(Timer.SILENCE, scene.now + after)
 
     def say_into_silence(self) -> None:
         """The next step of the silence ladder."""

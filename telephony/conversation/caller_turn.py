@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from telephony import events as ev
-from telephony.conversation.agent_turn import AgentTurn
+from telephony.conversation.agent_turn import WAITING_TIMERS, AgentTurn
 from telephony.conversation.backchannel import is_farewell, is_murmur
 from telephony.conversation.dtmf_entry import DtmfEntry
 from telephony.conversation.echo import (
@@ -21,6 +21,7 @@ from telephony.conversation.echo import (
 from telephony.conversation.policy import FORCED_END_S
 from telephony.conversation.reply_queue import Reply, ReplyKind
 from telephony.conversation.state import CallerSpeaking, ConversationState
+from telephony.conversation.timers import Timer
 from telephony.conversation.turn_record import REDACTED, CallerPart
 from telephony.deepgram.flux_messages import EAGER_END_OF_TURN, END_OF_TURN
 from telephony.events import PHONE_RATE
@@ -93,26 +94,26 @@ class CallerTurn:
                 info = without_echo(info, measured.until_s)
                 self._sounds_like_us = self._sounds_like_us or not info.transcript
         self._scene.words_came(event.info.transcript)
-        self._scene.timers.clear("unheard")
+        self._scene.timers.clear(Timer.LISTENING_MISSING)
         self._take(self._turns.receive(info))
 
     def _take(self, events: list[TurnEvent]) -> None:
         if events:
-            self._scene.timers.clear("carried")
+            self._scene.timers.clear(Timer.TURN_NOT_CARRIED)
         for turn_event in events:
             self._on_turn[turn_event.kind](turn_event)
 
     def _started(self, turn: TurnEvent) -> None:
         scene = self._scene
         speaking = scene.speaking = CallerSpeaking(turn, scene.now, turn.audio_end)
-        scene.timers.clear("silence", "go on", "filler", "bridge", "give up", "goodbye")
+        scene.timers.clear(Timer.SILENCE, Timer.GO_ON, *WAITING_TIMERS, Timer.GOODBYE)
         self._watch_turn()
         if scene.floor.head is None:
             return
         why_not = self._why_not_hold(turn)
         if why_not:
             speaking.let_go = True
-            scene.decide("not held", why_not)
+            scene.decide(ev.Decision.NO_PAUSE, why_not)
             self._agent.resume_waiting()
         elif scene.policy.barge_in == "immediate":
             self._agent.cut("the caller speaks")
@@ -131,14 +132,14 @@ class CallerTurn:
         return ""
 
     def _watch_turn(self) -> None:
-        self._scene.timers.set("stuck", self._scene.now + self._scene.thresholds.stuck_after_s())
+        self._scene.timers.set(Timer.STUCK_TURN, self._scene.now + self._scene.thresholds.stuck_after_s())
 
     def _hold(self, reason: str) -> None:
         scene = self._scene
         if not scene.floor.held:
             scene.floor.hold(scene.now, reason)
-            scene.decide("hold", reason)
-        scene.timers.set("hold", scene.now + scene.policy.hold_s)
+            scene.decide(ev.Decision.PAUSE, reason)
+        scene.timers.set(Timer.PAUSE, scene.now + scene.policy.hold_s)
 
     def _updated(self, turn: TurnEvent) -> None:
         scene = self._scene
@@ -149,7 +150,7 @@ class CallerTurn:
             speaking.new_word_audio = turn.audio_end
             self._watch_turn()
             if scene.floor.held:
-                scene.timers.set("hold", scene.now + scene.policy.hold_s)
+                scene.timers.set(Timer.PAUSE, scene.now + scene.policy.hold_s)
         speaking.latest = turn
         self._weigh(speaking, turn)
         if turn.silence >= scene.policy.monologue_pause_s:
@@ -166,7 +167,8 @@ class CallerTurn:
                 return  # the caller is heard, and their words come later; if none do, the hold expires
             if nothing and (nothing == OUR_ECHO or turn.silence >= scene.policy.early_quiet_s):
                 speaking.let_go = True
-                scene.decide("go on", f"{nothing}, then silence" if nothing != OUR_ECHO else nothing)
+                why = nothing if nothing == OUR_ECHO else f"{nothing}, then silence"
+                scene.decide(ev.Decision.GO_ON, why)
                 self._agent.go_on()
         elif speaking.let_go and (not nothing or self._spoken_over) and not self._why_not_hold(turn):
             speaking.let_go = False
@@ -177,7 +179,7 @@ class CallerTurn:
         long = scene.now - speaking.since >= scene.policy.monologue_s
         if long and not speaking.acknowledged and scene.floor.head is None:
             speaking.acknowledged = True
-            scene.decide("acknowledge", "a long turn, at a pause")
+            scene.decide(ev.Decision.ACKNOWLEDGE, "a long turn, at a pause")
             self._agent.acknowledge()
 
     def _eager(self, turn: TurnEvent) -> None:
@@ -202,7 +204,7 @@ class CallerTurn:
         scene = self._scene
         nothing = "the keys' own sound" if self._keys.made(turn) else self._asks_nothing(turn)
         speaking, scene.speaking = scene.speaking, None
-        scene.timers.clear("hold", "stuck", "dead", "carried")
+        scene.timers.clear(Timer.PAUSE, Timer.STUCK_TURN, Timer.DEAD_LISTENING, Timer.TURN_NOT_CARRIED)
         caller = self._part(turn, speaking)
         if caller.withheld:
             began = turn.audio_start if turn.speech_start is None else turn.speech_start - WORD_EARLY_S
@@ -216,10 +218,10 @@ class CallerTurn:
         if self._keys.collecting:
             self._agent.unanswered.add(turn.text, record)
             self._agent.drop_draft("answered with the keys")
-            scene.decide("kept", "answered with the keys that are being pressed")
+            scene.decide(ev.Decision.KEEP, "answered with the keys that are being pressed")
         elif not self._agent.may_interrupt():
             self._agent.kept.append((turn.text, record))
-            scene.decide("kept", "answered after the utterance")
+            scene.decide(ev.Decision.KEEP, "answered after the utterance")
             self._agent.drop_draft("answered later")
         else:
             self._agent.cut("the caller said something")
@@ -246,10 +248,10 @@ class CallerTurn:
         scene = self._scene
         self._agent.drop_draft(why)
         scene.account.caller_turn(caller)
-        scene.decide("go on", why)
+        scene.decide(ev.Decision.GO_ON, why)
         if scene.floor.held:
             silence = (caller.eot_audio or 0.0) - (caller.end_audio or 0.0)
-            scene.timers.set("go on", scene.now + max(0.0, scene.policy.quiet_s - silence))
+            scene.timers.set(Timer.GO_ON, scene.now + max(0.0, scene.policy.quiet_s - silence))
         else:
             self._agent.resume_waiting()
 
@@ -319,7 +321,7 @@ class CallerTurn:
             return
         if speaking is not None:
             speaking.let_go = True
-        scene.decide("go on", "nothing followed")
+        scene.decide(ev.Decision.GO_ON, "nothing followed")
         self._agent.go_on()
 
     # ---- listening that fails
@@ -335,10 +337,10 @@ class CallerTurn:
         if heard_s > 0 and missing > 0 and not speaking.waited_for:
             # The line stood still: less was heard of the caller than time has passed.
             speaking.waited_for = True
-            scene.timers.set("stuck", scene.now + missing)
+            scene.timers.set(Timer.STUCK_TURN, scene.now + missing)
             return
         scene.commands.append(ev.EndTurn("the turn does not end"))
-        scene.timers.set("dead", scene.now + FORCED_END_S)
+        scene.timers.set(Timer.DEAD_LISTENING, scene.now + FORCED_END_S)
 
     def listening_dead(self) -> None:
         """Not even a forced end came: the socket is dead. We ask again rather than leave dead air."""
@@ -347,7 +349,7 @@ class CallerTurn:
 
     def listening_missing(self) -> None:
         """Listening was lost and is not back: the caller must not wait for an answer that cannot come."""
-        self._scene.timers.clear("stuck", "dead", "carried")
+        self._scene.timers.clear(Timer.STUCK_TURN, Timer.DEAD_LISTENING, Timer.TURN_NOT_CARRIED)
         self._lost_turn("listening was lost")
 
     def _lost_turn(self, reason: str) -> None:
@@ -362,15 +364,15 @@ class CallerTurn:
         if self._agent.may_interrupt():
             self._agent.cut(reason)
         record = scene.account.caller_turn(self._part(lost[0], None)) if lost else None
-        scene.decide("ask again", reason)
+        scene.decide(ev.Decision.ASK_AGAIN, reason)
         self._agent.say(ReplyKind.REASK, scene.prompts.reask(), record=record)
 
     def on_listen_up(self, event: ev.SttConnected) -> None:
         self._listened = True
-        self._scene.timers.clear("unheard")
+        self._scene.timers.clear(Timer.LISTENING_MISSING)
         self._take(self._turns.connected(event.offset_s))
         if self._scene.speaking is not None:
-            self._scene.timers.set("carried", self._scene.now + CARRIED_S)
+            self._scene.timers.set(Timer.TURN_NOT_CARRIED, self._scene.now + CARRIED_S)
 
     def on_shift(self, event: ev.AudioShifted) -> None:
         self._turns.shifted(event.at_s, event.seconds)
@@ -384,15 +386,15 @@ class CallerTurn:
         scene = self._scene
         if event.retry:
             if not self._listened:
-                scene.timers.set_if_unset("no speech", max(scene.now, scene.policy.no_speech_s))
-            scene.timers.set_if_unset("unheard", scene.now + scene.policy.silent_listener_s)
+                scene.timers.set_if_unset(Timer.NO_SPEECH, max(scene.now, scene.policy.no_speech_s))
+            scene.timers.set_if_unset(Timer.LISTENING_MISSING, scene.now + scene.policy.silent_listener_s)
             return
         self._apologise("listening was refused")
 
     def no_speech(self) -> None:
         """The call has begun without listening, or without a voice, and there is none yet."""
         if self._agent.voice_missing and not self._scene.ledger.play_end:
-            self._scene.end_call("the voice cannot be reached")
+            self._scene.end_call(ev.HangUpReason.VOICE_UNREACHABLE)
         elif not self._listened:
             self._listened = True  # said once
             self._agent.apologising = True

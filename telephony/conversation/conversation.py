@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from telephony import events as ev
+from telephony.carrier.call_flow import ResumeReason
 from telephony.conversation.agent_turn import AgentTurn
 from telephony.conversation.caller_turn import CallerTurn
 from telephony.conversation.dtmf_entry import DtmfEntry
@@ -20,10 +21,11 @@ from telephony.conversation.redaction import Redactor
 from telephony.conversation.reply_queue import ReplyKind
 from telephony.conversation.resume import leave, take_up
 from telephony.conversation.state import ConversationState
+from telephony.conversation.timers import Timer
 from telephony.reply.agent import CallInfo, Expect, HangUp, Transfer, Wording
 
 WARN_AGAIN_S = 0.5
-OF_THE_CALLER = frozenset({"silence", "hold", "digits", "keyed"})
+OF_THE_CALLER = frozenset({Timer.SILENCE, Timer.PAUSE, Timer.DTMF_PAUSE, Timer.DTMF_ANSWER})
 """Timers that end because the caller does nothing: not while the line stands still."""
 STILL_AGAIN_S = 0.25
 
@@ -73,24 +75,24 @@ class Conversation:
             ev.Configured: lambda event: None,
             ev.TimerFired: lambda event: None,
         }
-        self._on_timer: dict[str, Callable[[], None]] = {
-            "hold": caller.hold_expired,
-            "go on": agent.go_on,
-            "filler": lambda: agent.say_filler(scene.prompts.filler()),
-            "bridge": lambda: agent.say_filler(wording.bridge),
-            "give up": agent.give_up_answer,
-            "silence": agent.say_into_silence,
-            "stuck": caller.turn_stuck,
-            "dead": caller.listening_dead,
-            "unheard": caller.listening_missing,
-            "carried": caller.turn_not_carried,
-            "no speech": caller.no_speech,
-            "digits": keys.done,
-            "keyed": keys.answer,
-            "warning": self._warn_of_length,
-            "length": self._too_long,
-            "goodbye": agent.goodbye_overdue,
-            "heard": lambda: None,
+        self._on_timer: dict[Timer, Callable[[], None]] = {
+            Timer.PAUSE: caller.hold_expired,
+            Timer.GO_ON: agent.go_on,
+            Timer.FILLER: lambda: agent.say_filler(scene.prompts.filler()),
+            Timer.BRIDGE: lambda: agent.say_filler(wording.bridge),
+            Timer.GIVE_UP: agent.give_up_answer,
+            Timer.SILENCE: agent.say_into_silence,
+            Timer.STUCK_TURN: caller.turn_stuck,
+            Timer.DEAD_LISTENING: caller.listening_dead,
+            Timer.LISTENING_MISSING: caller.listening_missing,
+            Timer.TURN_NOT_CARRIED: caller.turn_not_carried,
+            Timer.NO_SPEECH: caller.no_speech,
+            Timer.DTMF_PAUSE: keys.done,
+            Timer.DTMF_ANSWER: keys.answer,
+            Timer.LENGTH_WARNING: self._warn_of_length,
+            Timer.LENGTH: self._too_long,
+            Timer.GOODBYE: agent.goodbye_overdue,
+            Timer.PLAYED_OUT: lambda: None,
         }
         self.ledger = scene.ledger
         self.account = scene.account
@@ -103,11 +105,11 @@ class Conversation:
         if scene.over:
             return []
         scene.now = now
-        for name in scene.timers.pop_due(now):
-            if name in OF_THE_CALLER and scene.line_stands_still:
-                scene.timers.set(name, now + STILL_AGAIN_S)
+        for timer in scene.timers.pop_due(now):
+            if timer in OF_THE_CALLER and scene.line_stands_still:
+                scene.timers.set(timer, now + STILL_AGAIN_S)
             elif self._begun and not scene.over:
-                self._on_timer[name]()
+                self._on_timer[timer]()
         if not scene.over:
             self._on[type(event)](event)
         if self._begun and not scene.over:
@@ -164,9 +166,14 @@ class Conversation:
         return self._scene.written_notes()
 
     @property
-    def ended_by(self) -> str:
-        """`agent`, `caller`, `error` ... once the call is over."""
+    def ended_by(self) -> ev.EndReason | None:
+        """What ended the stream; None while the call runs."""
         return self._scene.ended_by
+
+    @property
+    def hang_up_reason(self) -> ev.HangUpReason | None:
+        """Why we hung up, if we did."""
+        return self._scene.hang_up_reason
 
     @property
     def info(self) -> CallInfo:
@@ -204,11 +211,11 @@ class Conversation:
             event.call_id, event.call_sid, event.from_number, event.to_number, dict(event.parameters)
         )
         policy, greeting = scene.policy, scene.wording.greeting
-        scene.timers.set("length", scene.now + policy.max_call_s)
+        scene.timers.set(Timer.LENGTH, scene.now + policy.max_call_s)
         if policy.max_call_s > 2 * policy.warning_s:
-            scene.timers.set("warning", scene.now + policy.max_call_s - policy.warning_s)
+            scene.timers.set(Timer.LENGTH_WARNING, scene.now + policy.max_call_s - policy.warning_s)
         if event.resumed is not None:
-            take_up(scene, self._agent, event.resumed, event.parameters.get("resumed", ""))
+            take_up(scene, self._agent, event.resumed, ResumeReason.of(event.parameters.get("resumed", "")))
         elif greeting.text:
             self._agent.say(ReplyKind.GREETING, greeting.text, interruptible=greeting.interruptible)
 
@@ -236,7 +243,7 @@ class Conversation:
         """When nobody is in mid-sentence; it would be lost, or talk over the caller."""
         scene = self._scene
         if scene.speaking is not None or scene.floor.held:
-            scene.timers.set("warning", scene.now + WARN_AGAIN_S)
+            scene.timers.set(Timer.LENGTH_WARNING, scene.now + WARN_AGAIN_S)
         elif scene.wording.warning:
             self._agent.say(ReplyKind.NOTICE, scene.wording.warning)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from telephony import events as ev
-from telephony.base.frozen import value
+from telephony.base.frozen import frozen
 from telephony.conversation.backchannel import spoken_words
 from telephony.conversation.reply_queue import Reply, ReplyKind
 from telephony.conversation.state import ConversationState
@@ -20,7 +20,7 @@ from telephony.conversation.turn_record import TurnRecord
 from telephony.reply.agent import Message, Turn
 
 
-@value
+@frozen
 class Foreseen:
     """What a turn that ends here would be answered from."""
 

@@ -8,6 +8,7 @@ from telephony import events as ev
 from telephony.conversation.agent_turn import AgentTurn
 from telephony.conversation.policy import FORCED_END_S
 from telephony.conversation.state import ConversationState
+from telephony.conversation.timers import Timer
 from telephony.conversation.turn_record import CallerPart
 from telephony.listen.turns import TurnEvent
 
@@ -43,7 +44,7 @@ class DtmfEntry:
 
     def on_dtmf(self, event: ev.DtmfPressed) -> None:
         scene = self._scene
-        scene.timers.clear("silence")
+        scene.timers.clear(Timer.SILENCE)
         self._pressed.append(scene.now)
         if event.digit == TERMINATOR and scene.now < self._full_until:
             return  # the entry it ends was complete with its last key
@@ -68,16 +69,16 @@ class DtmfEntry:
                 self._full_until = scene.now + patience
                 self.done()
                 return
-        scene.timers.set("digits", scene.now + patience)
+        scene.timers.set(Timer.DTMF_PAUSE, scene.now + patience)
 
     def done(self) -> None:
         """The keys pressed so far are an entry. What is being said meanwhile is answered with it."""
         scene = self._scene
-        scene.timers.clear("digits")
+        scene.timers.clear(Timer.DTMF_PAUSE)
         self._complete, self._digits = self._digits, ""
         if scene.speaking is not None:
             scene.commands.append(ev.EndTurn("keys were pressed"))
-            scene.timers.set("keyed", scene.now + FORCED_END_S)
+            scene.timers.set(Timer.DTMF_ANSWER, scene.now + FORCED_END_S)
             return
         self.answer()
 
@@ -96,7 +97,7 @@ class DtmfEntry:
     def take(self) -> str | None:
         """The complete entry that waits to be answered, once."""
         digits, self._complete = self._complete, None
-        self._scene.timers.clear("keyed")
+        self._scene.timers.clear(Timer.DTMF_ANSWER)
         return digits
 
     def sounding(self) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-from telephony.base.frozen import value
+from telephony.base.frozen import frozen
 from telephony.conversation.backchannel import spoken_words
 from telephony.deepgram.flux_messages import TurnInfo
 
@@ -42,7 +42,7 @@ _AROUND = frozenset(
 """Words around an answer that say nothing of which one is chosen."""
 
 
-@value
+@frozen
 class OwnWord:
     """A word and when it was said or played; None where that is not known."""
 

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from telephony.carrier.call_flow import ResumeReason
 from telephony.conversation.agent_turn import AgentTurn
 from telephony.conversation.reply_queue import ReplyKind
 from telephony.conversation.spoken_secrets import without_numbers
@@ -99,8 +100,8 @@ def parted(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return {**whole, **sealed}, {name: whole[name] for name in sealed}
 
 
-def take_up(scene: ConversationState, agent: AgentTurn, state: Mapping[str, Any], why: str) -> None:
-    """Go on where the earlier stream ended; `why` it did, as /twilio/after tells it."""
+def take_up(scene: ConversationState, agent: AgentTurn, state: Mapping[str, Any], why: ResumeReason) -> None:
+    """Go on where the earlier stream ended; `why` there is another one."""
     scene.account.history = [Message(*line) for line in state.get("history", ())]
     scene.notes = dict(state.get("notes", {}))
     scene.withheld_notes.update(state.get("withheld", ()))
@@ -133,7 +134,7 @@ def take_up(scene: ConversationState, agent: AgentTurn, state: Mapping[str, Any]
         record = scene.account.caller_turn(part)
         *agent.unanswered.texts, latest = unanswered or [""]
         agent.answer(latest, record, digits or None)
-    elif why.startswith("transfer"):
+    elif why.transfer_failed:
         agent.say(ReplyKind.NOTICE, scene.policy.transfer_failed)
 
 

@@ -66,7 +66,8 @@ class ConversationState:
         self.policy = policy
         self.now = 0.0
         self.over = False
-        self.ended_by = ""
+        self.ended_by: ev.EndReason | None = None
+        self.hang_up_reason: ev.HangUpReason | None = None
         self.info = CallInfo("")
         self.notes: dict[str, Any] = {}
         self.withheld_notes: set[str] = set()
@@ -185,7 +186,7 @@ class ConversationState:
                     words += timed(text, at)
         return words
 
-    def decide(self, what: str, reason: str) -> None:
+    def decide(self, what: ev.Decision, reason: str) -> None:
         """Write a decision and its reason down."""
         self.commands.append(ev.DecisionLogged(what, reason))
         self.account.decided(what, reason, self.now)
@@ -197,7 +198,7 @@ class ConversationState:
         if command is not None:
             self.commands.append(command)
 
-    def close(self, ended_by: str) -> None:
+    def close(self, ended_by: ev.EndReason) -> None:
         """The line is gone: write down what was heard, and be done."""
         self.ended_by = self.ended_by or ended_by
         self.before_close()
@@ -211,10 +212,11 @@ class ConversationState:
         self.over = True
         self.timers.clear_all()
 
-    def end_call(self, reason: str) -> None:
+    def end_call(self, reason: ev.HangUpReason) -> None:
         """Hang up."""
+        self.hang_up_reason = reason
         self.commands.append(ev.EndCall(reason))
-        self.close("agent")
+        self.close(ev.EndReason.AGENT)
 
 
 def answered_by(question: Expect | None, text: str) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from telephony.base.frozen import value
+from telephony.base.frozen import frozen
 from telephony.conversation.reply_queue import Reply, ReplyKind, Stage
 from telephony.conversation.spoken_secrets import Secrets, without_numbers
 from telephony.conversation.turn_record import AgentPart, CallerPart, StreamClock, TurnRecord, turn_json
+from telephony.events import Decision
 from telephony.playback.ledger import Ledger, WordState
 from telephony.reply.agent import Message
 
@@ -40,7 +41,7 @@ def is_remembered(reply: Reply, line: Message) -> bool:
     return reply.kind is not ReplyKind.FILLER and bool(line.heard)
 
 
-@value
+@frozen
 class _CutReply:
     """A reply that was interrupted, with word times that are only estimated."""
 
@@ -154,7 +155,7 @@ class Transcript:
                 self.history[at] = replace(cut.line, heard=heard)
         self._cut = None
 
-    def decided(self, what: str, reason: str, now: float) -> None:
+    def decided(self, what: Decision, reason: str, now: float) -> None:
         if self.records:
             self.records[-1].decisions.append({"at_s": now, "what": what, "reason": reason})
 

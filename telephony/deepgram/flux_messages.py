@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from telephony.base.frozen import value
+from telephony.base.frozen import frozen
 
 UPDATE = "Update"
 START_OF_TURN = "StartOfTurn"
@@ -31,7 +31,7 @@ class Word(NamedTuple):
     """Seconds of the stream."""
 
 
-@value
+@frozen
 class Connected:
     """The service speaks first, before any audio."""
 
@@ -39,7 +39,7 @@ class Connected:
     sequence_id: int = 0
 
 
-@value
+@frozen
 class TurnInfo:
     """What is heard of the current turn, or a change of its state."""
 
@@ -63,7 +63,7 @@ class TurnInfo:
     languages_hinted: tuple[str, ...] | None = None
 
 
-@value
+@frozen
 class ConfigureSuccess:
     """A Configure took effect; the whole active configuration."""
 
@@ -78,7 +78,7 @@ class ConfigureSuccess:
     request_id: str = ""
 
 
-@value
+@frozen
 class ConfigureFailure:
     """A Configure was refused as a whole; the stream goes on as before."""
 
@@ -88,7 +88,7 @@ class ConfigureFailure:
     request_id: str = ""
 
 
-@value
+@frozen
 class Warning:
     """Something was ignored; the stream goes on."""
 
@@ -98,7 +98,7 @@ class Warning:
     request_id: str = ""
 
 
-@value
+@frozen
 class FatalError:
     """`Error` on the wire: the service closes right after it."""
 
@@ -107,7 +107,7 @@ class FatalError:
     sequence_id: int = 0
 
 
-@value
+@frozen
 class Unknown:
     """A message we cannot use: a type to come, or a broken one. Counted and ignored."""
 
@@ -143,12 +143,12 @@ class Configure:
         )
 
 
-@value
+@frozen
 class ForceEndTurn:
     """Ends the active turn now, with the text of the latest Update."""
 
 
-@value
+@frozen
 class CloseStream:
     """The audio is over: what is heard of it is still sent, but no EndOfTurn."""
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from telephony.base import json_codec
 from telephony.base.bounded_numbers import seconds
-from telephony.base.frozen import value
+from telephony.base.frozen import frozen
 
 
 class Dialect(Enum):
@@ -26,21 +26,21 @@ def dialect_of(model: str) -> Dialect:
     return Dialect.AURA if model.startswith("aura") else Dialect.FLUX
 
 
-@value
+@frozen
 class VoiceReady:
     """The session began."""
 
     request_id: str = ""
 
 
-@value
+@frozen
 class SpeechStarted:
     """What follows is the audio of this speech."""
 
     speech_id: str
 
 
-@value
+@frozen
 class TimedWord:
     """A word in a speech's audio, seconds from its first sample."""
 
@@ -51,7 +51,7 @@ class TimedWord:
     """The voice guessed it."""
 
 
-@value
+@frozen
 class SpeechEnded:
     """All audio of a speech was sent."""
 
@@ -60,7 +60,7 @@ class SpeechEnded:
     """Where the words lie; empty when the voice does not say."""
 
 
-@value
+@frozen
 class SpeechInterrupted:
     """The speech was given up at our wish: no more of its audio comes."""
 
@@ -69,13 +69,13 @@ class SpeechInterrupted:
     """What the caller heard of the text, where an offset was given."""
 
 
-@value
+@frozen
 class VoiceWarning:
     code: str
     description: str = ""
 
 
-@value
+@frozen
 class VoiceError:
     """Fatal: the service closes after it."""
 
@@ -83,7 +83,7 @@ class VoiceError:
     description: str = ""
 
 
-@value
+@frozen
 class Unneeded:
     """A message that changes nothing for us."""
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
-from telephony.base.frozen import value
+from telephony.base.frozen import frozen
 from telephony.deepgram.flux_messages import (
     EAGER_END_OF_TURN,
     END_OF_TURN,
@@ -44,7 +44,7 @@ class TrackedTurn(StrEnum):
     """Open on a connection that was lost; the new one has not said so yet."""
 
 
-@value
+@frozen
 class TurnEvent:
     """A step of one of the caller's turns."""
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from telephony.base.frozen import value
+from telephony.base.frozen import frozen
 from telephony.events import PHONE_RATE, WordTime
 from telephony.playback.position import Positions
 from telephony.playback.word_times import estimate_words, speaking_samples
@@ -32,7 +32,7 @@ class WordState(Enum):
     UNCERTAIN = "uncertain"
 
 
-@value
+@frozen
 class HeardWord:
     """A word of a reply, and whether it reached the caller's ear."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from telephony.base.frozen import value
+from telephony.base.frozen import frozen
 from telephony.events import PHONE_RATE
 
 PIECE_SAMPLES = 800
@@ -50,7 +50,7 @@ class SpokenStore:
         return sum(map(len, self._audio.values()))
 
 
-@value
+@frozen
 class PacedPiece:
     """Samples [start, end) of a reply are due on the line."""
 
@@ -59,7 +59,7 @@ class PacedPiece:
     end: int
 
 
-@value
+@frozen
 class Mark:
     """A mark is due behind sample `sample` of a reply. Names are `reply.stretch.index`."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from telephony.base.frozen import value
+from telephony.base.frozen import frozen
 from telephony.events import PHONE_RATE
 from telephony.playback.playout_delay import LineDelay
 
@@ -27,7 +27,7 @@ RAN_DRY_S = 0.25
 FRAME_S = 0.02
 
 
-@value
+@frozen
 class HeardSpan:
     """How much of a reply was heard: the best answer, and how far off it may be."""
 
@@ -51,7 +51,7 @@ class _Segment:
         return self.start + min(max(0, int((at - self.play_start) * PHONE_RATE)), self.end - self.start)
 
 
-@value
+@frozen
 class _Mark:
     reply: int
     sample: int

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from telephony.audio.g711 import ulaw_to_linear16
-from telephony.base.frozen import value
+from telephony.base.frozen import frozen
 from telephony.events import PHONE_RATE, WordTime
 
 _TOKEN = re.compile(r"\S+")
@@ -33,7 +33,7 @@ _REACH_S = 0.5
 """A pause belongs to the punctuation that is expected this near to it."""
 
 
-@value
+@frozen
 class VoicedSound:
     """Where in a phrase's audio somebody speaks; in samples."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from telephony.conversation.conversation import Conversation
+from telephony.events import EndReason
 
 
 def record_of(
@@ -13,7 +14,7 @@ def record_of(
     call_id: str,
     call_sid: str,
     *,
-    ended_by: str,
+    ended_by: EndReason | None,
     duration_s: float,
     media: Mapping[str, Any] | None,
     origin: Mapping[str, Any],
@@ -32,8 +33,8 @@ def record_of(
         "started": origin.get("started") or None,
         "agent": origin.get("agent") or None,
         "route": info.parameters.get("route") or None,
-        "live": not ended_by,
-        "ended_by": ended_by or None,
+        "live": ended_by is None,
+        "ended_by": ended_by,
         "duration_s": round(duration_s, 3),
         "turns": conversation.account.turns_json(conversation.ledger.line_delay_s()),
         "notes": conversation.written_notes(),

@@ -23,7 +23,7 @@ from telephony.record.call_record import record_of
 
 log = logging.getLogger(__name__)
 
-CRASHED = "crashed"
+CRASHED = ev.EndReason.CRASHED
 AT_A_TIME = 20  # events, about 1 ms of work, between two moments in which others get the interpreter
 PAUSE_S = 0.001
 

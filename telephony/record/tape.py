@@ -11,6 +11,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
+from enum import Enum
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,8 @@ def _hints(cls: type) -> dict[str, Callable[[Any], Any]]:
 
 
 def _shape(hint: Any) -> Callable[[Any], Any]:
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         hint = next((a for a in typing.get_args(hint) if typing.get_origin(a) is tuple), hint)
     if typing.get_origin(hint) is not tuple:

@@ -16,6 +16,8 @@ from prometheus_client import CollectorRegistry, GCCollector, Histogram, Process
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from telephony.events import EndReason
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FRAME_SAMPLES = 160  # 20 ms, Twilio's own frame: the unit of both directions
 RESPONSE_S = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
@@ -28,7 +30,12 @@ REJECTED = ("signature", "sockets", "stream", "host", "forwarded", "origin", "pe
 """Reasons not to let a request or a media socket in, which is not, or not yet, a call."""
 WRONG_KEYS = ("api_key", "metrics_token", "signature", "stream_token")
 """Kinds of keys that were given and were wrong."""
-END_REASONS = {"caller": "caller", "agent": "agent", "error": "error", "the socket was lost": "lost"}
+END_REASONS = {
+    EndReason.CALLER: "caller",
+    EndReason.AGENT: "agent",
+    EndReason.ERROR: "error",
+    EndReason.SOCKET_LOST: "lost",
+}
 CUT = "cut"  # by the end of the server, by a newer stream of the same call, or by a failure of ours
 
 
@@ -69,7 +76,7 @@ class Outcome:
 
     dialled: bool
     """We called, rather than were called."""
-    ended_by: str
+    ended_by: EndReason | None
     """As in its record."""
     duration_s: float
     responses_s: Sequence[float]
@@ -136,7 +143,8 @@ class Metrics(Collector):
         self._past += call.traffic()
         outcome = call.outcome()
         direction = "outbound" if outcome.dialled else "inbound"
-        self._ended[direction, END_REASONS.get(outcome.ended_by, CUT)] += 1
+        label = CUT if outcome.ended_by is None else END_REASONS.get(outcome.ended_by, CUT)
+        self._ended[direction, label] += 1
         self._duration.observe(outcome.duration_s)
         for seconds in outcome.responses_s:
             self._response.observe(seconds)

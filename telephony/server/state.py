@@ -22,7 +22,7 @@ from telephony.call.checkpoint import CheckpointWriter
 from telephony.call.endings import Endings
 from telephony.call.withheld import Withheld
 from telephony.carrier import token
-from telephony.carrier.call_flow import NextStep, Step, answer_after
+from telephony.carrier.call_flow import NextStep, ResumeReason, Step, answer_after
 from telephony.carrier.pending_streams import PendingStreams
 from telephony.carrier.rest import TwilioRefused, TwilioRest
 from telephony.carrier.twiml import render
@@ -243,7 +243,7 @@ class ServerState:
         except Forbidden as error:
             log.warning("call %s: no transfer: %s", call_sid, error)
             self.refused("transfer")
-            return NextStep(Step.RESUME, text="transfer refused")
+            return NextStep(Step.RESUME, text=ResumeReason.TRANSFER_REFUSED)
 
     def one_by_one(self, call_sid: str) -> asyncio.Lock:
         """To be held by what answers a webhook of this call: the next one sees what it did."""

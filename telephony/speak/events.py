@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from telephony.base.frozen import value
+from telephony.base.frozen import frozen
 from telephony.events import WordTime
 
 
-@value
+@frozen
 class PhraseAudio:
     """More audio of a phrase."""
 
@@ -17,7 +17,7 @@ class PhraseAudio:
     ulaw: bytes
 
 
-@value
+@frozen
 class PhraseDone:
     """A phrase's audio is complete."""
 
@@ -28,7 +28,7 @@ class PhraseDone:
     """Where the words lie; empty when the voice does not say."""
 
 
-@value
+@frozen
 class PhraseFailed:
     """No more audio of a phrase comes, and it is not complete."""
 
@@ -37,7 +37,7 @@ class PhraseFailed:
     reason: str
 
 
-@value
+@frozen
 class PhraseInterrupted:
     """What the service says of a phrase that was cut: how much of it was played, and which words."""
 
@@ -47,7 +47,7 @@ class PhraseInterrupted:
     text_spoken: str
 
 
-@value
+@frozen
 class VoiceDisconnected:
     """The voice could not be reached, was lost with something still to say, or refused us."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections import deque
 from typing import TypeAlias
 
-from telephony.base.frozen import value
+from telephony.base.frozen import frozen
 from telephony.events import WordTime
 
 
-@value
+@frozen
 class OrderedAudio:
     """A phrase is complete, or failed for `problem`."""
 

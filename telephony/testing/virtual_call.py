@@ -217,7 +217,7 @@ class VirtualCall:
             self.run(0.2)
 
     def hang_up(self) -> None:
-        self.put(ev.CallStopped("caller"))
+        self.put(ev.CallStopped(ev.EndReason.CALLER))
 
     # ---- what was said and heard
 

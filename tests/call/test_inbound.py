@@ -192,7 +192,9 @@ async def test_the_end_is_never_kept(line: Line, last: str) -> None:
     else:
         await line.hang_up()
     await line.until(lambda: line.happened(ev.CallStopped) == 1)
-    assert line.events[-1] == ev.CallStopped("caller" if last == "stop" else "the socket was lost")
+    assert line.events[-1] == ev.CallStopped(
+        ev.EndReason.CALLER if last == "stop" else ev.EndReason.SOCKET_LOST
+    )
     assert line.reading.counts.frames == 6
 
 

@@ -664,7 +664,7 @@ def test_a_call_whose_socket_was_lost_goes_on_with_the_words_that_were_not_heard
     talk = VirtualCall(fixed(Note(order="latte"), LONG, Expect("yes_no")), QUIET)
     talk.caller("count for me")
     talk.run(3)
-    talk.put(ev.CallStopped("the socket was lost"))
+    talk.put(ev.CallStopped(ev.EndReason.SOCKET_LOST))
     heard = talk.said_by_agent[0]
     again = taken_up(talk, fixed("Fine."))
     again.run(9)
@@ -682,7 +682,7 @@ def test_a_question_that_was_not_answered_when_the_socket_was_lost_is_answered_o
     talk = VirtualCall(fixed(Note(count=1), "One."), QUIET, think_s=2.0)
     talk.caller("a small latte")
     talk.run(1)
-    talk.put(ev.CallStopped("the socket was lost"))
+    talk.put(ev.CallStopped(ev.EndReason.SOCKET_LOST))
     again = taken_up(talk, echo)
     again.run(4)
     assert again.said_by_agent == ["You said a small latte."]
@@ -697,7 +697,7 @@ def test_a_goodbye_that_the_lost_socket_cut_is_finished_and_ends_the_call() -> N
     talk = VirtualCall(fixed("Thank you for calling, goodbye.", HangUp()), QUIET)
     talk.caller("that's all")
     talk.run(0.8)
-    talk.put(ev.CallStopped("the socket was lost"))
+    talk.put(ev.CallStopped(ev.EndReason.SOCKET_LOST))
     again = taken_up(talk, fixed("Fine."))
     again.run(5)
     assert again.ended == "goodbye"
@@ -901,7 +901,7 @@ def test_a_voice_that_is_only_busy_does_not_end_the_call() -> None:
     talk.put(ev.TtsDisconnected("TOO_MANY_REQUESTS", 429))
     assert not talk.over
     talk.put(ev.TtsDisconnected("INVALID_AUTH", 401))
-    assert talk.ended == "the voice was refused"
+    assert talk.ended == "voice refused"
 
 
 DIGITS = Wording(greeting=Say(""), silence=())

@@ -93,7 +93,7 @@ def test_a_resumed_call_keeps_it_to_itself_too() -> None:
     talk.run(6)
     talk.press("4", "9", "3", "7", "#")
     talk.run(0.5)
-    talk.put(ev.CallStopped("the socket was lost"))
+    talk.put(ev.CallStopped(ev.EndReason.SOCKET_LOST))
     again = VirtualCall(bank, QUIET, resumed=talk.conversation.state_to_resume())
     again.run(4)
     assert bank.turns[-1].digits == "4937"
@@ -262,7 +262,7 @@ def test_another_process_asks_again_for_what_was_not_saved(spoken: bool) -> None
     else:
         talk.press("4", "9", "3", "7", "#")
     talk.run(0.5)
-    talk.put(ev.CallStopped("the socket was lost"))
+    talk.put(ev.CallStopped(ev.EndReason.SOCKET_LOST))
     here = VirtualCall(bank, QUIET, resumed=resumed(talk, here=True))
     here.run(4)
     assert (bank.turns[-1].digits, bank.turns[-1].text)[spoken] in ("4937", "tangerine four nine three seven")

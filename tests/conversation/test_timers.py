@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from telephony.conversation.timers import Timers
+from telephony.conversation.timers import Timer, Timers
 
-NAMES = st.sampled_from("abc")
+SOME = (Timer.FILLER, Timer.SILENCE, Timer.GOODBYE)
+TIMERS = st.sampled_from(SOME)
 MOMENTS = st.integers(0, 9).map(float)
 
 
@@ -17,22 +18,22 @@ class AsAPlainDict(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.timers = Timers()
-        self.at: dict[str, float] = {}
+        self.at: dict[Timer, float] = {}
 
-    @rule(name=NAMES, at=MOMENTS)
-    def set(self, name: str, at: float) -> None:
-        self.timers.set(name, at)
-        self.at[name] = at
+    @rule(timer=TIMERS, at=MOMENTS)
+    def set(self, timer: Timer, at: float) -> None:
+        self.timers.set(timer, at)
+        self.at[timer] = at
 
-    @rule(name=NAMES, at=MOMENTS)
-    def set_if_unset(self, name: str, at: float) -> None:
-        self.timers.set_if_unset(name, at)
-        self.at.setdefault(name, at)
+    @rule(timer=TIMERS, at=MOMENTS)
+    def set_if_unset(self, timer: Timer, at: float) -> None:
+        self.timers.set_if_unset(timer, at)
+        self.at.setdefault(timer, at)
 
-    @rule(names=st.lists(NAMES))
-    def clear(self, names: list[str]) -> None:
-        self.timers.clear(*names)
-        self.at = {name: at for name, at in self.at.items() if name not in names}
+    @rule(timers=st.lists(TIMERS))
+    def clear(self, timers: list[Timer]) -> None:
+        self.timers.clear(*timers)
+        self.at = {timer: at for timer, at in self.at.items() if timer not in timers}
 
     @rule()
     def clear_all(self) -> None:
@@ -41,14 +42,14 @@ class AsAPlainDict(RuleBasedStateMachine):
 
     @rule(now=MOMENTS)
     def pop_due(self, now: float) -> None:
-        due = sorted((at, name) for name, at in self.at.items() if at <= now)
-        assert self.timers.pop_due(now) == [name for _, name in due]
-        self.at = {name: at for name, at in self.at.items() if at > now}
+        due = sorted((at, timer) for timer, at in self.at.items() if at <= now)
+        assert self.timers.pop_due(now) == [timer for _, timer in due]
+        self.at = {timer: at for timer, at in self.at.items() if at > now}
 
     @invariant()
     def the_earliest(self) -> None:
         assert self.timers.next() == min(self.at.values(), default=None)
-        assert all((name in self.timers) == (name in self.at) for name in "abc")
+        assert all((timer in self.timers) == (timer in self.at) for timer in SOME)
 
 
 TestTimers = AsAPlainDict.TestCase

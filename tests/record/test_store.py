@@ -64,12 +64,12 @@ async def test_an_event_that_cannot_be_written_costs_no_other_one(
     for at in range(3):
         for writer in writers:
             writer.note(float(at), ev.MediaTimestamp(at * 1000), [])
-        writers[0].note(at + 0.5, ev.CallStopped("\ud800"), [])
+        writers[0].note(at + 0.5, ev.SttDisconnected("\ud800"), [])
     await store.close()
     for call in ("one", "two"):
         with (tmp_path / "calls" / call / "tape.jsonl").open("rb") as file:
             assert [entry.at for entry in tape.read(file)[2]] == [0.0, 1.0, 2.0]
-    assert store.left_out == 3 and caplog.text.count("CallStopped") == 3
+    assert store.left_out == 3 and caplog.text.count("SttDisconnected") == 3
 
 
 async def test_a_record_that_cannot_be_written_is_logged_and_no_error_to_the_call(

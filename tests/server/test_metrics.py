@@ -163,7 +163,7 @@ def test_what_a_call_counted_stays_when_it_is_gone() -> None:
     """No counter ever falls; an end that has no name of its own is `cut`."""
     metrics = Metrics(Stopping())
     traffic = Traffic(50, 1600, 320, 160, underruns=1, stt_lost=2, stt_failed=3)
-    call = Ending(traffic, Outcome(True, "", 3.0, [0.55]))
+    call = Ending(traffic, Outcome(True, None, 3.0, [0.55]))
     metrics.began(call)
     live = samples(metrics.text().decode())
     metrics.ended(call)
