@@ -15,8 +15,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from telephony.audio.g711 import PHONE_RATE
 from telephony.conversation.policy import Policy
-from telephony.events import PHONE_RATE, Play
+from telephony.events import Play
 from telephony.reply.agent import Say, Wording
 from telephony.testing.virtual_call import VirtualCall, VirtualVoice
 

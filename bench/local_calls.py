@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from telephony import events as ev
-from telephony.audio.g711 import linear16_to_ulaw, read_wav, ulaw_to_linear16
+from telephony.audio.g711 import linear16_to_ulaw, ulaw_to_linear16
+from telephony.audio.wav import read_wav
 from telephony.config.settings import Settings
 from telephony.record import tape
 from telephony.simulator.call_options import CallOptions

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import soxr
 
-from telephony.audio.g711 import Resampler
+from telephony.audio.resampler import Resampler
 
 Feed = Callable[[bytes], bytes]
 

@@ -25,7 +25,8 @@ from typing import Any, Final
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.turn_scores import Event, Score, percentile, score_call
-from telephony.audio.g711 import Resampler, read_wav
+from telephony.audio.resampler import Resampler
+from telephony.audio.wav import read_wav
 from telephony.deepgram.flux_codec import FluxOptions, ServerMessage, TurnInfo
 from telephony.engine.listen.flux_session import FluxSession
 from telephony.engine.listen.recognition import ModelPaths, Recognition, RecognitionModels

@@ -25,7 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.turn_scores import normal_words, word_errors
 from bench.turns import hear, load_models
-from telephony.audio.g711 import AutomaticGain, Resampler, linear16_to_ulaw, ulaw_to_linear16
+from telephony.audio.agc import AutomaticGain
+from telephony.audio.g711 import linear16_to_ulaw, ulaw_to_linear16
+from telephony.audio.resampler import Resampler
 from telephony.deepgram.flux_codec import FluxOptions
 from telephony.engine.listen.recognition import RecognitionModels
 from telephony.engine.speak.phrase_cache import PhraseCache

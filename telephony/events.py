@@ -14,11 +14,9 @@ from typing import Any, TypeAlias
 
 from telephony.base.frozen import frozen
 from telephony.deepgram.flux_messages import TurnInfo
+from telephony.listen.events import SttConnected, SttDisconnected
 from telephony.reply.agent import Expect as ExpectAnswer
 from telephony.reply.agent import HangUp, Note, Transfer, Turn, Wait
-
-PHONE_RATE = 8000
-"""Samples a second on the telephone line."""
 
 
 class EndReason(StrEnum):
@@ -121,30 +119,12 @@ class CallStopped:
 
 
 @frozen
-class SttConnected:
-    """A listening connection is ready; its audio second 0 is `offset_s` of the caller's stream clock."""
-
-    connection: int
-    offset_s: float
-
-
-@frozen
 class AudioShifted:
     """From second `at_s` of the audio that listening was given, that audio is `seconds` further ahead of the
     caller's stream clock: something was put in. Below zero: time of the stream was left out."""
 
     at_s: float
     seconds: float
-
-
-@frozen
-class SttDisconnected:
-    """A listening connection was lost or refused. `retry`: a new one is on its way."""
-
-    reason: str
-    status: int | None = None
-    dg_error: str | None = None
-    retry: bool = True
 
 
 @frozen

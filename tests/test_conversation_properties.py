@@ -15,6 +15,7 @@ from telephony.conversation.backchannel import is_farewell, is_murmur
 from telephony.conversation.conversation import Conversation
 from telephony.conversation.policy import Policy
 from telephony.conversation.turn_record import REDACTED
+from telephony.listen.events import SttConnected, SttDisconnected
 from telephony.record import tape
 from telephony.reply.agent import Expect, HangUp, Note, Said, Say, Turn, Wait, Wording
 from telephony.testing.virtual_call import VirtualCall
@@ -143,8 +144,8 @@ class LegalCall(RuleBasedStateMachine):
 
     @rule()
     def listening_comes_and_goes(self) -> None:
-        self.talk.put(ev.SttDisconnected("reset"))
-        self.talk.put(ev.SttConnected(2, self.talk.now))
+        self.talk.put(SttDisconnected("reset"))
+        self.talk.put(SttConnected(2, self.talk.now))
         self.talk.forget_flux()
         self.open, self.eager_text = False, ""
 

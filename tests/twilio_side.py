@@ -18,7 +18,8 @@ from twilio.request_validator import RequestValidator
 
 from telephony.base import boot_clock
 from telephony.base.shared_store import SqliteSharedStore
-from telephony.carrier.media_stream import ServerStream, Started
+from telephony.carrier.media_messages import Started
+from telephony.carrier.media_stream import ServerStream
 from telephony.carrier.rest import TwilioRest, has_credentials
 from telephony.config.settings import Settings
 from telephony.server.app import make_app

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-RATE = 8000
+from telephony.audio.g711 import PHONE_RATE
+
 LOW = (697, 770, 852, 941)
 HIGH = (1209, 1336, 1477, 1633)
 KEYS = ("123A", "456B", "789C", "*0#D")
@@ -46,7 +47,8 @@ def find_keys(linear16: bytes) -> list[Key]:
     if len(samples) < WINDOW:
         return []
     looks = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
-    minute = 60 * RATE // HOP  # a product of windows is a hundred times the sound: a minute of it at a time
+    # The products of all windows take a hundred times the room of the sound: a minute of it at a time.
+    minute = 60 * PHONE_RATE // HOP
     digits = [digit for at in range(0, len(looks), minute) for digit in _digits(looks[at : at + minute])]
     keys: list[Key] = []
     run, last = 0, ""
@@ -54,14 +56,14 @@ def find_keys(linear16: bytes) -> list[Key]:
         run = run + 1 if digit == last and digit else int(bool(digit))
         last = digit
         if run == MIN_LOOKS:
-            first = (index - MIN_LOOKS + 1) * HOP
-            keys.append(Key(digit, round(first / RATE, 3), round((index * HOP + WINDOW) / RATE, 3)))
+            first, known = (index - MIN_LOOKS + 1) * HOP, index * HOP + WINDOW
+            keys.append(Key(digit, round(first / PHONE_RATE, 3), round(known / PHONE_RATE, 3)))
     return keys
 
 
 def _digits(looks: npt.NDArray[np.float64]) -> list[str]:
     """The key heard in each window, or an empty text."""
-    time = np.arange(WINDOW) / RATE
+    time = np.arange(WINDOW) / PHONE_RATE
     shape = np.hamming(WINDOW)
     waves = np.exp(-2j * np.pi * np.outer(time, (*LOW, *HIGH))) * shape[:, None]
     amplitude = 2 * np.abs(looks @ waves) / shape.sum()
@@ -82,7 +84,8 @@ def tones(digit: str, seconds: float = 0.16, level: float = 6000.0) -> bytes:
     """The sound of a key as linear16 at 8,000 Hz, with soft edges."""
     row = next(index for index, keys in enumerate(KEYS) if digit in keys)
     column = KEYS[row].index(digit)
-    time = np.arange(int(seconds * RATE)) / RATE
-    edge = np.minimum(1.0, np.minimum(np.arange(len(time)), np.arange(len(time))[::-1]) / (0.004 * RATE))
+    time = np.arange(int(seconds * PHONE_RATE)) / PHONE_RATE
+    index = np.arange(len(time))
+    edge = np.minimum(1.0, np.minimum(index, index[::-1]) / (0.004 * PHONE_RATE))
     wave = np.sin(2 * np.pi * LOW[row] * time) + np.sin(2 * np.pi * HIGH[column] * time)
     return bytes((level * edge * wave).astype("<i2").tobytes())

@@ -1,37 +1,19 @@
 """Sound as the phone line carries it. PURE: bytes in, bytes out.
 
 Linear audio is mono, 16-bit signed little-endian ("linear16") unless something else is said.
-The longer parts have files of their own: resampling.py, leveler.py, wav.py; import them all from here.
 """
 
 from __future__ import annotations
 
 import audioop
 
-from telephony.audio.agc import AutomaticGain, VoiceLevel
-from telephony.audio.resampler import Resampler
-from telephony.audio.wav import Wav, read_wav, write_wav
-
-__all__ = [
-    "FRAME_SAMPLES",
-    "PHONE_RATE",
-    "ULAW_SILENCE",
-    "Framer",
-    "AutomaticGain",
-    "VoiceLevel",
-    "VoiceLevel",
-    "Resampler",
-    "Wav",
-    "linear16_to_ulaw",
-    "read_wav",
-    "ulaw_to_linear16",
-    "write_wav",
-]
-
 PHONE_RATE = 8000
 """Samples a second on a phone line (G.711)."""
 FRAME_SAMPLES = 160
 """20 ms, one frame of Twilio's media stream; in mu-law also its size in bytes."""
+CHUNK_SAMPLES = 640
+"""80 ms, four of Twilio's frames: the chunk size that Deepgram strongly recommends for Flux (its docs, "Flux
+quickstart")."""
 ULAW_SILENCE = 0xFF
 """The mu-law byte of the sample zero."""
 

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from telephony.audio.g711 import PHONE_RATE, ULAW_SILENCE, ulaw_to_linear16
+from telephony.audio.g711 import CHUNK_SAMPLES, PHONE_RATE, ULAW_SILENCE, ulaw_to_linear16
 from telephony.audio.resampler import polyphase
-from telephony.listen.caller_audio import CHUNK_SAMPLES
 
 _MOST = 32
 """Chunks at once: more gain nothing, and their arrays leave the cache."""

@@ -150,25 +150,23 @@ def linear16(tag: int, width: int, body: bytes) -> bytes:
 
 def write_wav(ulaw_or_linear16: bytes, *, rate: int = 8000, channels: int = 1, mulaw: bool = False) -> bytes:
     """A whole WAV file around samples, mu-law (format tag 7) or linear16."""
-    width = 1 if mulaw else 2
     data = ulaw_or_linear16
-    form = struct.pack(
-        "<HHIIHH",
-        MULAW if mulaw else PCM,
-        channels,
-        rate,
-        rate * channels * width,
-        channels * width,
-        8 * width,
-    )
-    if mulaw:  # a format other than PCM has an extension size and a fact chunk (RIFF, 1994)
+    pad = b"\0" * (len(data) % 2)  # a chunk of an odd size is filled up (RIFF, 1991)
+    tag = MULAW if mulaw else PCM
+    return wav_head(tag, len(data), rate=rate, channels=channels, pad=len(pad)) + data + pad
+
+
+def wav_head(tag: int, data_bytes: int, *, rate: int, channels: int = 1, pad: int = 0) -> bytes:
+    """What stands before the samples of a WAV file.
+
+    `tag`: PCM (16 bits), ALAW or MULAW. `data_bytes` of samples follow, and `pad` bytes to make that even.
+    """
+    width = 2 if tag == PCM else 1
+    frame = channels * width
+    form = struct.pack("<HHIIHH", tag, channels, rate, rate * frame, frame, 8 * width)
+    fact = b""
+    if tag != PCM:  # a format other than PCM has an extension size and a fact chunk (RIFF, 1994)
         form += struct.pack("<H", 0)
-    chunks = _chunk(b"fmt ", form)
-    if mulaw:
-        chunks += _chunk(b"fact", struct.pack("<I", len(data) // channels))
-    chunks += _chunk(b"data", data)
-    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
-
-
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
+        fact = b"fact" + struct.pack("<II", 4, data_bytes // frame)
+    chunks = b"fmt " + struct.pack("<I", len(form)) + form + fact + b"data" + struct.pack("<I", data_bytes)
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks) + data_bytes + pad) + b"WAVE" + chunks

@@ -26,7 +26,8 @@ from telephony.call.outbound import Outbound
 from telephony.call.resources import CallResources
 from telephony.call.speech_state import SpeechState
 from telephony.carrier.call_flow import NextStep, Step
-from telephony.carrier.media_stream import ServerStream, Started
+from telephony.carrier.media_messages import Started
+from telephony.carrier.media_stream import ServerStream
 from telephony.carrier.websocket import FrameSocket
 from telephony.carrier.writer import CarrierWriter
 from telephony.conversation.acoustic_echo import OwnSound
@@ -41,7 +42,7 @@ from telephony.deepgram.flux_codec import (
     ForceEndTurn,
     TurnInfo,
 )
-from telephony.listen.deepgram import ListenEvent
+from telephony.listen.events import ListenEvent, SttConnected, SttDisconnected
 from telephony.playback.pacer import Mark
 from telephony.reply.agent import Expect as ExpectAnswer
 from telephony.reply.agent import HangUp, Note, Said, Say, Transfer, Wait
@@ -384,12 +385,12 @@ class Call(CallFacts):
             self._put(ev.TurnInfoReceived(event))
             if event.event == END_OF_TURN:
                 self._turn_began = None
-        elif isinstance(event, ev.SttDisconnected):
+        elif isinstance(event, SttDisconnected):
             told = refusals.told("listening", event.status, event.dg_error, event.reason)
             if self._hears.down(told):
                 log.warning("call %s: %s", self.started.call_sid, told)
             self._put(event)
-        elif isinstance(event, ev.SttConnected):
+        elif isinstance(event, SttConnected):
             self._own_sound.connected(event.offset_s)
             self._put(event)
         elif isinstance(event, ConfigureSuccess):

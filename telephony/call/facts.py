@@ -13,7 +13,7 @@ from telephony.call.outbound import Outbound
 from telephony.call.resources import CallResources
 from telephony.call.speech_state import SpeechState, problems
 from telephony.carrier.call_flow import NextStep, Step
-from telephony.carrier.media_stream import Started
+from telephony.carrier.media_messages import Started
 from telephony.carrier.websocket import FrameSocket
 from telephony.conversation.conversation import Conversation
 from telephony.events import EndReason

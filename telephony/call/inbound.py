@@ -13,15 +13,8 @@ from aiohttp import WSMsgType
 from telephony import events as ev
 from telephony.audio.g711 import FRAME_SAMPLES
 from telephony.call.inbound_batch import InboundBatch
-from telephony.carrier.media_stream import (
-    Dtmf,
-    Fatal,
-    MarkReceived,
-    Media,
-    ServerEvent,
-    ServerStream,
-    Stopped,
-)
+from telephony.carrier.media_messages import Dtmf, MarkReceived, Media, Stopped
+from telephony.carrier.media_stream import Fatal, ServerEvent, ServerStream
 from telephony.carrier.websocket import FrameSocket
 from telephony.listen.caller_audio import AudioCounts, CallerAudio
 

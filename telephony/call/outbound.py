@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from telephony import events as ev
+from telephony.audio.g711 import PHONE_RATE
 from telephony.call.resources import CallResources
 from telephony.call.speech_state import SpeechState
 from telephony.deepgram import refusals
@@ -79,7 +80,7 @@ class Outbound:
         """Samples and letters of the phrases that this voice has made: its pace."""
         self.state = SpeechState()
         """Whether the voice is there."""
-        self._voice = services.voice.open(self._voiced, lambda: self._store.samples / ev.PHONE_RATE)
+        self._voice = services.voice.open(self._voiced, lambda: self._store.samples / PHONE_RATE)
 
     async def run(self) -> None:
         """Keep the voice's connection."""

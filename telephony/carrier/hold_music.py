@@ -6,7 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from telephony.audio.g711 import PHONE_RATE, write_wav
+from telephony.audio.g711 import PHONE_RATE
+from telephony.audio.wav import write_wav
 from telephony.carrier.call_flow import MUSIC_S
 
 C, A_MINOR, F, G = (261.6, 329.6, 392.0), (220.0, 261.6, 329.6), (174.6, 220.0, 261.6), (196.0, 246.9, 293.7)

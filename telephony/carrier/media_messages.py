@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from telephony.audio.g711 import PHONE_RATE
 from telephony.base.frozen import frozen
 
 ENCODING = "audio/x-mulaw"
-RATE = 8000
 
 
 @frozen
@@ -27,7 +27,7 @@ class Started:
     parameters: Mapping[str, str]
     """The TwiML's `<Parameter>`s."""
     encoding: str = ENCODING
-    sample_rate: int = RATE
+    sample_rate: int = PHONE_RATE
     channels: int = 1
 
 

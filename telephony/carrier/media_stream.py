@@ -1,8 +1,7 @@
-"""Twilio's media stream, both sides of the wire: messages <-> events. PURE: no clock, no socket.
+"""Our end of Twilio's media stream: messages <-> events. PURE: no clock, no socket.
 
 `ServerStream` is our end: `receive` turns one websocket message into one event and never raises; `encode_*`
-write what Twilio takes, with exactly the documented keys. `CarrierStream`, from media_stream_carrier.py, is
-Twilio's end, which the simulator speaks: it writes Twilio's messages and flags in ours what Twilio would.
+write what Twilio takes, with exactly the documented keys. (Twilio's end is simulator/carrier_stream.py.)
 Source: Twilio, "Media Streams: WebSocket messages". All numbers in an envelope are strings.
 
 What a peer can do wrong, and what becomes of it:
@@ -35,44 +34,19 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from telephony.audio.g711 import PHONE_RATE
 from telephony.base.frozen import frozen
 from telephony.base.json_codec import dumps, loads
 from telephony.carrier.media_messages import (
     ENCODING,
-    RATE,
     CarrierConnected,
-    Clear,
     Dtmf,
-    MarkOut,
     MarkReceived,
     Media,
-    MediaOut,
     Started,
     Stopped,
 )
 from telephony.errors import LocalProtocolError
-from telephony.simulator.carrier_stream import CarrierStream, Violation
-
-__all__ = [
-    "CLOSE_CODES",
-    "CarrierStream",
-    "Clear",
-    "CarrierConnected",
-    "Dtmf",
-    "Fatal",
-    "Fault",
-    "Ignored",
-    "MarkOut",
-    "MarkReceived",
-    "Media",
-    "MediaOut",
-    "ServerEvent",
-    "ServerStream",
-    "Started",
-    "Stopped",
-    "StreamCounters",
-    "Violation",
-]
 
 MAX_MESSAGE_BYTES = 64 * 1024
 """A frame of 20 ms is about 350 bytes. Also the websocket's own limit, which sees the size before we do."""
@@ -275,12 +249,12 @@ class ServerStream:
         if not sid or message.get("streamSid", sid) != sid:
             raise _Bad(Fault.WRONG_TYPE, "start names no stream, or two")
         sound = _object(start, "mediaFormat") if "mediaFormat" in start else {}
-        encoding, rate = sound.get("encoding", ENCODING), sound.get("sampleRate", RATE)
+        encoding, rate = sound.get("encoding", ENCODING), sound.get("sampleRate", PHONE_RATE)
         channels = sound.get("channels", 1)
         started = Started(
             sid, _text(start, "accountSid"), _text(start, "callSid"), _tracks(start), _parameters(start)
         )
-        if (encoding, rate, channels) != (ENCODING, RATE, 1):
+        if (encoding, rate, channels) != (ENCODING, PHONE_RATE, 1):
             raise _Bad(Fault.UNSUPPORTED_AUDIO, "audio that is not mono mu-law at 8,000 Hz")
         self.stream_sid = sid
         self._open = True

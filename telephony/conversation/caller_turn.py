@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from telephony import events as ev
+from telephony.audio.g711 import PHONE_RATE
 from telephony.conversation.agent_turn import WAITING_TIMERS, AgentTurn
 from telephony.conversation.backchannel import is_farewell, is_murmur
 from telephony.conversation.dtmf_entry import DtmfEntry
@@ -24,7 +25,7 @@ from telephony.conversation.state import CallerSpeaking, ConversationState
 from telephony.conversation.timers import Timer
 from telephony.conversation.turn_record import REDACTED, CallerPart
 from telephony.deepgram.flux_messages import EAGER_END_OF_TURN, END_OF_TURN
-from telephony.events import PHONE_RATE
+from telephony.listen.events import SttConnected, SttDisconnected
 from telephony.listen.turns import TurnEvent, TurnKind, TurnTracker
 from telephony.reply.agent import HangUp
 
@@ -367,7 +368,7 @@ class CallerTurn:
         scene.decide(ev.Decision.ASK_AGAIN, reason)
         self._agent.say(ReplyKind.REASK, scene.prompts.reask(), record=record)
 
-    def on_listen_up(self, event: ev.SttConnected) -> None:
+    def on_listen_up(self, event: SttConnected) -> None:
         self._listened = True
         self._scene.timers.clear(Timer.LISTENING_MISSING)
         self._take(self._turns.connected(event.offset_s))
@@ -382,7 +383,7 @@ class CallerTurn:
         if self._scene.speaking is not None:
             self._lost_turn("listening was lost in mid-turn")
 
-    def on_listen_down(self, event: ev.SttDisconnected) -> None:
+    def on_listen_down(self, event: SttDisconnected) -> None:
         scene = self._scene
         if event.retry:
             if not self._listened:

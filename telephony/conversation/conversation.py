@@ -22,6 +22,7 @@ from telephony.conversation.reply_queue import ReplyKind
 from telephony.conversation.resume import leave, take_up
 from telephony.conversation.state import ConversationState
 from telephony.conversation.timers import Timer
+from telephony.listen.events import SttConnected, SttDisconnected
 from telephony.reply.agent import CallInfo, Expect, HangUp, Transfer, Wording
 
 WARN_AGAIN_S = 0.5
@@ -58,8 +59,8 @@ class Conversation:
             ev.EchoMeasured: caller.on_echo,
             ev.TurnInfoReceived: caller.on_turn,
             ev.DtmfPressed: keys.on_dtmf,
-            ev.SttConnected: caller.on_listen_up,
-            ev.SttDisconnected: caller.on_listen_down,
+            SttConnected: caller.on_listen_up,
+            SttDisconnected: caller.on_listen_down,
             ev.AudioShifted: caller.on_shift,
             ev.ReplyText: agent.on_text,
             ev.ReplyNote: agent.on_note,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from telephony.audio.g711 import PHONE_RATE
 from telephony.conversation.turn_record import REDACTED, TurnRecord
 from telephony.events import (
-    PHONE_RATE,
     CancelReply,
     ClearAudio,
     Command,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from telephony import events as ev
+from telephony.audio.g711 import PHONE_RATE
 from telephony.conversation.backchannel import is_murmur
 from telephony.conversation.echo import OwnWord, timed
 from telephony.conversation.policy import Policy
@@ -205,7 +206,7 @@ class ConversationState:
         if self.ledger.audible(self.now):
             self.ledger.cleared(self.now)
         for reply in list(self.floor.replies.values()):
-            heard_ms = self.ledger.heard(reply.number, self.now).samples * 1000 / ev.PHONE_RATE
+            heard_ms = self.ledger.heard(reply.number, self.now).samples * 1000 / PHONE_RATE
             self.commands.append(ev.CancelReply(reply.number, heard_ms, "the call is over"))
             self.settle(reply, interrupted=True)
         self.floor.queue.clear()

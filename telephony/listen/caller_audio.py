@@ -17,10 +17,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from telephony.audio.g711 import FRAME_SAMPLES, PHONE_RATE, ULAW_SILENCE
+from telephony.audio.g711 import CHUNK_SAMPLES, FRAME_SAMPLES, PHONE_RATE, ULAW_SILENCE
 
-CHUNK_SAMPLES = 640
-"""80 ms, the chunk that Deepgram strongly recommends: four of Twilio's frames."""
 SAMPLES_PER_MS = PHONE_RATE // 1000
 STALL_S = 4.0
 """Media missing for longer while a turn is open is replaced by silence. A carrier sends frames in silence too

@@ -19,8 +19,8 @@ from telephony.deepgram import flux_codec
 from telephony.deepgram.health import told
 from telephony.deepgram.transport import HandshakeRefused, SpeechSocket, connected
 from telephony.errors import SocketLost
-from telephony.events import SttConnected, SttDisconnected
 from telephony.listen.configure_queue import ACK_S, ConfigureQueue
+from telephony.listen.events import SttConnected, SttDisconnected
 from telephony.listen.replay import ReplayBuffer
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import aiohttp
 from telephony.deepgram import flux_codec
 from telephony.deepgram.health import Health
 from telephony.deepgram.transport import sdk_client, speech_session
-from telephony.listen.connection import FluxConnection, ListenCounts, ListenEvent
+from telephony.listen.connection import FluxConnection, ListenCounts
+from telephony.listen.events import ListenEvent
 
 __all__ = ["FluxClient", "FluxConnection", "ListenCounts", "ListenEvent"]
 

@@ -6,7 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from telephony.audio.g711 import PHONE_RATE, Resampler, ulaw_to_linear16
+from telephony.audio.g711 import PHONE_RATE, ulaw_to_linear16
+from telephony.audio.resampler import Resampler
 from telephony.audio.upsampler import Upsampler, UpsamplerStream
 
 log = logging.getLogger(__name__)

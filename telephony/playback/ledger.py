@@ -16,8 +16,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from telephony.audio.g711 import PHONE_RATE
 from telephony.base.frozen import frozen
-from telephony.events import PHONE_RATE, WordTime
+from telephony.events import WordTime
 from telephony.playback.position import Positions
 from telephony.playback.word_times import estimate_words, speaking_samples
 

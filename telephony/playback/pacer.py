@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from telephony.audio.g711 import PHONE_RATE
 from telephony.base.frozen import frozen
-from telephony.events import PHONE_RATE
 
 PIECE_SAMPLES = 800
 """100 ms a message: 20 ms pieces cost 25 times the CPU (bench/README.md)."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from telephony.audio.g711 import PHONE_RATE
 from telephony.base.frozen import frozen
-from telephony.events import PHONE_RATE
 from telephony.playback.playout_delay import LineDelay
 
 LINE_ALLOWANCE_S = 0.5

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from telephony.audio.g711 import ulaw_to_linear16
+from telephony.audio.g711 import PHONE_RATE, ulaw_to_linear16
 from telephony.base.frozen import frozen
-from telephony.events import PHONE_RATE, WordTime
+from telephony.events import WordTime
 
 _TOKEN = re.compile(r"\S+")
 _LETTERS_A_SECOND = 15.0

@@ -11,8 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
-from telephony.carrier.media_stream import Media, ServerEvent, ServerStream
-from telephony.record.recording import RATE, SILENCE, Recording, wav_header
+from telephony.audio.g711 import PHONE_RATE
+from telephony.carrier.media_messages import Media
+from telephony.carrier.media_stream import ServerEvent, ServerStream
+from telephony.record.recording import SILENCE, Recording, wav_header
 
 log = logging.getLogger(__name__)
 
@@ -152,8 +154,8 @@ class Recorder:
 
     def _blanks(self, blanks: Sequence[tuple[float, float]], start: int) -> list[tuple[int, int]]:
         """In samples, those that are new or reach into what is written now, from sample `start` on."""
-        given = [(max(0, round(a * RATE)), round(b * RATE)) for a, b in blanks[self._blanked :]]
-        while self._blanked < len(blanks) and blanks[self._blanked][1] * RATE <= self._recording.taken:
+        given = [(max(0, round(a * PHONE_RATE)), round(b * PHONE_RATE)) for a, b in blanks[self._blanked :]]
+        while self._blanked < len(blanks) and blanks[self._blanked][1] * PHONE_RATE <= self._recording.taken:
             self._blanked += 1
         return given
 

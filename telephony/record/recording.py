@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-RATE = 8000
+from telephony.audio.g711 import PHONE_RATE
+from telephony.audio.wav import MULAW, wav_head
+
 SILENCE = b"\xff"
 SETTLED_S = 2.0  # media later than this is lost to the recording, unless all of it was late
 STALL_S = 15.0  # no line stood still so long and lived
 LEAK_S = 20e-6  # a frame: two clocks that run apart by up to a thousandth stay together
-BYTES_PER_S = 2 * RATE  # two channels of mu-law
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ class Recording:
             self._offset = lag  # the least delayed frame so far knows the clock best
         else:
             self._offset = min(lag, self._offset + LEAK_S)
-        start = timestamp_ms * RATE // 1000
+        start = timestamp_ms * PHONE_RATE // 1000
         self._came, self._newest = now, start + len(sound)
         if not self.muted:
             self._caller.append(RecordedPiece(start, sound))
@@ -86,7 +87,7 @@ class Recording:
 
     def _at(self, now: float) -> int:
         """This moment on the stream's clock, in samples; 0 before it has begun."""
-        return 0 if self._offset is None else max(0, round((now - self._offset) * RATE))
+        return 0 if self._offset is None else max(0, round((now - self._offset) * PHONE_RATE))
 
 
 def _channel(pieces: list[RecordedPiece], first: int, end: int) -> bytes:
@@ -100,9 +101,4 @@ def _channel(pieces: list[RecordedPiece], first: int, end: int) -> bytes:
 
 def wav_header(data_bytes: int) -> bytes:
     """The header of a two-channel mu-law WAV with so much sound behind it."""
-    form = b"WAVEfmt " + (18).to_bytes(4, "little")  # format 7, mu-law, has an extension of no bytes
-    numbers = [(7, 2), (2, 2), (RATE, 4), (BYTES_PER_S, 4), (2, 2), (8, 2), (0, 2)]
-    form += b"".join(value.to_bytes(size, "little") for value, size in numbers)
-    form += b"fact" + (4).to_bytes(4, "little") + (data_bytes // 2).to_bytes(4, "little")
-    form += b"data" + data_bytes.to_bytes(4, "little")
-    return b"RIFF" + (len(form) + data_bytes).to_bytes(4, "little") + form
+    return wav_head(MULAW, data_bytes, rate=PHONE_RATE, channels=2)

@@ -17,7 +17,8 @@ from telephony.base.shared_store import SharedStoreFailure, SqliteSharedStore
 from telephony.call import call
 from telephony.call.prewarm import PrewarmedCalls
 from telephony.call.resources import CallResources, isolated, open_services, prepared
-from telephony.carrier.media_stream import ServerStream, Started
+from telephony.carrier.media_messages import Started
+from telephony.carrier.media_stream import ServerStream
 from telephony.carrier.rest import TwilioRest, has_credentials
 from telephony.carrier.websocket import FrameSocket
 from telephony.config.listening import chosen

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from telephony.base.call_slots import NAME as SEATS
 from telephony.base.phone_numbers import country_of, international
 from telephony.base.shared_store import SharedStore
+from telephony.carrier.call_flow import TERMINAL_STATUSES
 from telephony.carrier.rest import TwilioRefused, TwilioRest
 from telephony.carrier.twiml import render
 from telephony.config.dial_policy import Forbidden, allowed_number, mask
@@ -46,7 +47,6 @@ UNDECIDED, MOST_UNDECIDED = "undecided/", 1000
 """Before the id of a call that Twilio was asked for, and has not said yes or no to."""
 SERVER_ERROR = 500
 DIAL_ID = re.compile("[0-9a-f]{16}")
-OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 LONGEST_TEXT = 1000
 LONGEST_CALL_S = 900  # unless asked otherwise, up to MAX_CALL_SECONDS
 
@@ -317,7 +317,7 @@ async def note_state(
     shared: SharedStore, dial_id: str, state: str, more: dict[str, Any], kept_s: float = 30 * DAY_S
 ) -> None:
     """A call's state has changed. The first end stays; before it only forwards."""
-    if state in OVER:
+    if state in TERMINAL_STATUSES:
         end = {"status": state, "ended_at": round(time.time()), **more}
         await shared.keep(f"dial:{dial_id}:end", end, kept_s)
         await shared.leave(SEATS, f"dial:{dial_id}")

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from telephony.base.upgraded_requests import upgrading
-from telephony.carrier.media_stream import Fatal, ServerStream, Started
+from telephony.carrier.media_messages import Started
+from telephony.carrier.media_stream import Fatal, ServerStream
 from telephony.carrier.token import BadToken
 from telephony.carrier.websocket import FrameSocket
 from telephony.errors import forget_frames

@@ -16,10 +16,10 @@ from prometheus_client import CollectorRegistry, GCCollector, Histogram, Process
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from telephony.audio.g711 import FRAME_SAMPLES
 from telephony.events import EndReason
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-FRAME_SAMPLES = 160  # 20 ms, Twilio's own frame: the unit of both directions
 RESPONSE_S = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
 BARGE_IN_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 LAG_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # 0.2: new calls are refused

@@ -35,7 +35,8 @@ from telephony.server.number_routes import Route, Routes
 from telephony.server.readiness import Readiness, disk_check, store_check
 
 if TYPE_CHECKING:
-    from telephony.carrier.media_stream import ServerStream, Started
+    from telephony.carrier.media_messages import Started
+    from telephony.carrier.media_stream import ServerStream
 
 log = logging.getLogger(__name__)
 

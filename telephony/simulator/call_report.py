@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from telephony.audio.g711 import PHONE_RATE, ulaw_to_linear16, write_wav
+from telephony.audio.g711 import PHONE_RATE, ulaw_to_linear16
+from telephony.audio.wav import write_wav
 from telephony.base.terminal import CYAN, DIM, RED, YELLOW, paint
 from telephony.simulator.phone import Flag, Phone
 from telephony.simulator.playout import Playout

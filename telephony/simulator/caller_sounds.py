@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from telephony.audio.g711 import PHONE_RATE, AutomaticGain, Resampler, linear16_to_ulaw
+from telephony.audio.agc import AutomaticGain
+from telephony.audio.g711 import PHONE_RATE, linear16_to_ulaw
+from telephony.audio.resampler import Resampler
 from telephony.errors import BadInput, MissingModel, VoiceFailed
 from telephony.simulator.caller_script import RecordedSound, Sound, SpokenSound
 from telephony.simulator.recording_source import read_recording

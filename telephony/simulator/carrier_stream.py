@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from telephony.audio.g711 import PHONE_RATE
 from telephony.base.json_codec import dumps, loads
-from telephony.carrier.media_messages import ENCODING, RATE, Clear, MarkOut, MediaOut
+from telephony.carrier.media_messages import ENCODING, Clear, MarkOut, MediaOut
 
 INVALID_MESSAGE = 31951
 PROTOCOL_ERROR = 31924
@@ -58,7 +59,7 @@ class CarrierStream:
             "streamSid": self.stream_sid,
             "callSid": self.call_sid,
             "tracks": ["inbound"],
-            "mediaFormat": {"encoding": ENCODING, "sampleRate": RATE, "channels": 1},
+            "mediaFormat": {"encoding": ENCODING, "sampleRate": PHONE_RATE, "channels": 1},
             "customParameters": dict(parameters),
         }
         return self._envelope("start", start)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from telephony.audio.g711 import FRAME_SAMPLES, linear16_to_ulaw, ulaw_to_linear16
-from telephony.simulator.playout import RATE, Playout
+from telephony.audio.g711 import FRAME_SAMPLES, PHONE_RATE, linear16_to_ulaw, ulaw_to_linear16
+from telephony.simulator.playout import Playout
 
 BURST_FRAMES = 3.0
 """Mean length of a loss: packets are lost in bursts, not singly (Gilbert's model)."""
@@ -100,7 +100,7 @@ class NetworkModel:
         echo = self.impairments.echo
         if echo is None:
             return frame
-        first = index * FRAME_SAMPLES - round(echo.delay_ms / 1000 * RATE)
+        first = index * FRAME_SAMPLES - round(echo.delay_ms / 1000 * PHONE_RATE)
         if first + FRAME_SAMPLES <= 0:
             return frame
         heard = ear.window(max(0, first), first + FRAME_SAMPLES)

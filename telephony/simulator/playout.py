@@ -11,7 +11,8 @@ from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass
 
-RATE = 8000
+from telephony.audio.g711 import PHONE_RATE
+
 SILENCE = 0xFF
 MAX_BUFFERED_S = 600.0
 """Ten minutes; Twilio discards what is beyond (31931)."""
@@ -53,14 +54,14 @@ class Playout:
 
     def media(self, now: float, payload: bytes) -> bool:
         """Queue sound. False when the buffer is full and some of it was discarded."""
-        start = max(self._end, round(now * RATE))
-        room = max(0, round((now + MAX_BUFFERED_S) * RATE) - start)
+        start = max(self._end, round(now * PHONE_RATE))
+        room = max(0, round((now + MAX_BUFFERED_S) * PHONE_RATE) - start)
         kept = payload[:room]
         if kept:
             self.segments.append(Segment(start, kept))
             self._end = start + len(kept)
             if kept.strip(_QUIET):
-                self.heard_until = self._end / RATE
+                self.heard_until = self._end / PHONE_RATE
         if len(kept) == len(payload):
             return True
         self.overflows += 1
@@ -83,7 +84,7 @@ class Playout:
         return back
 
     def _cut(self, now: float) -> None:
-        at = round(now * RATE)
+        at = round(now * PHONE_RATE)
         while self.segments and self.segments[-1].end > at:
             last = self.segments.pop()
             if last.start < at:
@@ -101,7 +102,7 @@ class Playout:
         """The marks whose turn has come, in order."""
         names = []
         at = (
-            now * RATE + 1e-3
+            now * PHONE_RATE + 1e-3
         )  # so that the very moment of next_deadline() counts, whatever it was rounded to
         while self._marks and self._marks[0][0] <= at:
             names.append(self._marks.popleft()[1])
@@ -109,11 +110,11 @@ class Playout:
 
     def next_deadline(self) -> float | None:
         """When the next mark is due; None while there is none."""
-        return self._marks[0][0] / RATE if self._marks else None
+        return self._marks[0][0] / PHONE_RATE if self._marks else None
 
     def buffered_s(self, now: float) -> float:
         """Seconds of sound still to be played."""
-        return max(0.0, self._end / RATE - now)
+        return max(0.0, self._end / PHONE_RATE - now)
 
     def audible(self, now: float) -> bool:
         """Whether something other than silence is playing or queued."""
@@ -121,7 +122,7 @@ class Playout:
 
     def played(self, until: float) -> bytes:
         """The whole of what was heard from time zero until then, mu-law, silence included."""
-        return self.window(0, round(until * RATE))
+        return self.window(0, round(until * PHONE_RATE))
 
     def window(self, first: int, last: int) -> bytes:
         """What is heard from sample `first` up to sample `last`, mu-law, silence included."""

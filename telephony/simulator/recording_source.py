@@ -28,8 +28,9 @@ from telephony.audio.file_kinds import (
     other_than_sound,
     plain_line,
 )
-from telephony.audio.g711 import PHONE_RATE, Resampler, linear16_to_ulaw, read_wav
-from telephony.audio.wav import wav_header
+from telephony.audio.g711 import PHONE_RATE, linear16_to_ulaw
+from telephony.audio.resampler import Resampler
+from telephony.audio.wav import read_wav, wav_header
 from telephony.errors import BadAudio, BadInput
 
 log = logging.getLogger(__name__)

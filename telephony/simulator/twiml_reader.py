@@ -11,9 +11,9 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from telephony.carrier.twiml import PARAMETER_LIMIT
 from telephony.simulator import twiml_schema
 
-PARAMETER_LIMIT = 500
 """Name and value of one `<Parameter>` together must be shorter."""
 NOT_TWIML = 12100
 TOO_LONG = 11750

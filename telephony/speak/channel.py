@@ -15,11 +15,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from telephony.audio.g711 import PHONE_RATE
 from telephony.deepgram import speak_messages as wire
 from telephony.deepgram.health import told
 from telephony.deepgram.transport import HandshakeRefused, SpeechSocket, connected
 from telephony.errors import BadAudio, SocketLost
-from telephony.events import PHONE_RATE
 from telephony.speak.events import (
     PhraseAudio,
     PhraseDone,

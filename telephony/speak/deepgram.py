@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from telephony.audio.g711 import VoiceLevel
+from telephony.audio.agc import VoiceLevel
+from telephony.audio.g711 import PHONE_RATE
 from telephony.deepgram.health import Health
 from telephony.deepgram.speak_messages import Dialect, dialect_of
 from telephony.deepgram.transport import sdk_client, speech_session
@@ -27,7 +28,6 @@ from telephony.speak.events import (
     VoiceDisconnected,
     VoiceEvent,
 )
-from telephony.speak.voice_audio import VOICE_RATE
 from telephony.speak.voice_state import Deadlines, Phrase, VoiceCounts
 
 __all__ = [
@@ -85,7 +85,7 @@ class VoiceClient:
 
     def connect(self) -> AbstractAsyncContextManager[Any]:
         """The SDK's connection: it knows the path, the query and the authentication."""
-        asked: dict[str, Any] = {"model": self.model, "encoding": "linear16", "sample_rate": VOICE_RATE}
+        asked: dict[str, Any] = {"model": self.model, "encoding": "linear16", "sample_rate": PHONE_RATE}
         if self._word_times and self.dialect is Dialect.FLUX:
             asked["request_options"] = {"additional_query_parameters": {"word_times": "true"}}
         speak = self._sdk.speak

@@ -7,10 +7,11 @@ with a WAV header, at another rate, or cut inside a sample is put right; what is
 
 from __future__ import annotations
 
-from telephony.audio.g711 import AutomaticGain, Resampler, VoiceLevel, linear16_to_ulaw
+from telephony.audio.agc import AutomaticGain, VoiceLevel
+from telephony.audio.g711 import PHONE_RATE, linear16_to_ulaw
+from telephony.audio.resampler import Resampler
 from telephony.errors import BadAudio
 
-VOICE_RATE = 8000
 _HEADER_LIMIT = 4096  # bytes; a WAV header that is longer is none
 _SNIFFED = 12  # bytes: RIFF, a size, WAVE
 _OTHERS = {
@@ -30,7 +31,7 @@ class VoiceAudio:
 
     def __init__(self, level: VoiceLevel | None = None) -> None:
         """`level`: what is known of the voice's level, shared by all that it speaks."""
-        self._leveler = AutomaticGain(VOICE_RATE, level)
+        self._leveler = AutomaticGain(PHONE_RATE, level)
         self._resampler: Resampler | None = None
         self._head: bytes | None = b""
         """The first bytes of a phrase until it is known what they are; None after that."""
@@ -45,7 +46,7 @@ class VoiceAudio:
                 return b""
             offset, rate = start
             data, self._head = self._head[offset:], None
-            self._resampler = Resampler(rate, VOICE_RATE) if rate != VOICE_RATE else None
+            self._resampler = Resampler(rate, PHONE_RATE) if rate != PHONE_RATE else None
         return self._ulaw(data)
 
     def finish(self) -> bytes:
@@ -79,8 +80,8 @@ def _audio_start(head: bytes) -> tuple[int, int] | None:
     if len(head) < _SNIFFED:
         return None
     if not (head.startswith(b"RIFF") and head[8:12] == b"WAVE"):
-        return 0, VOICE_RATE
-    rate, at = VOICE_RATE, _SNIFFED
+        return 0, PHONE_RATE
+    rate, at = PHONE_RATE, _SNIFFED
     while at + 8 <= len(head):
         chunk, size = head[at : at + 4], int.from_bytes(head[at + 4 : at + 8], "little")
         if chunk == b"data":

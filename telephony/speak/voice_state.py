@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from telephony.audio.g711 import PHONE_RATE
 from telephony.deepgram.speak_messages import TimedWord
-from telephony.events import PHONE_RATE, WordTime
+from telephony.events import WordTime
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from typing import Any
 
 from aiohttp import web
 
+from telephony.carrier.call_flow import TERMINAL_STATUSES
 from telephony.simulator.twiml_reader import BadTwiML, read_twiml
 
-OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 DEFAULTS = {"voice_method": "POST", "voice_fallback_method": "POST", "status_callback_method": "POST"}
 
 
@@ -128,7 +128,7 @@ class FakeTwilioRest:
     async def _update(self, request: web.Request) -> web.Response:
         call = self._call(request)
         form = {name: str(value) for name, value in (await request.post()).items()}
-        if call.status in OVER:
+        if call.status in TERMINAL_STATUSES:
             return _refuse(400, 21220, "Call is not in-progress. Cannot redirect.")
         if "Twiml" in form and "Url" in form:
             return _refuse(400, 21218, "Twiml and Url are mutually exclusive")

@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any
 
 from telephony import events as ev
+from telephony.audio.g711 import PHONE_RATE
 from telephony.conversation.conversation import CallPhase, Conversation
 from telephony.conversation.policy import Policy
 from telephony.deepgram.flux_messages import TurnInfo, Word
@@ -250,7 +251,7 @@ class VirtualCall:
             if 1 <= value <= FIRST_WORDS:
                 word = self._word(value, last)
                 last = word.number
-                runs.append((word, at / ev.PHONE_RATE, length))
+                runs.append((word, at / PHONE_RATE, length))
             at += length
         return runs
 

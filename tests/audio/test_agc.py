@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telephony.audio.agc import CEILING, TARGET_DBFS
-from telephony.audio.g711 import AutomaticGain, VoiceLevel
+from telephony.audio.agc import CEILING, TARGET_DBFS, AutomaticGain, VoiceLevel
 
 RATE = 8000
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telephony.audio.dtmf import KEYS, find_keys, tones
-from telephony.audio.g711 import linear16_to_ulaw, read_wav, ulaw_to_linear16
+from telephony.audio.g711 import linear16_to_ulaw, ulaw_to_linear16
+from telephony.audio.wav import read_wav
 from tests.shared import shared_path
 
 ALL = "".join(KEYS)

@@ -12,10 +12,10 @@ from telephony.audio.g711 import (
     PHONE_RATE,
     ULAW_SILENCE,
     Framer,
-    Resampler,
     linear16_to_ulaw,
     ulaw_to_linear16,
 )
+from telephony.audio.resampler import Resampler
 
 RATES = [
     (8000, 16000),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.audio.g711 import read_wav, write_wav
+from telephony.audio.wav import read_wav, write_wav
 from telephony.errors import BadAudio
 from tests.shared import shared_path
 

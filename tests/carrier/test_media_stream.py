@@ -10,25 +10,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from telephony.carrier.media_stream import (
-    CLOSE_CODES,
-    MAX_FAULTS,
+from telephony.carrier.media_messages import (
     CarrierConnected,
-    CarrierStream,
     Clear,
     Dtmf,
-    Fatal,
-    Fault,
-    Ignored,
     MarkOut,
     MarkReceived,
     Media,
     MediaOut,
-    ServerStream,
     Started,
     Stopped,
 )
+from telephony.carrier.media_stream import CLOSE_CODES, MAX_FAULTS, Fatal, Fault, Ignored, ServerStream
 from telephony.errors import LocalProtocolError
+from telephony.simulator.carrier_stream import CarrierStream
 
 SID = "MZ18ad3ab5a668481ce02b83e7395059f0"
 CONNECTED = """{"event": "connected", "protocol": "Call", "version": "1.0.0"}"""

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestServer
 
-from telephony.carrier.media_stream import Media, ServerEvent, ServerStream, Stopped
+from telephony.carrier.media_messages import Media, Stopped
+from telephony.carrier.media_stream import ServerEvent, ServerStream
 
 Agent = Callable[["Talk"], Awaitable[None]]
 

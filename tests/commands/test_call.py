@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from telephony import cli
-from telephony.audio.g711 import write_wav
-from telephony.carrier.media_stream import Media
+from telephony.audio.wav import write_wav
+from telephony.carrier.media_messages import Media
 from tests.carrier.twiml_server import Talk, TwimlServer
 
 QUICK = ("--hang-up-after", "0.1")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
-from telephony.audio.g711 import read_wav
+from telephony.audio.wav import read_wav
 from telephony.engine.models import catalogue
 
 

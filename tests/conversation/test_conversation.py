@@ -11,6 +11,7 @@ import pytest
 from telephony import events as ev
 from telephony.conversation.conversation import Conversation
 from telephony.conversation.policy import Policy
+from telephony.listen.events import SttConnected, SttDisconnected
 from telephony.reply.agent import Expect, HangUp, Note, Said, Say, SilenceStep, Transfer, Turn, Wait, Wording
 from telephony.testing.virtual_call import VirtualCall, VirtualVoice
 from tests.speakerphone import echo as echo_of_the_agent
@@ -836,9 +837,9 @@ def test_a_turn_that_listening_lost_and_never_heard_again_ends_in_a_re_ask() -> 
     talk.run(1)
     talk.flux("StartOfTurn", "a small latte")
     talk.run(0.5)
-    talk.put(ev.SttDisconnected("no message for 2 s of audio"))
+    talk.put(SttDisconnected("no message for 2 s of audio"))
     talk.run(0.2)
-    talk.put(ev.SttConnected(2, talk.now - 1))
+    talk.put(SttConnected(2, talk.now - 1))
     lost = talk.now
     talk.run(10)
     assert talk.said_by_agent == ["Sorry, something went wrong there. Could you say that again?"]
@@ -850,9 +851,9 @@ def test_a_turn_that_is_heard_again_on_the_next_connection_is_answered() -> None
     talk.run(1)
     talk.flux("StartOfTurn", "a small")
     talk.run(0.5)
-    talk.put(ev.SttDisconnected("reset"))
+    talk.put(SttDisconnected("reset"))
     talk.run(0.2)
-    talk.put(ev.SttConnected(2, 0.0))
+    talk.put(SttConnected(2, 0.0))
     talk.forget_flux()
     talk.run(0.5)
     talk.flux("StartOfTurn", "a small")
@@ -864,7 +865,7 @@ def test_a_turn_that_is_heard_again_on_the_next_connection_is_answered() -> None
 
 def test_listening_that_is_refused_ends_in_a_sentence_and_a_hang_up() -> None:
     talk = VirtualCall(echo)
-    talk.put(ev.SttDisconnected("401", 401, "INVALID_AUTH", retry=False))
+    talk.put(SttDisconnected("401", 401, "INVALID_AUTH", retry=False))
     talk.run(12)
     assert talk.over and talk.said_by_agent[-1] == talk.policy.apology
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telephony.listen.caller_audio import CHUNK_SAMPLES, CallerAudio
+from telephony.audio.g711 import CHUNK_SAMPLES
+from telephony.listen.caller_audio import CallerAudio
 
 
 def frame(number: int) -> bytes:

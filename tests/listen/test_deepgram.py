@@ -11,8 +11,8 @@ from typing import TypeVar
 import pytest
 
 from telephony.deepgram import flux_codec
-from telephony.events import SttConnected, SttDisconnected
-from telephony.listen.deepgram import FluxClient, FluxConnection, ListenEvent
+from telephony.listen.deepgram import FluxClient, FluxConnection
+from telephony.listen.events import ListenEvent, SttConnected, SttDisconnected
 from telephony.listen.turns import TurnEvent, TurnKind, TurnTracker
 from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_scripts import FIRST, Cycle, RecordedScript

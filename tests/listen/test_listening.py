@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from telephony.audio.g711 import Resampler, linear16_to_ulaw, read_wav
+from telephony.audio.g711 import linear16_to_ulaw
+from telephony.audio.resampler import Resampler
+from telephony.audio.wav import read_wav
 from telephony.deepgram import flux_codec
 from telephony.engine.process import EngineProcess
-from telephony.events import SttConnected, SttDisconnected
 from telephony.listen.caller_audio import CallerAudio
-from telephony.listen.deepgram import FluxClient, ListenEvent
+from telephony.listen.deepgram import FluxClient
+from telephony.listen.events import ListenEvent, SttConnected, SttDisconnected
 from telephony.listen.transcoder import Transcoder
 from telephony.listen.turns import TurnEvent, TurnKind, TurnTracker
 from telephony.testing.fake_flux import FakeFlux

@@ -8,9 +8,9 @@ import random
 
 import pytest
 
-from telephony.audio.g711 import Resampler, ulaw_to_linear16
+from telephony.audio.g711 import CHUNK_SAMPLES, ulaw_to_linear16
+from telephony.audio.resampler import Resampler
 from telephony.audio.upsampler import Upsampler, UpsamplerStream
-from telephony.listen.caller_audio import CHUNK_SAMPLES
 from telephony.listen.transcoder import Transcoder
 
 

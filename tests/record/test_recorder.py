@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from telephony.audio.g711 import read_wav
+from telephony.audio.wav import read_wav
 from telephony.deepgram import flux_codec
 from telephony.record.consent import STOPPED
 from telephony.simulator.call_options import CallOptions

@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.audio.g711 import read_wav
-from telephony.record.recording import RATE, SETTLED_S, Recording, wav_header
+from telephony.audio.g711 import PHONE_RATE
+from telephony.audio.wav import read_wav
+from telephony.record.recording import SETTLED_S, Recording, wav_header
 
 FRAME = 160
 QUIET = b"\xff"
@@ -36,24 +37,24 @@ def test_what_we_send_lies_where_it_is_played() -> None:
     """At once when nothing is playing, else behind it."""
     recording = Recording()
     recording.caller(10.0, 0, frame(0))
-    recording.agent(10.5, b"\x01" * RATE)
-    recording.agent(10.6, b"\x02" * RATE)
+    recording.agent(10.5, b"\x01" * PHONE_RATE)
+    recording.agent(10.6, b"\x02" * PHONE_RATE)
     recording.agent(13.0, b"\x03" * 80)
     _, agent = channels(recording.take(13.01, all_of_it=True))
-    assert agent[: RATE // 2] == QUIET * (RATE // 2)
-    assert agent[RATE // 2 : 5 * RATE // 2] == b"\x01" * RATE + b"\x02" * RATE
-    assert agent[3 * RATE :] == b"\x03" * 80
+    assert agent[: PHONE_RATE // 2] == QUIET * (PHONE_RATE // 2)
+    assert agent[PHONE_RATE // 2 : 5 * PHONE_RATE // 2] == b"\x01" * PHONE_RATE + b"\x02" * PHONE_RATE
+    assert agent[3 * PHONE_RATE :] == b"\x03" * 80
 
 
 def test_what_was_cleared_was_not_heard() -> None:
     """And what comes after begins at once."""
     recording = Recording()
     recording.caller(0.0, 0, frame(0))
-    recording.agent(0.0, b"\x01" * RATE)
+    recording.agent(0.0, b"\x01" * PHONE_RATE)
     recording.clear(0.25)
     recording.agent(0.5, b"\x02" * 80)
     _, agent = channels(recording.take(0.51, all_of_it=True))
-    quarter = RATE // 4
+    quarter = PHONE_RATE // 4
     assert agent == b"\x01" * quarter + QUIET * quarter + b"\x02" * 80
 
 
@@ -94,7 +95,7 @@ def test_only_what_can_still_change_is_kept_in_memory() -> None:
         now = number * 0.02
         recording.caller(now, number * 20, frame(number))
         if number % 50 == 0:
-            recording.agent(now, b"\x01" * RATE)
+            recording.agent(now, b"\x01" * PHONE_RATE)
             recording.take(now)
     assert len(recording._caller) <= SETTLED_S * 50 + 51 and len(recording._agent) <= SETTLED_S + 2
 

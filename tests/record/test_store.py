@@ -15,6 +15,7 @@ import pytest
 
 from telephony import events as ev
 from telephony.conversation.policy import Policy
+from telephony.listen.events import SttDisconnected
 from telephony.record import tape
 from telephony.record.store import RecordStore
 from telephony.reply.agent import Wording
@@ -64,7 +65,7 @@ async def test_an_event_that_cannot_be_written_costs_no_other_one(
     for at in range(3):
         for writer in writers:
             writer.note(float(at), ev.MediaTimestamp(at * 1000), [])
-        writers[0].note(at + 0.5, ev.SttDisconnected("\ud800"), [])
+        writers[0].note(at + 0.5, SttDisconnected("\ud800"), [])
     await store.close()
     for call in ("one", "two"):
         with (tmp_path / "calls" / call / "tape.jsonl").open("rb") as file:

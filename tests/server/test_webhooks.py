@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from telephony.audio.g711 import read_wav
+from telephony.audio.wav import read_wav
 from telephony.base.shared_store import SqliteSharedStore
 from telephony.base.shared_store_memory import FailOpen
 from telephony.carrier.call_flow import NextStep, Step

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from telephony.carrier.media_stream import CarrierStream
 from telephony.simulator.call_report import (
     CallReporter,
     CallResult,
@@ -17,6 +16,7 @@ from telephony.simulator.call_report import (
     turns,
 )
 from telephony.simulator.caller import RecordingCaller
+from telephony.simulator.carrier_stream import CarrierStream
 from telephony.simulator.network import Impairments, NetworkModel
 from telephony.simulator.phone import Phone
 from telephony.simulator.playout import Playout

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telephony.audio.g711 import linear16_to_ulaw, ulaw_to_linear16
-from telephony.carrier.media_stream import CarrierStream, Dtmf, MarkReceived, Media, ServerEvent, ServerStream
+from telephony.carrier.media_messages import Dtmf, MarkReceived, Media
+from telephony.carrier.media_stream import ServerEvent, ServerStream
 from telephony.simulator.caller import PATIENCE_S, RecordingCaller
+from telephony.simulator.carrier_stream import CarrierStream
 from telephony.simulator.network import EchoPath, Impairments, NetworkModel
 from telephony.simulator.phone import Phone
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.simulator.playout import MAX_BUFFERED_S, RATE, SILENCE, Playout
+from telephony.audio.g711 import PHONE_RATE
+from telephony.simulator.playout import MAX_BUFFERED_S, SILENCE, Playout
 
 HALF = bytes(4000)
 """Half a second of loud sound."""
@@ -65,13 +66,13 @@ def test_sound_that_comes_in_time_plays_without_a_gap() -> None:
     now = 0.0133
     for _ in range(50):
         ear.media(now, bytes(777))
-        now += 777 / RATE - 1e-4
-    assert ear.played(now)[round(0.0133 * RATE) :].count(SILENCE) == 0
+        now += 777 / PHONE_RATE - 1e-4
+    assert ear.played(now)[round(0.0133 * PHONE_RATE) :].count(SILENCE) == 0
 
 
 def test_ten_minutes_fit_and_no_more() -> None:
     ear = Playout()
-    assert ear.media(0.0, bytes(int(MAX_BUFFERED_S * RATE)))
+    assert ear.media(0.0, bytes(int(MAX_BUFFERED_S * PHONE_RATE)))
     assert not ear.media(0.0, HALF)
     assert ear.overflows == 1
     assert ear.buffered_s(0.0) == MAX_BUFFERED_S
@@ -99,7 +100,7 @@ def test_every_mark_comes_back_once_and_in_order(steps: list[tuple[str, int, int
     sent: list[str] = []
     back: list[str] = []
     for step, size, wait in steps:
-        now = samples / RATE
+        now = samples / PHONE_RATE
         back += ear.due(now)
         if step == "m":
             ear.media(now, bytes(size))
@@ -114,7 +115,7 @@ def test_every_mark_comes_back_once_and_in_order(steps: list[tuple[str, int, int
         samples += wait
     back += ear.due(1e9)
     assert back == sent
-    whole = ear.played(samples / RATE + 20)
+    whole = ear.played(samples / PHONE_RATE + 20)
     assert ear.window(100, 5000) == whole[100:5000]
     assert whole.count(0) == sum(len(segment.payload) for segment in ear.segments)
 

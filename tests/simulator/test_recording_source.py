@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from telephony.audio.file_kinds import RAW_SUFFIXES, is_text, other_than_sound
-from telephony.audio.g711 import read_wav, write_wav
+from telephony.audio.wav import read_wav, write_wav
 from telephony.errors import BadInput
 from telephony.simulator.recording_source import read_recording
 from telephony.testing.fake_flux import FakeFlux

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 from telephony.audio.dtmf import find_keys
-from telephony.audio.g711 import linear16_to_ulaw, ulaw_to_linear16, write_wav
-from telephony.carrier.media_stream import CarrierStream, Dtmf, Media, ServerEvent, ServerStream
+from telephony.audio.g711 import linear16_to_ulaw, ulaw_to_linear16
+from telephony.audio.wav import write_wav
+from telephony.carrier.media_messages import Dtmf, Media
+from telephony.carrier.media_stream import ServerEvent, ServerStream
 from telephony.errors import BadScript
 from telephony.simulator.caller_script import RecordedSound, Sound, read_script
+from telephony.simulator.carrier_stream import CarrierStream
 from telephony.simulator.network import EchoPath, Impairments, NetworkModel
 from telephony.simulator.phone import Phone
 from telephony.simulator.script_caller import ScriptCaller

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from telephony.audio.dtmf import tones
-from telephony.audio.g711 import linear16_to_ulaw, read_wav, ulaw_to_linear16
-from telephony.carrier.media_stream import Dtmf, MarkReceived, Media, Started
+from telephony.audio.g711 import linear16_to_ulaw, ulaw_to_linear16
+from telephony.audio.wav import read_wav
+from telephony.carrier.media_messages import Dtmf, MarkReceived, Media, Started
 from telephony.carrier.signature import handshake_urls, verify, webhook_urls
 from telephony.errors import BadInput
 from telephony.simulator.call_options import CallOptions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from telephony.audio.g711 import write_wav
+from telephony.audio.wav import write_wav
 from telephony.errors import BadAudio
 from telephony.speak.voice_audio import VoiceAudio
 from tests.speak.voice_server import tone

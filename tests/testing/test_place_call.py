@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from telephony.audio.g711 import write_wav
+from telephony.audio.wav import write_wav
 from telephony.errors import BadInput
 from telephony.testing.place_call import PlaceCall, _exchange, place_call
 from tests.carrier.twiml_server import Talk, TwimlServer

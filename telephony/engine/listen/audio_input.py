@@ -10,7 +10,8 @@ import audioop
 from collections.abc import Callable, Mapping
 
 from telephony.audio.file_kinds import container, is_text, looks_like_mp3
-from telephony.audio.g711 import PHONE_RATE, Resampler
+from telephony.audio.g711 import PHONE_RATE
+from telephony.audio.resampler import Resampler
 from telephony.audio.wav import ALAW, LONGEST_HEADER, MULAW, PCM, WavHeader, linear16, wav_header
 from telephony.errors import BadAudio
 

@@ -6,9 +6,7 @@ The hearing measures, this decides: the thresholds, the order of messages and th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from enum import Enum, auto
 
 from telephony.deepgram.flux_codec import (
     EAGER_END_OF_TURN,
@@ -28,6 +26,7 @@ from telephony.deepgram.flux_codec import (
     Word,
 )
 from telephony.deepgram.flux_options import BadFluxOptions, FluxOptions
+from telephony.deepgram.flux_protocol_check import TRANSITIONS, ServerTurnState
 from telephony.engine.listen.masking import masked
 from telephony.engine.listen.recognized import BLOCK_S, Block, RecognitionOptions, RecognizedWord
 from telephony.errors import LocalProtocolError
@@ -39,37 +38,13 @@ MANUAL, MODEL, TIMEOUT = "manual", "model", "timeout"
 MULTILINGUAL = "flux-general-multi"
 
 
-class SessionPhase(Enum):
-    """Where the caller's turn is."""
-
-    READY = auto()
-    """Nobody has spoken since the last turn."""
-    TURN = auto()
-    """Somebody speaks, or pauses."""
-    MAYBE_END = auto()
-    """An EagerEndOfTurn went out."""
-
-
-NEXT: Mapping[tuple[SessionPhase, str], SessionPhase] = {
-    (SessionPhase.READY, UPDATE): SessionPhase.READY,
-    (SessionPhase.READY, START_OF_TURN): SessionPhase.TURN,
-    (SessionPhase.TURN, UPDATE): SessionPhase.TURN,
-    (SessionPhase.TURN, EAGER_END_OF_TURN): SessionPhase.MAYBE_END,
-    (SessionPhase.TURN, END_OF_TURN): SessionPhase.READY,
-    (SessionPhase.MAYBE_END, UPDATE): SessionPhase.MAYBE_END,
-    (SessionPhase.MAYBE_END, TURN_RESUMED): SessionPhase.TURN,
-    (SessionPhase.MAYBE_END, END_OF_TURN): SessionPhase.READY,
-}
-"""What may be said in which phase, and where it leads."""
-
-
 class FluxSession:
     """One stream. Every method returns the messages that are due, in order."""
 
     def __init__(self, options: FluxOptions, request_id: str) -> None:
         self.options = options
         self.request_id = request_id
-        self.phase = SessionPhase.READY
+        self.phase = ServerTurnState.READY
         self.turn_index = 0
         self.turn_ended = False
         """The last call ended a turn: the hearing must be told before it is given more."""
@@ -115,10 +90,10 @@ class FluxSession:
         if not block.in_turn:
             return [self._warning(NO_ACTIVE_TURN, "There is no active turn to end.")]
         out: list[ServerMessage] = []
-        if self.phase is SessionPhase.READY:
+        if self.phase is ServerTurnState.READY:
             out.append(self._info(START_OF_TURN, block))
         elif block.text != self._told_text:
-            out.append(self._info(TURN_RESUMED if self.phase is SessionPhase.MAYBE_END else UPDATE, block))
+            out.append(self._info(TURN_RESUMED if self.phase is ServerTurnState.MAYBE_END else UPDATE, block))
         out.append(self._info(END_OF_TURN, block, MANUAL))
         return out
 
@@ -126,7 +101,7 @@ class FluxSession:
         """The audio is over: what was not told yet. Only Updates follow a CloseStream, never an EndOfTurn."""
         block = self._take(heard)
         out: list[ServerMessage] = []
-        if self.phase is SessionPhase.MAYBE_END and block.text != self._eager_text:
+        if self.phase is ServerTurnState.MAYBE_END and block.text != self._eager_text:
             out.append(self._info(TURN_RESUMED, block))
         elif block.audio_end_s > self._told_s or block.text != self._told_text:
             out.append(self._info(UPDATE, block))
@@ -161,7 +136,7 @@ class FluxSession:
         self.turn_ended = False
         if block is None:
             return self._last
-        if self.phase is not SessionPhase.READY and not (block.in_turn and block.text):
+        if self.phase is not ServerTurnState.READY and not (block.in_turn and block.text):
             raise LocalProtocolError("the hearing dropped a turn that had begun")
         self._last = block = self._shown(block)
         return block
@@ -176,9 +151,9 @@ class FluxSession:
 
     def _changes(self, block: Block) -> list[ServerMessage]:
         """StartOfTurn, or TurnResumed where the Eager's text does not hold any more."""
-        if self.phase is SessionPhase.READY and block.in_turn:
+        if self.phase is ServerTurnState.READY and block.in_turn:
             return [self._info(START_OF_TURN, block)]
-        if self.phase is SessionPhase.MAYBE_END and not (block.final and block.text == self._eager_text):
+        if self.phase is ServerTurnState.MAYBE_END and not (block.final and block.text == self._eager_text):
             return [self._info(TURN_RESUMED, block)]
         return []
 
@@ -191,7 +166,7 @@ class FluxSession:
         eager = options.eager_eot_threshold
         if not (block.in_turn and block.final):
             return out
-        if eager is not None and self.phase is SessionPhase.TURN and block.confidence >= eager:
+        if eager is not None and self.phase is ServerTurnState.TURN and block.confidence >= eager:
             self._eager_text = block.text
             out.append(self._info(EAGER_END_OF_TURN, block))
         if not block.checked:
@@ -203,7 +178,7 @@ class FluxSession:
         return out
 
     def _info(self, event: str, block: Block, trigger: str | None = None) -> TurnInfo:
-        following = NEXT.get((self.phase, event))
+        following = TRANSITIONS.get((self.phase, event))
         if following is None or (event != UPDATE and not block.text):
             raise LocalProtocolError(f"{event} of {block.text!r} in phase {self.phase.name}")
         languages, hinted = self._languages(block)

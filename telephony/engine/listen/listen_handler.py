@@ -27,8 +27,9 @@ from telephony.deepgram.flux_codec import (
     decode_client,
     encode_server,
 )
+from telephony.deepgram.flux_protocol_check import ServerTurnState
 from telephony.engine.listen.audio_input import LISTEN_ENCODINGS, AudioInput
-from telephony.engine.listen.flux_session import MULTILINGUAL, FluxSession, SessionPhase
+from telephony.engine.listen.flux_session import MULTILINGUAL, FluxSession
 from telephony.engine.listen.recognizer_stream import RecognizerLost, RecognizerPool, RecognizerStream
 from telephony.engine.sockets import EngineSocket, Gone, Idle
 from telephony.errors import BadAudio, FluxProtocolError, LocalProtocolError
@@ -159,7 +160,7 @@ class ListenStream:
 
     def _note_open_turn(self) -> None:
         """Clients are often written without this, and miss their last turn on the service, too."""
-        if self._session.phase is not SessionPhase.READY:
+        if self._session.phase is not ServerTurnState.READY:
             log.info(
                 "listen %s: CloseStream left a turn open, as on Flux; ForceEndTurn before it ends the turn",
                 self._session.request_id,

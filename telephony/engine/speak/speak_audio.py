@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import audioop
-import struct
 from collections.abc import Callable, Mapping
 
-from telephony.audio.g711 import Framer, Resampler
+from telephony.audio.g711 import Framer
+from telephony.audio.resampler import Resampler
+from telephony.audio.wav import ALAW, MULAW, PCM
 
 FRAME_S = 0.08
 """Length of a binary message, seconds: what the service's captures have (3840 bytes at 24000 Hz)."""
 
-_WAV_TAGS = {"linear16": 1, "alaw": 6, "mulaw": 7}
+WAV_TAGS = {"linear16": PCM, "alaw": ALAW, "mulaw": MULAW}
 
 _ENCODERS: Mapping[str, tuple[int, Callable[[bytes], bytes]]] = {
     "linear16": (2, bytes),
@@ -19,19 +20,6 @@ _ENCODERS: Mapping[str, tuple[int, Callable[[bytes], bytes]]] = {
     "alaw": (1, lambda audio: audioop.lin2alaw(audio, 2)),
 }
 """Encoding -> bytes a sample, and what makes it of linear16."""
-
-
-def wav_header(encoding: str, rate: int, length: int) -> bytes:
-    """The header of a mono WAV with `length` bytes of audio behind it."""
-    tag, width = _WAV_TAGS[encoding], _ENCODERS[encoding][0]
-    form = struct.pack("<HHIIHH", tag, 1, rate, rate * width, width, 8 * width)
-    if tag != 1:  # a format other than PCM has an extension size and a fact chunk
-        form += struct.pack("<H", 0)
-    chunks = b"fmt " + struct.pack("<I", len(form)) + form
-    if tag != 1:
-        chunks += b"fact" + struct.pack("<II", 4, length // width)
-    chunks += b"data" + struct.pack("<I", length)
-    return b"RIFF" + struct.pack("<I", 4 + len(chunks) + length) + b"WAVE" + chunks
 
 
 class SpeechEncoder:

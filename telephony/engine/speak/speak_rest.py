@@ -9,9 +9,10 @@ from contextlib import aclosing
 
 from aiohttp import web
 
+from telephony.audio.wav import wav_head
 from telephony.base import json_codec
 from telephony.engine.sockets import refuse
-from telephony.engine.speak.speak_audio import SpeechEncoder, wav_header
+from telephony.engine.speak.speak_audio import WAV_TAGS, SpeechEncoder
 from telephony.engine.speak.speak_options import SpeakOptions
 from telephony.engine.speak.synthesizer_pool import VoiceSource
 from telephony.errors import VoiceFailed
@@ -53,7 +54,7 @@ async def speak_once(
         try:
             if options.container == "wav":
                 audio = b"".join([frame async for frame in frames])
-                head = wav_header(options.encoding, options.sample_rate, len(audio))
+                head = wav_head(WAV_TAGS[options.encoding], len(audio), rate=options.sample_rate)
                 return web.Response(body=head + audio, headers=headers)
             first = await anext(frames, b"")  # before the status goes out: it may yet be 500
         except VoiceFailed as error:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telephony.audio.file_kinds import container, is_text
-from telephony.audio.g711 import read_wav, write_wav
+from telephony.audio.wav import read_wav, write_wav
 from telephony.engine.listen.audio_input import AudioInput
 from telephony.errors import BadAudio
 

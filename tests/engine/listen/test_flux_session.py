@@ -19,7 +19,8 @@ from telephony.deepgram.flux_codec import (
     TurnInfo,
     Warning,
 )
-from telephony.engine.listen.flux_session import FluxSession, SessionPhase
+from telephony.deepgram.flux_protocol_check import ServerTurnState
+from telephony.engine.listen.flux_session import FluxSession
 from telephony.engine.listen.recognized import BLOCK_S, Block, RecognizedWord
 
 VOCABULARY = ("Yes.", "a", "small", "latte", "please,")
@@ -92,7 +93,7 @@ def test_speech_after_an_eager_resumes_the_turn() -> None:
     stream.block(block(1, "A small"))
     stream.block(block(2, "A small.", 0.6, 0.08, True))
     assert events(stream.block(block(3, "A small.", 0.1, 0.0, False))) == ["TurnResumed"]
-    assert stream.phase is SessionPhase.TURN
+    assert stream.phase is ServerTurnState.TURN
 
 
 def test_a_changed_text_resumes_the_turn_before_it_ends() -> None:

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 from aiohttp.test_utils import TestServer
 
-from telephony.audio.g711 import write_wav
+from telephony.audio.wav import write_wav
 from telephony.deepgram.flux_codec import (
     ConfigureFailure,
     ConfigureSuccess,

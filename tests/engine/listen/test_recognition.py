@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from telephony.audio.g711 import read_wav
+from telephony.audio.wav import read_wav
 from telephony.engine.listen.recognized import BLOCK_S, Block, RecognitionOptions
 from telephony.errors import MissingModel
 from tests.hearing_models import model_path

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from telephony.audio.g711 import read_wav
+from telephony.audio.wav import read_wav
 from telephony.engine.listen.features import Floats
 from telephony.engine.listen.vad import (
     BLOCK,

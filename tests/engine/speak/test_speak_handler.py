@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 from aiohttp.test_utils import TestServer
 
-from telephony.audio.g711 import read_wav
+from telephony.audio.wav import read_wav
 from telephony.base import json_codec
 from telephony.engine.listen.loudness import LoudnessPool
 from telephony.engine.server import ENGINE, Engine, make_app
