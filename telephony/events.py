@@ -284,11 +284,11 @@ class ClearAudio:
 
 @frozen
 class Play:
-    """Feed a reply's audio to the line from sample `start` on. The pacer begins stretch `stretch`."""
+    """Feed a reply's audio to the line from sample `start` on. The pacer begins segment `segment`."""
 
     reply: int
     start: int
-    stretch: int
+    segment: int
 
 
 @frozen

@@ -77,7 +77,7 @@ def test_a_back_channel_does_not_stop_the_agent(murmur: str) -> None:
     talk.caller(murmur)
     talk.run(12)
     assert heard(talk) == STORY
-    (line,) = [x for x in talk.conversation.account.history if x.who == "agent"]
+    (line,) = [x for x in talk.conversation.transcript.history if x.who == "agent"]
     assert line == Message("agent", STORY, STORY, False)
 
 

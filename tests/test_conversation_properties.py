@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from telephony import events as ev
-from telephony.conversation.backchannel import is_farewell, is_murmur
+from telephony.conversation.backchannel import is_backchannel, is_farewell
 from telephony.conversation.conversation import Conversation
 from telephony.conversation.policy import Policy
 from telephony.conversation.turn_record import REDACTED
@@ -123,7 +123,7 @@ class LegalCall(RuleBasedStateMachine):
 
     def unique(self, text: str) -> str:
         """The words with one that no other turn has; a murmur stays a murmur, and wants no answer."""
-        if is_murmur(text) or is_farewell(text):
+        if is_backchannel(text) or is_farewell(text):
             return text
         self.count = getattr(self, "count", 0) + 1
         return f"{text} token{self.count}"
@@ -333,7 +333,7 @@ class InterruptingCaller(LegalCall):
                         self.was_made_from(again, command, {})
 
     def was_made_from(self, call: Conversation, begun: ev.StartReply, noted: dict[str, Any]) -> None:
-        turn, history = begun.turn, call.account.history
+        turn, history = begun.turn, call.transcript.history
         count = len(turn.history)
         assert list(turn.history) == history[:count], "made from another history"
         if turn.text:

@@ -90,7 +90,7 @@ def test_a_conversation_takes_whatever_the_decoder_lets_through(texts: list[str]
     for at, event, commands in talk.written:
         tape.entry(at, event, commands)
     json.dumps(talk.conversation.state_to_resume())
-    talk.conversation.account.turns_json(0.05)
+    talk.conversation.transcript.turns_json(0.05)
     deadline = talk.conversation.next_deadline()
     assert deadline is None or deadline < 1e5
 

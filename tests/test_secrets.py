@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from telephony import events as ev
 from telephony.conversation.policy import Policy
-from telephony.conversation.resume import parted
+from telephony.conversation.resume import split_secrets
 from telephony.record import tape
 from telephony.reply.agent import Expect, Note, Said, Say, Turn, Wording
 from telephony.testing.virtual_call import AgentLines, VirtualCall
@@ -66,7 +66,7 @@ def written(talk: VirtualCall) -> str:
     """All that is kept of it at this moment."""
     conversation = talk.conversation
     lines = b"".join(tape.entry(at, event, commands) for at, event, commands in talk.written).decode()
-    kept = [conversation.account.turns_json(0.0), parted(conversation.state_to_resume())[0]]
+    kept = [conversation.transcript.turns_json(0.0), split_secrets(conversation.state_to_resume())[0]]
     return lines + json.dumps([*kept, conversation.written_notes()])
 
 
@@ -104,7 +104,7 @@ def test_the_number_is_nowhere(
             talk.press(*number[:how], "#")
         else:
             talk.put(ev.CallStopped(ev.EndReason.SOCKET_LOST))
-            saved, withheld = parted(json.loads(json.dumps(talk.conversation.state_to_resume())))
+            saved, withheld = split_secrets(json.loads(json.dumps(talk.conversation.state_to_resume())))
             talk = VirtualCall(
                 agent, QUIET, policy, resumed=saved | withheld if how else saved, speak_s=speak_s
             )

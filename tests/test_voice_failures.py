@@ -113,7 +113,7 @@ def test_the_record_of_a_broken_reply_is_what_the_ear_played(phrases: int) -> No
     talk.breaking_phrases = phrases
     talk.caller("tell me a story please")
     talk.run(20.0)
-    part = next(r.agent for r in talk.conversation.account.records if r.agent and r.agent.text == text)
+    part = next(r.agent for r in talk.conversation.transcript.records if r.agent and r.agent.text == text)
     truly = [
         word.text
         for word, played in talk.truly_heard()
@@ -122,7 +122,7 @@ def test_the_record_of_a_broken_reply_is_what_the_ear_played(phrases: int) -> No
     assert part.interrupted and part.heard != text
     assert abs(len(part.heard.split()) - len(truly)) <= phrases
     assert part.heard.split() == [word for word in part.heard.split() if word in text.split()]
-    line = next(line for line in talk.conversation.account.history if line.text == text)
+    line = next(line for line in talk.conversation.transcript.history if line.text == text)
     assert line.heard == part.heard and line.interrupted
 
 

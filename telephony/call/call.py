@@ -90,7 +90,7 @@ class Call(CallFacts):
         self._loop = asyncio.get_running_loop()
         self._t0 = self._loop.time()
         self._conversation = Conversation(services.wording, services.policy)
-        self._withhold = self._conversation.withholder()
+        self._redact = self._conversation.redactor()
         self._sensitive = False  # what the conversation said of itself after the last event
         self._outbox = CarrierWriter(socket, services.line.metrics.barged_in)
         self._written = 0  # samples handed to the outbox
@@ -172,7 +172,7 @@ class Call(CallFacts):
                 self.started.call_sid,
                 self._now(),
                 self._conversation.ended_by,
-                len(self._conversation.account.records),
+                len(self._conversation.transcript.records),
             )
 
     def _started_event(self, resumed: dict[str, Any] | None) -> ev.CallStarted:
@@ -226,8 +226,8 @@ class Call(CallFacts):
         garbage collector looks, which it seldom does here (`serve.GC_THRESHOLDS`).
         """
         self._performers.clear()
-        self._conversation.let_go()
-        self._withhold.let_go()
+        self._conversation.dispose()
+        self._redact.dispose()
         self._draining = True  # what comes late is put into an inbox that nobody reads
         del self._listening, self._own_sound, self._reading, self._speaking, self._saving, self._services
 
@@ -267,7 +267,7 @@ class Call(CallFacts):
         now, before, conversation = self._now(), self._sensitive, self._conversation
         commands = conversation.receive(event, now)
         self._sensitive = conversation.sensitive
-        self._tape.note(now, *self._withhold(event, commands, before or self._sensitive))
+        self._tape.note(now, *self._redact(event, commands, before or self._sensitive))
         self._saving.look(event, commands)
         for command in commands:
             self._performers[type(command)](command)
@@ -414,7 +414,7 @@ class Call(CallFacts):
         number = command.reply
         agent, emit = self._services.agent, partial(self._said, number)
         conversation = self._conversation
-        reply = run_reply(agent, number, command.turn, command.notes, emit, lambda: conversation.withholding)
+        reply = run_reply(agent, number, command.turn, command.notes, emit, lambda: conversation.redacting)
         task = self._loop.create_task(reply)
         self._replies[number] = task
         task.add_done_callback(lambda _: self._replies.pop(number, None))

@@ -54,13 +54,13 @@ class CallFacts:
         ended = EndedCall(
             conversation.info,
             dict(conversation.notes),
-            tuple(conversation.account.history),
+            tuple(conversation.transcript.history),
             conversation.ended_by or EndReason.ERROR,
             self._origin["started"],
             round(self._now(), 3),
         )
         final = conversation.ended_by is EndReason.CALLER or (after is not None and after.then in OVER_WITH)
-        withholding = conversation.withholding  # told later, by what does not know the conversation
+        withholding = conversation.redacting  # told later, by what does not know the conversation
         telling = partial(tell, self._services.agent, ended, lambda: withholding)
         self._services.line.endings.stream_ended(self.started.call_sid, telling, final=final)
 

@@ -122,7 +122,7 @@ class Outbound:
         reply = self._replies.get(command.reply)
         ends = reply.ends if reply is not None else []
         available = self._store.available(command.reply)
-        self._pacer.play(command.reply, command.start, command.stretch, available, ends)
+        self._pacer.play(command.reply, command.start, command.segment, available, ends)
         self._write_due()
 
     def stop(self, now: float) -> None:

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-from telephony.conversation.resume import parted
+from telephony.conversation.resume import split_secrets
 
 MOST_CALLS = 10_000
 
@@ -27,7 +27,7 @@ class Withheld:
 
     def keep(self, call_sid: str, state: Mapping[str, Any], now: float) -> dict[str, Any]:
         """What may be saved of a state; the rest is kept."""
-        saved, withheld = parted(state)
+        saved, withheld = split_secrets(state)
         self._forget_old(now)
         self.forget(call_sid)
         if not withheld:

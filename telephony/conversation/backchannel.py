@@ -10,14 +10,14 @@ _WORD = re.compile(r"[a-z0-9]+(?:['’-][a-z0-9]+)*")
 _TOKEN = 16
 """A text that is no longer is most likely one token."""
 
-_MURMURS = frozenset(
+_ACKNOWLEDGEMENTS = frozenset(
     "uh-huh uhhuh mm-hmm mmhmm mm-hm mhm mhmm mm mmm hm hmm hmmm mhh uh um ah aha oh ooh yeah yep yup yes ya "
     "okay ok kay right sure alright cool nice great good gotcha wow really true exactly absolutely fine "
     "huh er".split()
 )
 """Words that, alone, acknowledge and ask for nothing."""
 
-_MURMUR_PHRASES = (
+_ACKNOWLEDGING_PHRASES = (
     ("uh", "huh"), ("mm", "hmm"), ("mm", "hm"), ("m", "hm"), ("i", "see"), ("got", "it"), ("all", "right"),
     ("of", "course"), ("makes", "sense"), ("that", "makes", "sense"), ("go", "on"), ("i", "know"),
     ("sounds", "good"), ("very", "good"), ("that's", "right"), ("you", "know"), ("oh", "i", "see"),
@@ -27,9 +27,9 @@ _MURMUR_PHRASES = (
 _CLOSERS = frozenset("bye goodbye bye-bye thanks thank you cheers see ya later good night day have a".split())
 """Words that answer a goodbye and need no answer of their own."""
 
-MURMUR_WORDS = _MURMURS | _CLOSERS | {word for phrase in _MURMUR_PHRASES for word in phrase}
+BACKCHANNEL_WORDS = _ACKNOWLEDGEMENTS.union(_CLOSERS, *_ACKNOWLEDGING_PHRASES)
 """All words of which murmurs and farewells are made."""
-MURMUR_MOST_WORDS = 4
+MOST_WORDS = 4
 """More words than this are no murmur, whatever they are."""
 
 
@@ -46,17 +46,17 @@ def _words_of(text: str) -> tuple[str, ...]:
 _words_of_token = lru_cache(2048)(_words_of)
 
 
-def is_murmur(text: str) -> bool:
+def is_backchannel(text: str) -> bool:
     """Whether `text` is a short acknowledgement: "uh-huh", "okay, right", "I see"."""
     words = spoken_words(text)
-    if not words or len(words) > MURMUR_MOST_WORDS:
+    if not words or len(words) > MOST_WORDS:
         return False
     at = 0
     while at < len(words):
-        if words[at] in _MURMURS:
+        if words[at] in _ACKNOWLEDGEMENTS:
             at += 1
             continue
-        run = next((r for r in _MURMUR_PHRASES if words[at : at + len(r)] == r), None)
+        run = next((r for r in _ACKNOWLEDGING_PHRASES if words[at : at + len(r)] == r), None)
         if run is None:
             return False
         at += len(run)
@@ -66,4 +66,4 @@ def is_murmur(text: str) -> bool:
 def is_farewell(text: str) -> bool:
     """Whether `text` only answers a goodbye: "thanks, bye"."""
     words = spoken_words(text)
-    return bool(words) and all(w in _CLOSERS or w in _MURMURS for w in words)
+    return bool(words) and all(w in _CLOSERS or w in _ACKNOWLEDGEMENTS for w in words)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from telephony import events as ev
 from telephony.audio.g711 import PHONE_RATE
 from telephony.conversation.agent_turn import WAITING_TIMERS, AgentTurn
-from telephony.conversation.backchannel import is_farewell, is_murmur
+from telephony.conversation.backchannel import is_backchannel, is_farewell
 from telephony.conversation.dtmf_entry import DtmfEntry
 from telephony.conversation.echo import (
     LATEST_S,
@@ -49,10 +49,10 @@ OUR_ECHO = "our own echo"
 class CallerTurn:
     """What the caller says and does, and what it means while we speak."""
 
-    def __init__(self, scene: ConversationState, agent: AgentTurn, keys: DtmfEntry) -> None:
-        self._scene = scene
+    def __init__(self, state: ConversationState, agent: AgentTurn, dtmf: DtmfEntry) -> None:
+        self._state = state
         self._agent = agent
-        self._keys = keys
+        self._dtmf = dtmf
         self._turns = TurnTracker()
         self._listened = False
         self._measured: ev.EchoMeasured | None = None
@@ -72,7 +72,7 @@ class CallerTurn:
             TurnKind.ENDED: self._ended,
         }
 
-    def let_go(self) -> None:
+    def dispose(self) -> None:
         """Nothing more will be heard (see `Call.let_go`)."""
         self._on_turn.clear()
 
@@ -94,150 +94,150 @@ class CallerTurn:
             if measured is not None and ends:
                 info = without_echo(info, measured.until_s)
                 self._sounds_like_us = self._sounds_like_us or not info.transcript
-        self._scene.words_came(event.info.transcript)
-        self._scene.timers.clear(Timer.LISTENING_MISSING)
+        self._state.words_came(event.info.transcript)
+        self._state.timers.clear(Timer.LISTENING_MISSING)
         self._take(self._turns.receive(info))
 
     def _take(self, events: list[TurnEvent]) -> None:
         if events:
-            self._scene.timers.clear(Timer.TURN_NOT_CARRIED)
+            self._state.timers.clear(Timer.TURN_NOT_CARRIED)
         for turn_event in events:
             self._on_turn[turn_event.kind](turn_event)
 
     def _started(self, turn: TurnEvent) -> None:
-        scene = self._scene
-        speaking = scene.speaking = CallerSpeaking(turn, scene.now, turn.audio_end)
-        scene.timers.clear(Timer.SILENCE, Timer.GO_ON, *WAITING_TIMERS, Timer.GOODBYE)
+        state = self._state
+        speaking = state.speaking = CallerSpeaking(turn, state.now, turn.audio_end)
+        state.timers.clear(Timer.SILENCE, Timer.GO_ON, *WAITING_TIMERS, Timer.GOODBYE)
         self._watch_turn()
-        if scene.floor.head is None:
+        if state.replies.head is None:
             return
-        why_not = self._why_not_hold(turn)
+        why_not = self._why_no_pause(turn)
         if why_not:
-            speaking.let_go = True
-            scene.decide(ev.Decision.NO_PAUSE, why_not)
+            speaking.dismissed = True
+            state.decide(ev.Decision.NO_PAUSE, why_not)
             self._agent.resume_waiting()
-        elif scene.policy.barge_in == "immediate":
+        elif state.policy.barge_in == "immediate":
             self._agent.cut("the caller speaks")
         else:
-            self._hold("the caller speaks")
+            self._pause("the caller speaks")
 
-    def _why_not_hold(self, turn: TurnEvent) -> str:
+    def _why_no_pause(self, turn: TurnEvent) -> str:
         if not self._agent.may_interrupt():
             return "an utterance that is not to be interrupted"
-        if self._keys.sounding():
+        if self._dtmf.sounding():
             return "a key's tone"
         if self._sounds_like_us:
             return OUR_ECHO
-        if not self._spoken_over and may_be_echo(self._caller_words(turn), self._scene.own_words()):
+        if not self._spoken_over and may_be_echo(self._caller_words(turn), self._state.own_words()):
             return "perhaps our own echo"
         return ""
 
     def _watch_turn(self) -> None:
-        self._scene.timers.set(Timer.STUCK_TURN, self._scene.now + self._scene.thresholds.stuck_after_s())
+        self._state.timers.set(Timer.STUCK_TURN, self._state.now + self._state.thresholds.stuck_after_s())
 
-    def _hold(self, reason: str) -> None:
-        scene = self._scene
-        if not scene.floor.held:
-            scene.floor.hold(scene.now, reason)
-            scene.decide(ev.Decision.PAUSE, reason)
-        scene.timers.set(Timer.PAUSE, scene.now + scene.policy.hold_s)
+    def _pause(self, reason: str) -> None:
+        state = self._state
+        if not state.replies.paused:
+            state.replies.pause(state.now, reason)
+            state.decide(ev.Decision.PAUSE, reason)
+        state.timers.set(Timer.PAUSE, state.now + state.policy.pause_s)
 
     def _updated(self, turn: TurnEvent) -> None:
-        scene = self._scene
-        speaking = scene.speaking
+        state = self._state
+        speaking = state.speaking
         if speaking is None:
             return
         if turn.text != speaking.latest.text:
             speaking.new_word_audio = turn.audio_end
             self._watch_turn()
-            if scene.floor.held:
-                scene.timers.set(Timer.PAUSE, scene.now + scene.policy.hold_s)
+            if state.replies.paused:
+                state.timers.set(Timer.PAUSE, state.now + state.policy.pause_s)
         speaking.latest = turn
         self._weigh(speaking, turn)
-        if turn.silence >= scene.policy.monologue_pause_s:
+        if turn.silence >= state.policy.monologue_pause_s:
             self._acknowledge_monologue(speaking)
 
     def _weigh(self, speaking: CallerSpeaking, turn: TurnEvent) -> None:
         """More was heard of a turn while we have something to say: hold, or go on?"""
-        scene = self._scene
-        if scene.floor.head is None:
+        state = self._state
+        if state.replies.head is None:
             return
         nothing = self._asks_nothing(turn)
-        if scene.floor.held:
+        if state.replies.paused:
             if nothing == OUR_ECHO and self._sounds_like_them:
                 return  # the caller is heard, and their words come later; if none do, the hold expires
-            if nothing and (nothing == OUR_ECHO or turn.silence >= scene.policy.early_quiet_s):
-                speaking.let_go = True
+            if nothing and (nothing == OUR_ECHO or turn.silence >= state.policy.early_quiet_s):
+                speaking.dismissed = True
                 why = nothing if nothing == OUR_ECHO else f"{nothing}, then silence"
-                scene.decide(ev.Decision.GO_ON, why)
+                state.decide(ev.Decision.GO_ON, why)
                 self._agent.go_on()
-        elif speaking.let_go and (not nothing or self._spoken_over) and not self._why_not_hold(turn):
-            speaking.let_go = False
-            self._hold("the caller speaks over our echo" if nothing else "it became words")
+        elif speaking.dismissed and (not nothing or self._spoken_over) and not self._why_no_pause(turn):
+            speaking.dismissed = False
+            self._pause("the caller speaks over our echo" if nothing else "it became words")
 
     def _acknowledge_monologue(self, speaking: CallerSpeaking) -> None:
-        scene = self._scene
-        long = scene.now - speaking.since >= scene.policy.monologue_s
-        if long and not speaking.acknowledged and scene.floor.head is None:
+        state = self._state
+        long = state.now - speaking.since >= state.policy.monologue_s
+        if long and not speaking.acknowledged and state.replies.head is None:
             speaking.acknowledged = True
-            scene.decide(ev.Decision.ACKNOWLEDGE, "a long turn, at a pause")
+            state.decide(ev.Decision.ACKNOWLEDGE, "a long turn, at a pause")
             self._agent.acknowledge()
 
     def _eager(self, turn: TurnEvent) -> None:
-        scene = self._scene
-        speaking = scene.speaking
+        state = self._state
+        speaking = state.speaking
         if speaking is None:
             return
-        speaking.latest, speaking.eager_at = turn, scene.now
+        speaking.latest, speaking.eager_at = turn, state.now
         self._weigh(speaking, turn)  # what the draft is made from must have stopped
-        drafts = scene.policy.eager != "off" and self._agent.may_interrupt() and not self._keys.collecting
+        drafts = state.policy.eager != "off" and self._agent.may_interrupt() and not self._dtmf.collecting
         if drafts and not self._asks_nothing(turn):
             self._agent.start_draft(turn.text)
 
     def _resumed(self, turn: TurnEvent) -> None:
-        if self._scene.speaking is not None:
-            self._scene.speaking.eager_at = None
+        if self._state.speaking is not None:
+            self._state.speaking.eager_at = None
             self._watch_turn()
-            self._weigh(self._scene.speaking, turn)
+            self._weigh(self._state.speaking, turn)
         self._agent.drop_draft("the caller went on")
 
     def _ended(self, turn: TurnEvent) -> None:
-        scene = self._scene
-        nothing = "the keys' own sound" if self._keys.made(turn) else self._asks_nothing(turn)
-        speaking, scene.speaking = scene.speaking, None
-        scene.timers.clear(Timer.PAUSE, Timer.STUCK_TURN, Timer.DEAD_LISTENING, Timer.TURN_NOT_CARRIED)
+        state = self._state
+        nothing = "the keys' own sound" if self._dtmf.made(turn) else self._asks_nothing(turn)
+        speaking, state.speaking = state.speaking, None
+        state.timers.clear(Timer.PAUSE, Timer.STUCK_TURN, Timer.DEAD_LISTENING, Timer.TURN_NOT_CARRIED)
         caller = self._part(turn, speaking)
-        if caller.withheld:
+        if caller.redacted:
             began = turn.audio_start if turn.speech_start is None else turn.speech_start - WORD_EARLY_S
-            scene.blanks.append((began, turn.audio_end))
+            state.blanks.append((began, turn.audio_end))
         if nothing:
             self._asked_nothing(caller, nothing)
-            self._keys.answer()
+            self._dtmf.answer()
             return
-        scene.prompts.silence_step = 0
-        record = scene.account.caller_turn(caller)
-        if self._keys.collecting:
+        state.prompts.silence_step = 0
+        record = state.transcript.caller_turn(caller)
+        if self._dtmf.collecting:
             self._agent.unanswered.add(turn.text, record)
             self._agent.drop_draft("answered with the keys")
-            scene.decide(ev.Decision.KEEP, "answered with the keys that are being pressed")
+            state.decide(ev.Decision.KEEP, "answered with the keys that are being pressed")
         elif not self._agent.may_interrupt():
             self._agent.kept.append((turn.text, record))
-            scene.decide(ev.Decision.KEEP, "answered after the utterance")
+            state.decide(ev.Decision.KEEP, "answered after the utterance")
             self._agent.drop_draft("answered later")
         else:
             self._agent.cut("the caller said something")
-            self._agent.answer(turn.text, record, self._keys.take())
+            self._agent.answer(turn.text, record, self._dtmf.take())
 
     def _part(self, turn: TurnEvent, speaking: CallerSpeaking | None) -> CallerPart:
-        withheld = self._scene.withholds(turn.text)
+        redacted = self._state.redacts(turn.text)
         return CallerPart(
-            REDACTED if withheld else turn.text,
-            asked_keys=self._keys.asked,
-            withheld=withheld,
+            REDACTED if redacted else turn.text,
+            asked_digits=self._dtmf.asked,
+            redacted=redacted,
             start_audio=turn.audio_start if turn.speech_start is None else turn.speech_start,
             end_audio=turn.audio_end if turn.speech_end is None else turn.speech_end,
             eot_audio=turn.audio_end,
-            eot_at=self._scene.now,
+            eot_at=self._state.now,
             eager_at=speaking.eager_at if speaking else None,
             trigger=turn.trigger,
         )
@@ -246,20 +246,20 @@ class CallerTurn:
 
     def _asked_nothing(self, caller: CallerPart, why: str) -> None:
         """Words that want no answer: what we said goes on once the caller was silent for a moment."""
-        scene = self._scene
+        state = self._state
         self._agent.drop_draft(why)
-        scene.account.caller_turn(caller)
-        scene.decide(ev.Decision.GO_ON, why)
-        if scene.floor.held:
+        state.transcript.caller_turn(caller)
+        state.decide(ev.Decision.GO_ON, why)
+        if state.replies.paused:
             silence = (caller.eot_audio or 0.0) - (caller.end_audio or 0.0)
-            scene.timers.set(Timer.GO_ON, scene.now + max(0.0, scene.policy.quiet_s - silence))
+            state.timers.set(Timer.GO_ON, state.now + max(0.0, state.policy.quiet_s - silence))
         else:
             self._agent.resume_waiting()
 
     def _asks_nothing(self, turn: TurnEvent) -> str:
         """Why these words want no answer: a murmur in mid-utterance, or our own echo; empty if they do."""
-        scene = self._scene
-        head = scene.floor.head
+        state = self._state
+        head = state.replies.head
         if self._sounds_like_us:
             return OUR_ECHO
         ours = self._words_that_echo()
@@ -269,12 +269,12 @@ class CallerTurn:
             return ""
         if head.ends_call:
             return "a goodbye in return" if is_farewell(turn.text) else ""
-        if is_murmur(turn.text) and not self._question_open(head):
+        if is_backchannel(turn.text) and not self._question_open(head):
             return "a murmur"
         return ""
 
     def _caller_words(self, turn: TurnEvent) -> list[OwnWord]:
-        clock = self._scene.account.clock
+        clock = self._state.transcript.clock
         words: list[OwnWord] = []
         for word in turn.words:
             words += timed(word.word, None if word.start is None else clock.when(word.start))
@@ -282,16 +282,16 @@ class CallerTurn:
 
     def _words_that_echo(self) -> list[OwnWord]:
         """Our words whose sound could be back in this turn."""
-        scene = self._scene
-        began = scene.speaking.since if scene.speaking else scene.now
-        return scene.own_words(began - ONSET_S - LATEST_S)
+        state = self._state
+        began = state.speaking.since if state.speaking else state.now
+        return state.own_words(began - ONSET_S - LATEST_S)
 
     def _offered(self) -> Iterator[str]:
         """What the caller was given to choose from, by the agent's word or by the question's own words."""
-        scene = self._scene
-        head = scene.floor.head
-        texts = [line.text for line in scene.account.history[-2:] if line.who == "agent"]
-        questions = [scene.question]
+        state = self._state
+        head = state.replies.head
+        texts = [line.text for line in state.transcript.history[-2:] if line.who == "agent"]
+        questions = [state.question]
         if head is not None:
             texts.append(head.text)
             questions.append(head.question)
@@ -302,11 +302,11 @@ class CallerTurn:
 
     def _question_open(self, head: Reply) -> bool:
         """Whether the caller has something to say yes to: asked before, just now, or but for a few words."""
-        scene = self._scene
-        if scene.question is not None:
+        state = self._state
+        if state.question is not None:
             return True
-        heard = scene.ledger.heard(head.number, scene.now).samples
-        words = scene.ledger.words(head.number, scene.now)
+        heard = state.ledger.heard(head.number, state.now).samples
+        words = state.ledger.words(head.number, state.now)
         asked = [word.end for word in words if word.text.endswith("?") and word.end <= heard]
         if asked and heard - asked[-1] <= QUESTION_S * PHONE_RATE:
             return True
@@ -314,88 +314,88 @@ class CallerTurn:
         asks = head.question is not None or any(text.endswith("?") for text in unheard)
         return 0 < heard and len(unheard) <= LAST_WORDS and asks
 
-    def hold_expired(self) -> None:
+    def pause_expired(self) -> None:
         """Nothing new followed: noise lets us go on, words have the floor for as long as the turn lasts."""
-        scene = self._scene
-        speaking = scene.speaking
+        state = self._state
+        speaking = state.speaking
         if speaking is not None and not self._asks_nothing(speaking.latest):
             return
         if speaking is not None:
-            speaking.let_go = True
-        scene.decide(ev.Decision.GO_ON, "nothing followed")
+            speaking.dismissed = True
+        state.decide(ev.Decision.GO_ON, "nothing followed")
         self._agent.go_on()
 
     # ---- listening that fails
 
     def turn_stuck(self) -> None:
         """The turn should have ended long ago, in seconds of its own sound: make Flux end it."""
-        scene = self._scene
-        speaking = scene.speaking
+        state = self._state
+        speaking = state.speaking
         if speaking is None:
             return
         heard_s = speaking.latest.audio_end - speaking.new_word_audio
-        missing = scene.thresholds.stuck_after_s() - heard_s
+        missing = state.thresholds.stuck_after_s() - heard_s
         if heard_s > 0 and missing > 0 and not speaking.waited_for:
             # The line stood still: less was heard of the caller than time has passed.
             speaking.waited_for = True
-            scene.timers.set(Timer.STUCK_TURN, scene.now + missing)
+            state.timers.set(Timer.STUCK_TURN, state.now + missing)
             return
-        scene.commands.append(ev.EndTurn("the turn does not end"))
-        scene.timers.set(Timer.DEAD_LISTENING, scene.now + FORCED_END_S)
+        state.commands.append(ev.EndTurn("the turn does not end"))
+        state.timers.set(Timer.DEAD_LISTENING, state.now + FORCED_END_S)
 
     def listening_dead(self) -> None:
         """Not even a forced end came: the socket is dead. We ask again rather than leave dead air."""
-        self._scene.commands.append(ev.ReopenListening("no end of turn after ForceEndTurn"))
+        self._state.commands.append(ev.ReopenListening("no end of turn after ForceEndTurn"))
         self._lost_turn("listening stalled")
 
     def listening_missing(self) -> None:
         """Listening was lost and is not back: the caller must not wait for an answer that cannot come."""
-        self._scene.timers.clear(Timer.STUCK_TURN, Timer.DEAD_LISTENING, Timer.TURN_NOT_CARRIED)
+        self._state.timers.clear(Timer.STUCK_TURN, Timer.DEAD_LISTENING, Timer.TURN_NOT_CARRIED)
         self._lost_turn("listening was lost")
 
     def _lost_turn(self, reason: str) -> None:
         """The end of an open turn will never come: its words, if any, are answered by asking again."""
-        scene = self._scene
-        scene.speaking = None
+        state = self._state
+        state.speaking = None
         self._agent.drop_draft(reason)
         lost = self._turns.abandon()
-        if scene.floor.queue and not lost:
+        if state.replies.queue and not lost:
             self._agent.go_on()
             return
         if self._agent.may_interrupt():
             self._agent.cut(reason)
-        record = scene.account.caller_turn(self._part(lost[0], None)) if lost else None
-        scene.decide(ev.Decision.ASK_AGAIN, reason)
-        self._agent.say(ReplyKind.REASK, scene.prompts.reask(), record=record)
+        record = state.transcript.caller_turn(self._part(lost[0], None)) if lost else None
+        state.decide(ev.Decision.ASK_AGAIN, reason)
+        self._agent.say(ReplyKind.REASK, state.prompts.reask(), record=record)
 
     def on_listen_up(self, event: SttConnected) -> None:
         self._listened = True
-        self._scene.timers.clear(Timer.LISTENING_MISSING)
+        self._state.timers.clear(Timer.LISTENING_MISSING)
         self._take(self._turns.connected(event.offset_s))
-        if self._scene.speaking is not None:
-            self._scene.timers.set(Timer.TURN_NOT_CARRIED, self._scene.now + CARRIED_S)
+        if self._state.speaking is not None:
+            self._state.timers.set(Timer.TURN_NOT_CARRIED, self._state.now + CARRIED_S)
 
     def on_shift(self, event: ev.AudioShifted) -> None:
         self._turns.shifted(event.at_s, event.seconds)
 
     def turn_not_carried(self) -> None:
         """What the caller was saying when listening was lost has not been heard again."""
-        if self._scene.speaking is not None:
+        if self._state.speaking is not None:
             self._lost_turn("listening was lost in mid-turn")
 
     def on_listen_down(self, event: SttDisconnected) -> None:
-        scene = self._scene
+        state = self._state
         if event.retry:
             if not self._listened:
-                scene.timers.set_if_unset(Timer.NO_SPEECH, max(scene.now, scene.policy.no_speech_s))
-            scene.timers.set_if_unset(Timer.LISTENING_MISSING, scene.now + scene.policy.silent_listener_s)
+                state.timers.set_if_unset(Timer.NO_SPEECH, max(state.now, state.policy.no_speech_s))
+            state.timers.set_if_unset(Timer.LISTENING_MISSING, state.now + state.policy.silent_listener_s)
             return
         self._apologise("listening was refused")
 
     def no_speech(self) -> None:
         """The call has begun without listening, or without a voice, and there is none yet."""
-        if self._agent.voice_missing and not self._scene.ledger.play_end:
-            self._scene.end_call(ev.HangUpReason.VOICE_UNREACHABLE)
+        if self._agent.voice_missing and not self._state.ledger.play_end:
+            self._state.end_call(ev.HangUpReason.VOICE_UNREACHABLE)
         elif not self._listened:
             self._listened = True  # said once
             self._agent.apologising = True
@@ -403,4 +403,4 @@ class CallerTurn:
 
     def _apologise(self, reason: str) -> None:
         self._agent.cut(reason)
-        self._agent.say(ReplyKind.NOTICE, self._scene.policy.apology, [HangUp()], interruptible=False)
+        self._agent.say(ReplyKind.NOTICE, self._state.policy.apology, [HangUp()], interruptible=False)

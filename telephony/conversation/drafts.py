@@ -30,32 +30,32 @@ class Foreseen:
     notes: Mapping[str, Any]
 
 
-def unheard(scene: ConversationState, reply: Reply) -> bool:
+def unheard(state: ConversationState, reply: Reply) -> bool:
     """Whether not one word of a reply was heard: then it was no answer."""
-    return not scene.ledger.heard_text(reply.number, scene.now)
+    return not state.ledger.heard_text(reply.number, state.now)
 
 
-def foresee(scene: ConversationState, texts: Sequence[str]) -> Foreseen:
+def foresee(state: ConversationState, texts: Sequence[str]) -> Foreseen:
     """History, notes and unanswered words (so far: `texts`) as they will be when all of the queue is cut."""
-    history, notes, left = scene.account.history.copy(), None, list(texts)
-    for reply in scene.floor.queue:
-        if reply.kind is ReplyKind.ANSWER and unheard(scene, reply):
+    history, notes, left = state.transcript.history.copy(), None, list(texts)
+    for reply in state.replies.queue:
+        if reply.kind is ReplyKind.ANSWER and unheard(state, reply):
             left += reply.parts
             take_back(history, reply)
             notes = reply.notes_before if notes is None else notes
-        line = scene.account.line(reply, scene.now, interrupted=True)
+        line = state.transcript.line(reply, state.now, interrupted=True)
         if is_remembered(reply, line):
             add_line(history, line)
     return Foreseen(
-        tuple([text for text in left if text]), tuple(history), dict(scene.notes if notes is None else notes)
+        tuple([text for text in left if text]), tuple(history), dict(state.notes if notes is None else notes)
     )
 
 
 class Drafts:
     """At most one draft, and what those cost that were thrown away."""
 
-    def __init__(self, scene: ConversationState) -> None:
-        self._scene = scene
+    def __init__(self, state: ConversationState) -> None:
+        self._state = state
         self._draft: Reply | None = None
         self._made_from: tuple[Turn, Mapping[str, Any]] | None = None
         self._wasted: dict[str, int] = {}
@@ -66,7 +66,7 @@ class Drafts:
 
     def take(self, turn: Turn, notes: Mapping[str, Any], record: TurnRecord) -> Reply | None:
         """The draft, if it was made from this turn, however its words are written, and from these notes."""
-        draft, scene = self._draft, self._scene
+        draft, state = self._draft, self._state
         if draft is None or self._made_from is None:
             return None
         seen, noted = self._made_from
@@ -77,8 +77,8 @@ class Drafts:
             self.drop("what was heard before changed")
             return None
         self._draft = None
-        record.saved_ms = round((scene.now - draft.began_at) * 1000)
-        scene.commands.append(ev.ReleaseReply(draft.number))
+        record.saved_ms = round((state.now - draft.began_at) * 1000)
+        state.commands.append(ev.ReleaseReply(draft.number))
         return draft
 
     def drop(self, reason: str) -> None:
@@ -87,8 +87,8 @@ class Drafts:
         if draft is not None:
             self._wasted["drafts"] = self._wasted.get("drafts", 0) + 1
             self._wasted["characters"] = self._wasted.get("characters", 0) + len(draft.text)
-            self._scene.floor.discard(draft, self._scene.now, reason)
-            self._scene.ledger.forget(draft.number)
+            self._state.replies.discard(draft, self._state.now, reason)
+            self._state.ledger.forget(draft.number)
 
     def wasted(self) -> dict[str, int]:
         """What drafts cost that were thrown away since this was last asked."""

@@ -23,8 +23,8 @@ WORDS_A_TONE = 2
 class DtmfEntry:
     """Collects what is keyed in, and has it answered."""
 
-    def __init__(self, scene: ConversationState, agent: AgentTurn) -> None:
-        self._scene = scene
+    def __init__(self, state: ConversationState, agent: AgentTurn) -> None:
+        self._state = state
         self._agent = agent
         self._digits = ""
         self._entry: list[float] = []
@@ -43,42 +43,42 @@ class DtmfEntry:
         return bool(self._digits)
 
     def on_dtmf(self, event: ev.DtmfPressed) -> None:
-        scene = self._scene
-        scene.timers.clear(Timer.SILENCE)
-        self._pressed.append(scene.now)
-        if event.digit == TERMINATOR and scene.now < self._full_until:
+        state = self._state
+        state.timers.clear(Timer.SILENCE)
+        self._pressed.append(state.now)
+        if event.digit == TERMINATOR and state.now < self._full_until:
             return  # the entry it ends was complete with its last key
         self._full_until = 0.0
-        self.asked = scene.keys_asked and (self.asked or not self._digits)
-        tone_at = scene.account.clock.at(scene.now)
+        self.asked = state.digits_asked and (self.asked or not self._digits)
+        tone_at = state.transcript.clock.at(state.now)
         if not self.asked and tone_at is not None:
-            scene.blanks.append((tone_at - BEFORE_KEY_S, tone_at + AFTER_KEY_S))
-        if scene.floor.queue and self._agent.may_interrupt():
+            state.blanks.append((tone_at - BEFORE_KEY_S, tone_at + AFTER_KEY_S))
+        if state.replies.queue and self._agent.may_interrupt():
             # Who presses keys over a question answers it.
-            scene.question = scene.asking
+            state.question = state.asking
             self._agent.cut("a key was pressed")
         if event.digit == TERMINATOR and self._digits:
             self.done()
             return
-        self._entry.append(scene.now)
+        self._entry.append(state.now)
         self._digits = (self._digits + event.digit)[-LONGEST_ENTRY:]
-        question, patience = scene.asking, scene.policy.single_key_s
+        question, patience = state.asking, state.policy.single_key_s
         if question is not None and question.kind == "digits":
-            patience = scene.policy.dtmf_gap_s if question.pause_s is None else question.pause_s
+            patience = state.policy.dtmf_gap_s if question.pause_s is None else question.pause_s
             if question.length is not None and len(self._digits) >= question.length:
-                self._full_until = scene.now + patience
+                self._full_until = state.now + patience
                 self.done()
                 return
-        scene.timers.set(Timer.DTMF_PAUSE, scene.now + patience)
+        state.timers.set(Timer.DTMF_PAUSE, state.now + patience)
 
     def done(self) -> None:
         """The keys pressed so far are an entry. What is being said meanwhile is answered with it."""
-        scene = self._scene
-        scene.timers.clear(Timer.DTMF_PAUSE)
+        state = self._state
+        state.timers.clear(Timer.DTMF_PAUSE)
         self._complete, self._digits = self._digits, ""
-        if scene.speaking is not None:
-            scene.commands.append(ev.EndTurn("keys were pressed"))
-            scene.timers.set(Timer.DTMF_ANSWER, scene.now + FORCED_END_S)
+        if state.speaking is not None:
+            state.commands.append(ev.EndTurn("keys were pressed"))
+            state.timers.set(Timer.DTMF_ANSWER, state.now + FORCED_END_S)
             return
         self.answer()
 
@@ -87,28 +87,28 @@ class DtmfEntry:
         digits = self.take()
         if digits is None:
             return
-        scene = self._scene
-        clock, pressed, self._entry = scene.account.clock, self._entry or [scene.now], []
-        part = CallerPart("", clock.at(pressed[0]), clock.at(pressed[-1]), clock.at(scene.now), scene.now)
-        part.digits, part.asked_keys, part.withheld = True, self.asked, scene.sensitive
-        scene.prompts.silence_step = 0
-        self._agent.answer("", scene.account.caller_turn(part), digits)
+        state = self._state
+        clock, pressed, self._entry = state.transcript.clock, self._entry or [state.now], []
+        part = CallerPart("", clock.at(pressed[0]), clock.at(pressed[-1]), clock.at(state.now), state.now)
+        part.digits, part.asked_digits, part.redacted = True, self.asked, state.sensitive
+        state.prompts.silence_step = 0
+        self._agent.answer("", state.transcript.caller_turn(part), digits)
 
     def take(self) -> str | None:
         """The complete entry that waits to be answered, once."""
         digits, self._complete = self._complete, None
-        self._scene.timers.clear(Timer.DTMF_ANSWER)
+        self._state.timers.clear(Timer.DTMF_ANSWER)
         return digits
 
     def sounding(self) -> bool:
         """Whether a key's tone may be sounding now."""
-        return bool(self._pressed) and self._scene.now - self._pressed[-1] < BEFORE_KEY_S + AFTER_KEY_S
+        return bool(self._pressed) and self._state.now - self._pressed[-1] < BEFORE_KEY_S + AFTER_KEY_S
 
     def made(self, turn: TurnEvent) -> bool:
         """Whether a turn is nothing but the tones of keys, mistaken for words."""
         if not self._pressed or not turn.words:
             return False
-        clock, tones = self._scene.account.clock, set()
+        clock, tones = self._state.transcript.clock, set()
         for word in turn.words:
             at = None if word.start is None else clock.when(word.start)
             near = [key for key in self._pressed if at and key - BEFORE_KEY_S < at < key + AFTER_KEY_S]

@@ -27,7 +27,7 @@ class Policy:
     """Still none after that: another filler, each so long after the last."""
     give_up_s: float = 10.0
     """Still none: the reply is given up and we ask again."""
-    hold_s: float = 1.5
+    pause_s: float = 1.5
     """A StartOfTurn that no word follows for this long is released."""
     quiet_s: float = 0.2
     """The caller's silence before a held reply goes on."""

@@ -9,22 +9,22 @@ class Prompts:
     """Gives the next filler, re-ask or acknowledgement of an agent's wording."""
 
     def __init__(self, wording: Wording) -> None:
-        self._manners = wording
+        self._wording = wording
         self._used: dict[str, int] = {}
         self.silence_step = 0
 
     def filler(self) -> str:
-        return self._next("filler", self._manners.fillers)
+        return self._next("filler", self._wording.fillers)
 
     def reask(self) -> str:
-        return self._next("reask", self._manners.reask) or "Sorry, could you say that again?"
+        return self._next("reask", self._wording.reask) or "Sorry, could you say that again?"
 
     def acknowledge(self) -> str:
-        return self._next("acknowledge", self._manners.acknowledge)
+        return self._next("acknowledge", self._wording.acknowledge)
 
     def silence(self) -> SilenceStep | None:
         """The next step of the silence ladder; None: the ladder is at its end."""
-        steps = self._manners.silence
+        steps = self._wording.silence
         return steps[self.silence_step] if self.silence_step < len(steps) else None
 
     def _next(self, name: str, lines: tuple[str, ...]) -> str:

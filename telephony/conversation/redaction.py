@@ -13,18 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from telephony import events as ev
-from telephony.conversation.backchannel import MURMUR_WORDS, spoken_words
+from telephony.conversation.backchannel import BACKCHANNEL_WORDS, spoken_words
+from telephony.conversation.reply_queue import Reply
 from telephony.conversation.spoken_secrets import ANSWER, NO_ANSWER, NUMBER_WORDS, without_numbers
+from telephony.conversation.state import ConversationState
 from telephony.conversation.turn_record import REDACTED
 from telephony.deepgram.flux_messages import TurnInfo
 from telephony.reply.agent import Message, Note, Transfer, Turn
-
-if TYPE_CHECKING:
-    from telephony.conversation.reply_queue import Reply
-    from telephony.conversation.state import ConversationState
 
 KEY, TERMINATOR = "*", "#"
 
@@ -32,16 +30,16 @@ KEY, TERMINATOR = "*", "#"
 class Redactor:
     """One call's, which looks at its scene after each event."""
 
-    def __init__(self, scene: ConversationState, keys_asked: Callable[[], bool]) -> None:
+    def __init__(self, state: ConversationState, digits_asked: Callable[[], bool]) -> None:
         """`keys_asked`: whether the newest key was asked for, as something harmless."""
-        self._scene = scene
-        self._keys_asked = keys_asked
+        self._state = state
+        self._digits_asked = digits_asked
         self._turn = -1
         self._versions: dict[int, list[str]] = {}
         """For each place in the turn, the words that were heard there."""
         self._said: dict[str, str] = {}
         """What was said, and what is written in its place."""
-        self._guarded: set[int] = set()
+        self._redact_numbers_in: set[int] = set()
         """Replies in whose words numbers are hidden."""
         self._in: dict[type, Callable[[Any, bool], ev.Event]] = {
             ev.CallStarted: self._call_started,
@@ -59,7 +57,7 @@ class Redactor:
             ev.TransferCall: lambda command, _: replace(command, to=self._target(command.to)),
         }
 
-    def let_go(self) -> None:
+    def dispose(self) -> None:
         """Nothing more is written (see `Call.let_go`)."""
         self._in.clear()
         self._out.clear()
@@ -82,18 +80,18 @@ class Redactor:
 
     def _call_started(self, event: ev.CallStarted, sensitive: bool) -> ev.CallStarted:
         resumed = event.resumed
-        if not resumed or "withheld" not in resumed:
+        if not resumed or "redacted_notes" not in resumed:
             return event
-        if resumed.get("guarded") and resumed.get("unspoken"):
-            self._guarded.add(1)  # it is said first
+        if resumed.get("sensitive_asked") and resumed.get("unspoken"):
+            self._redact_numbers_in.add(1)  # it is said first
         return replace(event, resumed=self._resumed(resumed))
 
     def _key(self, event: ev.DtmfPressed, sensitive: bool) -> ev.DtmfPressed:
-        return event if self._keys_asked() and not sensitive else ev.DtmfPressed(_keys(event.digit))
+        return event if self._digits_asked() and not sensitive else ev.DtmfPressed(_keys(event.digit))
 
     def _turn_heard(self, event: ev.TurnInfoReceived, sensitive: bool) -> ev.TurnInfoReceived:
         # As it was when the words came: an end of turn by which something sensitive is asked is none itself.
-        if self._scene.turn_withheld:
+        if self._state.turn_redacted:
             return ev.TurnInfoReceived(self._turn_info(event.info))
         self._said.pop(event.info.transcript, None)
         return event
@@ -102,7 +100,7 @@ class Redactor:
         if info.turn_index != self._turn:
             self._turn = info.turn_index
             self._versions = {}
-        own = {word for text in self._scene.own_words() for word in spoken_words(text.text)}
+        own = {word for text in self._state.own_words() for word in spoken_words(text.text)}
         written = [self._word(at, token, own) for at, token in enumerate(info.transcript.split())]
         transcript = " ".join(written)
         if transcript != info.transcript:
@@ -112,17 +110,21 @@ class Redactor:
 
     def _word(self, at: int, token: str, own: Set[str]) -> str:
         spoken = spoken_words(token)
-        if all(word in MURMUR_WORDS or (word in own and not _number(word)) for word in spoken):
+        if all(word in BACKCHANNEL_WORDS or (word in own and not _number(word)) for word in spoken):
             return token
         heard = self._versions.setdefault(at, [])
         key = " ".join(spoken)
         if key not in heard:
             heard.append(key)
-        place = f"{ANSWER if self._scene.turn_answers else NO_ANSWER}{at}"
+        place = f"{ANSWER if self._state.turn_answers else NO_ANSWER}{at}"
         return place if heard[0] == key else f"{place}-{heard.index(key)}"
 
     def _reply_text(self, event: ev.ReplyText, sensitive: bool) -> ev.ReplyText:
-        return replace(event, text=without_numbers(event.text)) if event.reply in self._guarded else event
+        return (
+            replace(event, text=without_numbers(event.text))
+            if event.reply in self._redact_numbers_in
+            else event
+        )
 
     def _note(self, event: ev.ReplyNote, sensitive: bool) -> ev.ReplyNote:
         hidden = self._without(event.note.values)
@@ -134,26 +136,26 @@ class Redactor:
         return event
 
     def _phrase_spoken(self, event: ev.PhraseSpoken, sensitive: bool) -> ev.PhraseSpoken:
-        if event.reply not in self._guarded:
+        if event.reply not in self._redact_numbers_in:
             return event
         words = tuple([replace(word, text=without_numbers(word.text)) for word in event.words])
         return replace(event, words=words)
 
     def _phrase_cut(self, event: ev.PhraseCut, sensitive: bool) -> ev.PhraseCut:
-        if event.reply not in self._guarded:
+        if event.reply not in self._redact_numbers_in:
             return event
         return replace(event, text_spoken=without_numbers(event.text_spoken))
 
     # what came out
 
     def _start_reply(self, command: ev.StartReply, sensitive: bool) -> ev.StartReply:
-        turn, reply = command.turn, self._scene.floor.known(command.reply)
-        if reply is None or reply.guarded:
-            self._guarded.add(command.reply)
+        turn, reply = command.turn, self._state.replies.known(command.reply)
+        if reply is None or reply.redact_numbers:
+            self._redact_numbers_in.add(command.reply)
         digits = turn.digits
-        if digits is not None and (sensitive or reply is None or reply.hidden_keys):
+        if digits is not None and (sensitive or reply is None or reply.redacted_digits):
             digits = _keys(digits)
-        text = turn.text if reply is not None and not reply.withheld else self._spoken(turn.text, reply)
+        text = turn.text if reply is not None and not reply.redacted else self._spoken(turn.text, reply)
         hidden = replace(turn, text=text, digits=digits, history=self._history(turn))
         return replace(command, turn=hidden, notes=self._without(command.notes))
 
@@ -165,48 +167,48 @@ class Redactor:
         return text
 
     def _history(self, turn: Turn) -> tuple[Message, ...]:
-        if not self._scene.guarding:
+        if not self._state.sensitive_asked:
             return turn.history
-        queued = {reply.text.strip() for reply in self._scene.floor.queue if reply.guarded}
-        guarded = queued | self._scene.account.guarded
-        return tuple([_guarded(line) if line.text in guarded else line for line in turn.history])
+        queued = {reply.text.strip() for reply in self._state.replies.queue if reply.redact_numbers}
+        numbered = queued | self._state.transcript.redact_numbers
+        return tuple([_redact_numbers_in(line) if line.text in numbered else line for line in turn.history])
 
     def _speak(self, command: ev.Speak, sensitive: bool) -> ev.Speak:
         return (
             replace(command, text=without_numbers(command.text))
-            if command.reply in self._guarded
+            if command.reply in self._redact_numbers_in
             else command
         )
 
     def _target(self, to: str) -> str:
         """A number to call is no secret; keys to be pressed may be."""
-        return str(self._scene.secrets.hide(to)) if to.startswith("digits:") else to
+        return str(self._state.secrets.hide(to)) if to.startswith("digits:") else to
 
     def _without(self, notes: Mapping[str, Any]) -> dict[str, Any]:
-        withheld, secrets = self._scene.withheld_notes, self._scene.secrets
-        if not withheld and not secrets:
+        redacted, secrets = self._state.redacted_notes, self._state.secrets
+        if not redacted and not secrets:
             return dict(notes)
-        return {k: REDACTED if k in withheld else secrets.hide(value) for k, value in notes.items()}
+        return {k: REDACTED if k in redacted else secrets.hide(value) for k, value in notes.items()}
 
-    def _resumed(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        names, hide = set(state["withheld"]), self._scene.secrets.hide
-        notes = {k: REDACTED if k in names else hide(value) for k, value in state["notes"].items()}
-        kept = {name: value for name, value in state.items() if name not in ("sealed", "secrets")}
+    def _resumed(self, saved: Mapping[str, Any]) -> dict[str, Any]:
+        names, hide = set(saved["redacted_notes"]), self._state.secrets.hide
+        notes = {k: REDACTED if k in names else hide(value) for k, value in saved["notes"].items()}
+        kept = {name: value for name, value in saved.items() if name not in ("redacted", "secrets")}
         hidden = kept | {"notes": notes}
-        said = state["unanswered"]
-        if state.get("secret"):
-            written = [f"{REDACTED} {ANSWER if text in state['answers'] else NO_ANSWER}0" for text in said]
+        said = saved["unanswered"]
+        if saved.get("secret"):
+            written = [f"{REDACTED} {ANSWER if text in saved['answers'] else NO_ANSWER}0" for text in said]
             self._said.update(zip(said, written, strict=True))
             hidden["unanswered"], hidden["answers"] = written, []
-        if state.get("secret") or state.get("hidden_keys"):
-            hidden["digits"] = _keys(state["digits"])
-        if state.get("guarded"):
-            hidden["unspoken"] = without_numbers(state["unspoken"])
-            hidden["history"] = [[x[0], *_ours_of(x), *x[3:]] for x in state["history"]]
+        if saved.get("secret") or saved.get("redacted_digits"):
+            hidden["digits"] = _keys(saved["digits"])
+        if saved.get("sensitive_asked"):
+            hidden["unspoken"] = without_numbers(saved["unspoken"])
+            hidden["history"] = [[x[0], *_ours_of(x), *x[3:]] for x in saved["history"]]
         return hidden
 
 
-def _guarded(line: Message) -> Message:
+def _redact_numbers_in(line: Message) -> Message:
     return replace(line, text=without_numbers(line.text), heard=without_numbers(line.heard))
 
 

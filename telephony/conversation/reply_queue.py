@@ -59,11 +59,11 @@ class Reply:
     """The same, turn by turn."""
     digits: str = ""
     """And the keys."""
-    withheld: bool = False
+    redacted: bool = False
     """Those are not to be written down."""
-    hidden_keys: bool = False
+    redacted_digits: bool = False
     """The keys are not to be written down: nobody asked for them, or they are sensitive."""
-    guarded: bool = False
+    redact_numbers: bool = False
     """The agent may know a secret: numbers in its words are not written down as they are."""
     answers: Expect | None = None
     """The sensitive question that the caller's words answer, if they do."""
@@ -77,7 +77,7 @@ class Reply:
     phraser: Phraser = field(default_factory=Phraser)
     phrases: int = 0
     open_phrases: set[int] = field(default_factory=set)
-    unspoken: list[str] = field(default_factory=list)
+    deferred: list[str] = field(default_factory=list)
     """Phrases of a draft that wait for its release (`EAGER=text`)."""
     retried: set[int] = field(default_factory=set)
     ended: bool = False
@@ -93,17 +93,17 @@ class Reply:
     actions: list[HangUp | Transfer | Wait | Expect] = field(default_factory=list)
     resume: int = 0
     """The sample to go on from."""
-    stretch: int = 0
+    segment: int = 0
 
     @property
     def line_text(self) -> str:
         """The caller's words that it answers, as they are written down."""
-        return REDACTED if self.withheld and self.turn_text else self.turn_text
+        return REDACTED if self.redacted and self.turn_text else self.turn_text
 
     @property
     def complete(self) -> bool:
         """Whether all of its audio has been made."""
-        return self.ended and not self.open_phrases and not self.unspoken
+        return self.ended and not self.open_phrases and not self.deferred
 
     @property
     def question(self) -> Expect | None:
@@ -126,21 +126,21 @@ class Unanswered:
     texts: list[str] = field(default_factory=list)
     digits: str = ""
     """And keyed in."""
-    withheld: bool = False
+    redacted: bool = False
     """Some of it is not to be written down."""
-    hidden_keys: bool = False
+    redacted_digits: bool = False
     """Nor are the keys."""
 
     def add(self, text: str, record: TurnRecord) -> None:
         """More words, and how they are written down."""
         self.texts.append(text)
-        self.withheld |= record.caller is not None and record.caller.withheld
+        self.redacted |= record.caller is not None and record.caller.redacted
 
     def take_back(self, reply: Reply) -> None:
         """What a reply was to answer, of which nothing was heard."""
         self.digits += reply.digits
-        self.withheld |= reply.withheld
-        self.hidden_keys |= reply.hidden_keys
+        self.redacted |= reply.redacted
+        self.redacted_digits |= reply.redacted_digits
         self.texts += reply.parts
 
 
@@ -149,9 +149,9 @@ class ReplyQueue:
 
     def __init__(self, ledger: Ledger, commands: list[Command]) -> None:
         self.ledger = ledger
-        self.replies: dict[int, Reply] = {}
+        self._by_number: dict[int, Reply] = {}
         self.queue: list[Reply] = []
-        self.held = False
+        self.paused = False
         self._commands = commands
         self._number = 0
 
@@ -159,30 +159,34 @@ class ReplyQueue:
         """A reply with the next number; it is not in the queue yet."""
         self._number += 1
         reply = Reply(self._number, kind, **fields)
-        self.replies[reply.number] = reply
+        self._by_number[reply.number] = reply
         return reply
 
     def known(self, number: int) -> Reply | None:
         """A reply that has not been cut or finished; None drops what comes late for it."""
-        return self.replies.get(number)
+        return self._by_number.get(number)
+
+    def unfinished(self) -> list[Reply]:
+        """Drafts, and all that is queued."""
+        return list(self._by_number.values())
 
     # words and audio
 
-    def add_text(self, reply: Reply, text: str, *, hold_back: bool = False) -> None:
+    def add_text(self, reply: Reply, text: str, *, defer: bool = False) -> None:
         """More of a reply's words. `hold_back`: not to be voiced before its release."""
         if reply.text[-1:] in (".", "!", "?") and text[:1].isupper():
             # Whole sentences yielded one by one come without the space between them.
             text = " " + text
         reply.text += text
-        self._voice(reply, reply.phraser.feed(text), hold_back)
+        self._voice(reply, reply.phraser.feed(text), defer)
 
-    def end_text(self, reply: Reply, *, hold_back: bool = False) -> None:
-        self._voice(reply, reply.phraser.finish(), hold_back)
+    def end_text(self, reply: Reply, *, defer: bool = False) -> None:
+        self._voice(reply, reply.phraser.finish(), defer)
         reply.ended = True
 
-    def _voice(self, reply: Reply, phrases: list[str], hold_back: bool) -> None:
-        if hold_back:
-            reply.unspoken += phrases
+    def _voice(self, reply: Reply, phrases: list[str], defer: bool) -> None:
+        if defer:
+            reply.deferred += phrases
             return
         for text in phrases:
             number = reply.phrases
@@ -191,18 +195,18 @@ class ReplyQueue:
             self.ledger.phrase(reply.number, number, text)
             self._commands.append(Speak(reply.number, number, text, reply.stage is Stage.DRAFT))
 
-    def voice_held_back(self, reply: Reply) -> None:
+    def voice_deferred(self, reply: Reply) -> None:
         """A draft was released: its words are voiced now."""
-        phrases, reply.unspoken = reply.unspoken, []
-        self._voice(reply, phrases, hold_back=False)
+        phrases, reply.deferred = reply.deferred, []
+        self._voice(reply, phrases, defer=False)
 
     def audio(self, event: ReplyAudio) -> None:
-        if event.reply in self.replies:
+        if event.reply in self._by_number:
             self.ledger.audio(event.reply, event.phrase, event.samples)
 
     def phrase_spoken(self, event: PhraseSpoken) -> None:
         """A phrase is complete; one that failed without a sound is tried once more."""
-        reply = self.replies.get(event.reply)
+        reply = self._by_number.get(event.reply)
         if reply is None or event.phrase not in reply.open_phrases:
             return
         silent = self.ledger.phrase_samples(event.reply, event.phrase) == 0
@@ -234,9 +238,9 @@ class ReplyQueue:
         """The reply in the caller's ear, or the next to be."""
         return self.queue[0] if self.queue else None
 
-    def hold(self, now: float, reason: str) -> None:
+    def pause(self, now: float, reason: str) -> None:
         """Stop, empty the carrier's buffer, and settle what was heard. Nothing is sent until `go_on`."""
-        self.held = True
+        self.paused = True
         audible = self.ledger.audible(now)
         if audible:
             self._commands.append(ClearAudio(reason))
@@ -252,17 +256,17 @@ class ReplyQueue:
 
     def go_on(self, now: float) -> None:
         """The hold is over, and every reply goes on from the first word not wholly heard."""
-        self.held = False
+        self.paused = False
         for reply in self.queue:
-            if reply.stretch:
+            if reply.segment:
                 # By now the line may have told more exactly where the `clear` cut.
                 reply.resume = self.ledger.resume_point(reply.number, now)
 
     def cut(self, now: float, reason: str) -> list[Reply]:
         """Give up all that is queued; returns the replies that were cut, with the ledger settled."""
-        if not self.held:
-            self.hold(now, reason)
-        self.held = False
+        if not self.paused:
+            self.pause(now, reason)
+        self.paused = False
         cut, self.queue = self.queue, []
         for reply in cut:
             self._give_up(reply, now, reason)
@@ -276,7 +280,7 @@ class ReplyQueue:
 
     def _give_up(self, reply: Reply, now: float, reason: str) -> None:
         reply.stage = Stage.CUT
-        self.replies.pop(reply.number, None)
+        self._by_number.pop(reply.number, None)
         heard = self.ledger.heard(reply.number, now)
         self._commands.append(CancelReply(reply.number, heard.samples * 1000 / PHONE_RATE, reason))
 
@@ -285,12 +289,12 @@ class ReplyQueue:
         finished: list[Reply] = []
         if not self.queue:
             return finished
-        if not self.held:
+        if not self.paused:
             self._feed()
         while self.queue and self.queue[0].stage is Stage.SENT and self._heard(self.queue[0], now):
             reply = self.queue.pop(0)
             reply.stage = Stage.DONE
-            self.replies.pop(reply.number, None)
+            self._by_number.pop(reply.number, None)
             self._commands.append(DropAudio(reply.number))
             finished.append(reply)
         return finished
@@ -305,9 +309,9 @@ class ReplyQueue:
             available = self.ledger.available(reply.number)
             if reply.stage is Stage.WAITING:
                 if available > reply.resume:
-                    reply.stretch += 1
+                    reply.segment += 1
                     reply.stage = Stage.SPEAKING
-                    self._commands.append(Play(reply.number, reply.resume, reply.stretch))
+                    self._commands.append(Play(reply.number, reply.resume, reply.segment))
                 elif reply.complete:
                     reply.stage = Stage.SENT
                     continue

@@ -20,27 +20,27 @@ from telephony.conversation.turn_record import REDACTED, CallerPart
 from telephony.reply.agent import Expect, HangUp, Message, Transfer
 
 
-def leave(scene: ConversationState, agent: AgentTurn, now: float) -> dict[str, Any]:
-    """What is to be taken up, as JSON can hold it. Under `sealed`: what may be saved in the place of what.
+def save(state: ConversationState, agent: AgentTurn, now: float) -> dict[str, Any]:
+    """What is to be taken up, as JSON can hold it. Under `redacted`: what may be saved in the place of what.
 
     Our words count as heard up to `now`.
     """
     before = agent.unanswered
     unanswered, digits = [*before.texts, *(text for text, _ in agent.kept)], before.digits
-    secret = before.withheld or scene.sensitive or any(r.caller and r.caller.withheld for _, r in agent.kept)
-    hidden_keys = before.hidden_keys
+    secret = before.redacted or state.sensitive or any(r.caller and r.caller.redacted for _, r in agent.kept)
+    redacted_digits = before.redacted_digits
     unspoken: list[str] = []
     notes: dict[str, Any] | None = None
-    question, actions = scene.question, []
-    history = scene.account.history.copy()
-    for reply in scene.floor.queue:
-        heard = scene.ledger.heard_text(reply.number, now)
+    question, actions = state.question, []
+    history = state.transcript.history.copy()
+    for reply in state.replies.queue:
+        heard = state.ledger.heard_text(reply.number, now)
         if reply.kind is ReplyKind.ANSWER and not heard:
             # Nothing of it was heard: it is made anew, from the caller's words and the notes as they were.
             unanswered += reply.parts
             digits += reply.digits
-            secret |= reply.withheld
-            hidden_keys |= reply.hidden_keys
+            secret |= reply.redacted
+            redacted_digits |= reply.redacted_digits
             question = reply.answers or question
             notes = reply.notes_before if notes is None else notes
             take_back(history, reply)
@@ -50,12 +50,12 @@ def leave(scene: ConversationState, agent: AgentTurn, now: float) -> dict[str, A
             actions += [a for a in reply.actions if isinstance(a, HangUp | Transfer)]
             if heard:
                 history.append(Message("agent", reply.text.strip(), heard, True))
-    if scene.speaking is not None:
-        unanswered.append(scene.speaking.latest.text)
-        secret |= scene.withholds(scene.speaking.latest.text)
-    state = {
+    if state.speaking is not None:
+        unanswered.append(state.speaking.latest.text)
+        secret |= state.redacts(state.speaking.latest.text)
+    saved = {
         "history": [[x.who, x.text, x.heard, x.interrupted] for x in history],
-        "notes": dict(scene.notes if notes is None else notes),
+        "notes": dict(state.notes if notes is None else notes),
         "unspoken": " ".join(unspoken),
         "question": None if question is None else list(dataclasses.astuple(question)),
         "hang_up": any(isinstance(action, HangUp) for action in actions),
@@ -65,83 +65,83 @@ def leave(scene: ConversationState, agent: AgentTurn, now: float) -> dict[str, A
         "answers": [text for text in unanswered if answered_by(question, text)],
         "ask_again": False,
         "secret": secret,
-        "hidden_keys": hidden_keys,
-        "guarded": scene.guarding,
-        "secrets": scene.secrets.known(),
-        "withheld": sorted(scene.withheld_notes),
+        "redacted_digits": redacted_digits,
+        "sensitive_asked": state.sensitive_asked,
+        "secrets": state.secrets.known(),
+        "redacted_notes": sorted(state.redacted_notes),
         "turns": agent.turn_count,
     }
-    return {**state, "sealed": _sealed(scene, state)}
+    return {**saved, "redacted": _without_secrets(state, saved)}
 
 
-def _sealed(scene: ConversationState, state: Mapping[str, Any]) -> dict[str, Any]:
+def _without_secrets(state: ConversationState, saved: Mapping[str, Any]) -> dict[str, Any]:
     """The parts of a state that hold something withheld, as they may be saved: without it."""
-    hide, withheld = scene.secrets.hide, scene.withheld_notes
+    hide, redacted = state.secrets.hide, state.redacted_notes
     safe: dict[str, Any] = {}
-    if scene.guarding or scene.secrets:
-        notes = {name: hide(value) for name, value in state["notes"].items() if name not in withheld}
+    if state.sensitive_asked or state.secrets:
+        notes = {name: hide(value) for name, value in saved["notes"].items() if name not in redacted}
         # A note of which a part is hidden would mislead the agent: it is left out.
         safe["notes"] = {name: value for name, value in notes.items() if REDACTED not in str(value)}
-        safe["history"] = hide(state["history"])
-        safe["unspoken"] = "" if hide(state["unspoken"]) != state["unspoken"] else state["unspoken"]
-        safe["transfer"] = "" if hide(state["transfer"]) != state["transfer"] else state["transfer"]
+        safe["history"] = hide(saved["history"])
+        safe["unspoken"] = "" if hide(saved["unspoken"]) != saved["unspoken"] else saved["unspoken"]
+        safe["transfer"] = "" if hide(saved["transfer"]) != saved["transfer"] else saved["transfer"]
         safe["secrets"] = []
-    if state["secret"] and state["unanswered"]:
+    if saved["secret"] and saved["unanswered"]:
         safe["unanswered"], safe["answers"], safe["ask_again"] = [], [], True
-    if state["digits"] and (state["secret"] or state["hidden_keys"]):
+    if saved["digits"] and (saved["secret"] or saved["redacted_digits"]):
         safe["digits"], safe["ask_again"] = "", True
     return safe
 
 
-def parted(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_secrets(saved: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What may be saved of a state, and what belongs over it and may not: that is kept in memory, or lost."""
-    sealed = state.get("sealed", {})
-    whole = {name: value for name, value in state.items() if name != "sealed"}
-    return {**whole, **sealed}, {name: whole[name] for name in sealed}
+    redacted = saved.get("redacted", {})
+    whole = {name: value for name, value in saved.items() if name != "redacted"}
+    return {**whole, **redacted}, {name: whole[name] for name in redacted}
 
 
-def take_up(scene: ConversationState, agent: AgentTurn, state: Mapping[str, Any], why: ResumeReason) -> None:
+def restore(state: ConversationState, agent: AgentTurn, saved: Mapping[str, Any], why: ResumeReason) -> None:
     """Go on where the earlier stream ended; `why` there is another one."""
-    scene.account.history = [Message(*line) for line in state.get("history", ())]
-    scene.notes = dict(state.get("notes", {}))
-    scene.withheld_notes.update(state.get("withheld", ()))
-    _take_up_secrets(scene, state)
-    agent.turn_count = int(state.get("turns", 0))
-    known = state.get("question")
+    state.transcript.history = [Message(*line) for line in saved.get("history", ())]
+    state.notes = dict(saved.get("notes", {}))
+    state.redacted_notes.update(saved.get("redacted_notes", ()))
+    _restore_secrets(state, saved)
+    agent.turn_count = int(saved.get("turns", 0))
+    known = saved.get("question")
     question = Expect(known[0], tuple(known[1]), *known[2:]) if known else None
-    unanswered = [str(text) for text in state.get("unanswered", ())]
-    digits = str(state.get("digits", ""))
-    secret, hidden_keys = bool(state.get("secret")), bool(state.get("hidden_keys"))
-    if state.get("unspoken"):
+    unanswered = [str(text) for text in saved.get("unanswered", ())]
+    digits = str(saved.get("digits", ""))
+    secret, redacted_digits = bool(saved.get("secret")), bool(saved.get("redacted_digits"))
+    if saved.get("unspoken"):
         actions: list[HangUp | Transfer | Expect] = [question] if question else []
-        if state.get("transfer"):
-            actions.append(Transfer(str(state["transfer"])))
-        if state.get("hang_up"):
+        if saved.get("transfer"):
+            actions.append(Transfer(str(saved["transfer"])))
+        if saved.get("hang_up"):
             actions.append(HangUp())
         agent.unanswered.texts, agent.unanswered.digits = unanswered, digits
-        agent.unanswered.withheld, agent.unanswered.hidden_keys = secret, hidden_keys
-        scene.expect(question)
-        agent.say(ReplyKind.NOTICE, str(state["unspoken"]), actions)
-        scene.floor.queue[-1].guarded = scene.guarding
+        agent.unanswered.redacted, agent.unanswered.redacted_digits = secret, redacted_digits
+        state.expect(question)
+        agent.say(ReplyKind.NOTICE, str(saved["unspoken"]), actions)
+        state.replies.queue[-1].redact_numbers = state.sensitive_asked
         return
-    scene.question = question
-    scene.expect(question)
-    if state.get("ask_again"):  # what the caller said was not saved
-        agent.say(ReplyKind.REASK, scene.prompts.reask(), [question] if question else [])
+    state.question = question
+    state.expect(question)
+    if saved.get("ask_again"):  # what the caller said was not saved
+        agent.say(ReplyKind.REASK, state.prompts.reask(), [question] if question else [])
     elif unanswered or digits:
         written = REDACTED if secret else " ".join(unanswered)
-        part = CallerPart(written, eot_at=scene.now, withheld=secret, asked_keys=not hidden_keys)
-        record = scene.account.caller_turn(part)
+        part = CallerPart(written, eot_at=state.now, redacted=secret, asked_digits=not redacted_digits)
+        record = state.transcript.caller_turn(part)
         *agent.unanswered.texts, latest = unanswered or [""]
         agent.answer(latest, record, digits or None)
     elif why.transfer_failed:
-        agent.say(ReplyKind.NOTICE, scene.policy.transfer_failed)
+        agent.say(ReplyKind.NOTICE, state.policy.transfer_failed)
 
 
-def _take_up_secrets(scene: ConversationState, state: Mapping[str, Any]) -> None:
+def _restore_secrets(state: ConversationState, saved: Mapping[str, Any]) -> None:
     """What was withheld on the earlier stream is on this one."""
-    scene.guarding = bool(state.get("guarded"))
-    scene.secrets.learn(state.get("secrets", ()))
-    said = (line.text for line in scene.account.history if line.who == "agent")
-    if scene.guarding:
-        scene.account.guarded.update(text for text in said if without_numbers(text) != text)
+    state.sensitive_asked = bool(saved.get("sensitive_asked"))
+    state.secrets.learn(saved.get("secrets", ()))
+    said = (line.text for line in state.transcript.history if line.who == "agent")
+    if state.sensitive_asked:
+        state.transcript.redact_numbers.update(text for text in said if without_numbers(text) != text)

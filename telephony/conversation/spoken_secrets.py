@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from telephony.conversation.backchannel import is_murmur
+from telephony.conversation.backchannel import is_backchannel
 from telephony.conversation.turn_record import REDACTED
 
 PART = 4
@@ -137,7 +137,7 @@ class Secrets:
             if number and number not in self._numbers:
                 self._numbers.append(number)
         said = text.strip().lower()
-        if len(said) >= PART and not is_murmur(said) and said not in self._texts:
+        if len(said) >= PART and not is_backchannel(said) and said not in self._texts:
             self._texts.append(said)
         del self._numbers[:-MOST_KNOWN], self._texts[:-MOST_KNOWN]
 

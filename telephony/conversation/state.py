@@ -11,7 +11,7 @@ from typing import Any
 
 from telephony import events as ev
 from telephony.audio.g711 import PHONE_RATE
-from telephony.conversation.backchannel import is_murmur
+from telephony.conversation.backchannel import is_backchannel
 from telephony.conversation.echo import OwnWord, timed
 from telephony.conversation.policy import Policy
 from telephony.conversation.prompts import Prompts
@@ -34,11 +34,11 @@ WAIT = re.compile(
     r"\b(?:hold on|hang on|wait|let me|again|just a|one (?:second|sec|moment|minute)|pardon|repeat)\b"
 )
 """Whoever says this is about to answer a question, or wants to hear it again."""
-STILL_S = 1.3
+STALLED_S = 1.3
 """Without a word of the caller's clock, which comes every second, the line stands still."""
 SETTLE_S = 1.0
 """What then comes at once is heard within this."""
-AIRED_WORDS = 60
+RECENT_WORDS = 60
 """Our words that an echo is looked for in: those of 20 s."""
 
 
@@ -52,7 +52,7 @@ class CallerSpeaking:
     new_word_audio: float
     """Seconds of the caller's stream at which it last had a new word."""
     eager_at: float | None = None
-    let_go: bool = False
+    dismissed: bool = False
     """It was taken for a murmur, an echo or noise, and we go on."""
     acknowledged: bool = False
     waited_for: bool = False
@@ -71,11 +71,11 @@ class ConversationState:
         self.hang_up_reason: ev.HangUpReason | None = None
         self.info = CallInfo("")
         self.notes: dict[str, Any] = {}
-        self.withheld_notes: set[str] = set()
+        self.redacted_notes: set[str] = set()
         """Names of the notes that an agent made of sensitive answers."""
-        self.guarding = False
+        self.sensitive_asked = False
         """Something sensitive was asked in this call, or keyed in without being asked for."""
-        self.turn_withheld = False
+        self.turn_redacted = False
         """Whether the caller's newest words, as they came, were such as are not written down."""
         self.turn_answers = False
         """Whether they answered a sensitive question."""
@@ -85,8 +85,8 @@ class ConversationState:
         self._unanswered_turns = 0
         self.commands: list[ev.Command] = []
         self.ledger = Ledger()
-        self.account = Transcript(self.ledger, self.secrets)
-        self.floor = ReplyQueue(self.ledger, self.commands)
+        self.transcript = Transcript(self.ledger, self.secrets)
+        self.replies = ReplyQueue(self.ledger, self.commands)
         self.prompts = Prompts(wording)
         self.thresholds = Thresholds(policy)
         self.timers = Timers()
@@ -96,62 +96,62 @@ class ConversationState:
         """What the caller was asked, once the question was heard."""
         self.before_close: Callable[[], None] = lambda: None
         """Called while everything still stands."""
-        self._line_at: float | None = None
-        self._line_settles = 0.0
-        self._aired: deque[OwnWord] = deque(maxlen=AIRED_WORDS)
+        self._media_at: float | None = None
+        self._settles_at = 0.0
+        self._recent_words: deque[OwnWord] = deque(maxlen=RECENT_WORDS)
 
-    def line_came(self) -> None:
+    def media_came(self) -> None:
         """There is sound of the caller's, silence or not."""
-        if self._line_is_late:
-            self._line_settles = self.now + SETTLE_S
-        self._line_at = self.now
+        if self._media_is_late:
+            self._settles_at = self.now + SETTLE_S
+        self._media_at = self.now
 
     @property
-    def line_stands_still(self) -> bool:
+    def line_stalled(self) -> bool:
         """What the caller does now is heard later: that nothing is heard means nothing."""
-        return self._line_is_late or self.now < self._line_settles
+        return self._media_is_late or self.now < self._settles_at
 
     @property
-    def _line_is_late(self) -> bool:
-        return self._line_at is not None and self.now - self._line_at > STILL_S
+    def _media_is_late(self) -> bool:
+        return self._media_at is not None and self.now - self._media_at > STALLED_S
 
     @property
     def sensitive(self) -> bool:
         """Whether the caller is being asked for something that is not to be written down."""
-        for reply in self.floor.queue:
-            if reply.withheld:  # said over the reply to such an answer, it corrects the answer
+        for reply in self.replies.queue:
+            if reply.redacted:  # said over the reply to such an answer, it corrects the answer
                 return True
         asked = self.asking
         return asked is not None and asked.sensitive
 
     @property
-    def keys_asked(self) -> bool:
+    def digits_asked(self) -> bool:
         """Whether keys that are pressed now were asked for as something harmless."""
         asked = self.asking
         return asked is not None and asked.kind == "digits" and not self.sensitive
 
-    def withholds(self, text: str) -> bool:
+    def redacts(self, text: str) -> bool:
         """Whether these words of the caller are not to be written down."""
         if self.sensitive:
             return True
-        if not self.guarding or self.keys_asked:
+        if not self.sensitive_asked or self.digits_asked:
             return False
         return is_long(text, LONG_NUMBER if self.asking is not None else CORRECTION)
 
-    def withhold(self, text: str, digits: str) -> None:
+    def keep_secret(self, text: str, digits: str) -> None:
         """Remember what is not to be written down, wherever it turns up."""
         self.secrets.add(text, digits)
-        self.guarding = self.guarding or bool(text) or len(digits) >= LONG_NUMBER
+        self.sensitive_asked = self.sensitive_asked or bool(text) or len(digits) >= LONG_NUMBER
 
     def written_notes(self) -> dict[str, Any]:
         """The notes without what is withheld, in types that JSON has."""
-        notes, withheld = self.notes, self.withheld_notes
-        return {k: REDACTED if k in withheld else self.secrets.hide(value) for k, value in notes.items()}
+        notes, redacted = self.notes, self.redacted_notes
+        return {k: REDACTED if k in redacted else self.secrets.hide(value) for k, value in notes.items()}
 
     def words_came(self, text: str) -> None:
         """See what the caller's newest words are to be written down as."""
         asked = self.asking
-        self.turn_withheld = self.withholds(text)
+        self.turn_redacted = self.redacts(text)
         self.turn_answers = asked is not None and asked.sensitive and answered_by(asked, text)
 
     def question_left(self, texts: Sequence[str], digits: str | None) -> Expect | None:
@@ -166,7 +166,7 @@ class ConversationState:
     @property
     def asking(self) -> Expect | None:
         """What the caller is being asked, or was asked."""
-        for reply in reversed(self.floor.queue):
+        for reply in reversed(self.replies.queue):
             if reply.actions and (question := reply.question) is not None:
                 return question
         return self.question
@@ -174,13 +174,13 @@ class ConversationState:
     def settle(self, reply: Reply, *, interrupted: bool) -> None:
         """A reply is over: its words may come back as an echo for a while, and it is written down."""
         for text, at in self.ledger.played_words(reply.number, self.now):
-            self._aired += timed(text, at)
-        self.account.settle(reply, self.now, interrupted=interrupted)
+            self._recent_words += timed(text, at)
+        self.transcript.settle(reply, self.now, interrupted=interrupted)
 
     def own_words(self, since: float = -math.inf) -> list[OwnWord]:
         """Our newest words that the caller heard after `since`, and when, or that have no known time."""
-        words = [word for word in self._aired if word.at is None or word.at > since]
-        head = self.floor.head
+        words = [word for word in self._recent_words if word.at is None or word.at > since]
+        head = self.replies.head
         if head is not None:
             for text, at in self.ledger.played_words(head.number, self.now):
                 if at is None or at > since:
@@ -190,11 +190,11 @@ class ConversationState:
     def decide(self, what: ev.Decision, reason: str) -> None:
         """Write a decision and its reason down."""
         self.commands.append(ev.DecisionLogged(what, reason))
-        self.account.decided(what, reason, self.now)
+        self.transcript.decided(what, reason, self.now)
 
     def expect(self, question: Expect | None) -> None:
         """Have Flux listen for the answer to this question."""
-        self.guarding = self.guarding or (question is not None and question.sensitive)
+        self.sensitive_asked = self.sensitive_asked or (question is not None and question.sensitive)
         command = self.thresholds.for_question(question)
         if command is not None:
             self.commands.append(command)
@@ -205,11 +205,11 @@ class ConversationState:
         self.before_close()
         if self.ledger.audible(self.now):
             self.ledger.cleared(self.now)
-        for reply in list(self.floor.replies.values()):
+        for reply in self.replies.unfinished():
             heard_ms = self.ledger.heard(reply.number, self.now).samples * 1000 / PHONE_RATE
             self.commands.append(ev.CancelReply(reply.number, heard_ms, "the call is over"))
             self.settle(reply, interrupted=True)
-        self.floor.queue.clear()
+        self.replies.queue.clear()
         self.over = True
         self.timers.clear_all()
 
@@ -228,4 +228,4 @@ def answered_by(question: Expect | None, text: str) -> bool:
     if question.kind == "digits":
         return answers_with_a_number(text)
     waits = text.rstrip().endswith("?") or WAIT.search(text.lower()) is not None
-    return not waits and (question.kind in ("yes_no", "choice") or not is_murmur(text))
+    return not waits and (question.kind in ("yes_no", "choice") or not is_backchannel(text))

@@ -55,7 +55,7 @@ class Transcript:
     """The call's own memory."""
 
     def __init__(self, ledger: Ledger, secrets: Secrets) -> None:
-        self.guarded: set[str] = set()
+        self.redact_numbers: set[str] = set()
         """What we said after something sensitive was asked, with a number in it: see `without_numbers`."""
         self.records: list[TurnRecord] = []
         self.history: list[Message] = []
@@ -122,8 +122,8 @@ class Transcript:
         text, heard = line.text, line.heard
         if is_remembered(reply, line):
             self.add_line(line)
-            if reply.guarded and without_numbers(text) != text:
-                self.guarded.add(text)
+            if reply.redact_numbers and without_numbers(text) != text:
+                self.redact_numbers.add(text)
         part = self.agent_part(reply)
         if part is not None:
             part.text, part.heard = self._secrets.hide(text), self._secrets.hide(heard)

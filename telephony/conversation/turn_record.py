@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-REDACTED = "(withheld)"
+REDACTED = "(redacted)"
 """Written in the place of a sensitive answer."""
 
 
@@ -48,9 +48,9 @@ class CallerPart:
     trigger: str | None = None
     digits: bool = False
     """Keys were pressed: their values are not kept."""
-    asked_keys: bool = False
+    asked_digits: bool = False
     """Those were asked for, and are not sensitive."""
-    withheld: bool = False
+    redacted: bool = False
     """It answers a sensitive question: what was said or keyed in is not written down."""
 
 
@@ -71,7 +71,7 @@ class AgentPart:
     """Of an interrupted reply, the words of which nobody can say whether they were heard."""
     bound_ms: float | None = None
     """How far off, at most, the position may be at which it was interrupted."""
-    held: int = 0
+    paused: int = 0
     """How often it was held and went on."""
 
 
@@ -117,7 +117,7 @@ def turn_json(turn: TurnRecord, clock: StreamClock, line_s: float) -> dict[str, 
             "uncertain": list(agent.uncertain),
             "bound_ms": agent.bound_ms,
             "kind": agent.kind,
-            "held": agent.held,
+            "paused": agent.paused,
         }
     if caller is not None and agent is not None:
         told["latency_ms"] = _latency(caller, agent, clock, line_s)

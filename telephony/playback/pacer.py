@@ -61,7 +61,7 @@ class PacedPiece:
 
 @frozen
 class Mark:
-    """A mark is due behind sample `sample` of a reply. Names are `reply.stretch.index`."""
+    """A mark is due behind sample `sample` of a reply. Names are `reply.segment.index`."""
 
     name: str
     reply: int
@@ -83,13 +83,13 @@ class Pacer:
         "_play_end",
         "_reply",
         "_since_mark",
-        "_stretch",
+        "_segment",
         "underruns",
     )
 
     def __init__(self) -> None:
         self._reply: int | None = None
-        self._stretch = 0
+        self._segment = 0
         self._index = 0
         self._next = 0
         self._available = 0
@@ -109,9 +109,9 @@ class Pacer:
         """How long what was sent is played for, from now; seconds."""
         return max(0.0, self._play_end - now)
 
-    def play(self, reply: int, start: int, stretch: int, available: int, ends: list[int]) -> None:
+    def play(self, reply: int, start: int, segment: int, available: int, ends: list[int]) -> None:
         """Feed `reply` from sample `start`. `ends`: where its phrases end, as far as is known."""
-        self._reply, self._stretch, self._index = reply, stretch, 0
+        self._reply, self._segment, self._index = reply, segment, 0
         self._next, self._available = start, available
         self._ends = [end for end in ends if end > start]
         self._since_mark = 0
@@ -165,4 +165,4 @@ class Pacer:
             self._ends.pop(0)
         self._since_mark = 0
         self._index += 1
-        return Mark(f"{reply}.{self._stretch}.{self._index}", reply, self._next)
+        return Mark(f"{reply}.{self._segment}.{self._index}", reply, self._next)

@@ -36,7 +36,7 @@ class HeardSpan:
 
 
 @dataclass(slots=True)
-class _Segment:
+class _SentSpan:
     start: int
     end: int
     play_start: float
@@ -76,11 +76,11 @@ class _Clear:
 
 
 @dataclass(slots=True)
-class _CutSegment:
+class _Cut:
     """What had been sent of a reply when a `clear` went out."""
 
     clear: _Clear
-    segments: list[_Segment]
+    spans: list[_SentSpan]
     at_most: int
     """Further the ear cannot have come."""
 
@@ -89,13 +89,13 @@ class _CutSegment:
 class _Sent:
     """All that is known of one reply."""
 
-    segments: list[_Segment] = field(default_factory=list)
+    spans: list[_SentSpan] = field(default_factory=list)
     sent: int = 0
     """Where sending stands; behind a `clear`, where it is thought to have cut."""
     most: int = 0
-    floor: int = 0
+    proven: int = 0
     """Samples that a mark has proved."""
-    cut: _CutSegment | None = None
+    cut: _Cut | None = None
     before: HeardSpan = HeardSpan(0, 0.0)
     """What was heard by the end of earlier cuts."""
     first_sent_at: float | None = None
@@ -123,11 +123,11 @@ class Positions:
         if now > self.play_end:
             self._run += 1
         play_start = max(now, self.play_end)
-        last = known.segments[-1] if known.segments else None
+        last = known.spans[-1] if known.spans else None
         if last is not None and last.end == start and last.run == self._run:
             last.end = end
         else:
-            known.segments.append(_Segment(start, end, play_start, self._run))
+            known.spans.append(_SentSpan(start, end, play_start, self._run))
         self.play_end = play_start + (end - start) / PHONE_RATE
         self._cleared = False
         known.sent = max(known.sent, end)
@@ -152,11 +152,11 @@ class Positions:
         self.line.mark(mark.run, mark.expected, ear)
         known = self._replies.get(mark.reply)
         if known is not None:
-            known.floor = max(known.floor, mark.sample)
+            known.proven = max(known.proven, mark.sample)
         for number, other in self._replies.items():
             # The line plays in order: what was queued before this mark has been played too.
-            if number != mark.reply and other.segments and other.segments[-1].play_end <= mark.expected:
-                other.floor = max(other.floor, other.sent)
+            if number != mark.reply and other.spans and other.spans[-1].play_end <= mark.expected:
+                other.proven = max(other.proven, other.sent)
         return True
 
     def _clear_answered(self, name: str, ear: float) -> None:
@@ -183,10 +183,10 @@ class Positions:
         clear = self._clear = _Clear(now, self.line.ear_of_sent(now), dict(self._marks), doubtful)
         self._marks.clear()
         for known in self._replies.values():
-            if known.segments:
+            if known.spans:
                 known.before = self._settled(known, now)
-                known.cut = _CutSegment(clear, known.segments, known.most)
-                known.segments = []
+                known.cut = _Cut(clear, known.spans, known.most)
+                known.spans = []
                 known.sent = self._settled(known, now).samples
         self.play_end, self._cleared = now, True
 
@@ -197,26 +197,26 @@ class Positions:
         known = self._replies.get(reply)
         if known is None:
             return HeardSpan(0, 0.0)
-        if not known.segments:
+        if not known.spans:
             return self._settled(known, now)
-        if known.floor >= known.sent:
+        if known.proven >= known.sent:
             return HeardSpan(known.sent, 0.0)
         before = self._settled(known, now)
-        position, played = self._reached(known.segments, self.line.ear_of_sent(now))
-        if position <= max(before.samples, known.floor):
-            return HeardSpan(max(before.samples, known.floor), before.bound_ms)
-        bound = self.line.bound_s(known.segments[-1].run, played, timed=False)
+        position, played = self._reached(known.spans, self.line.ear_of_sent(now))
+        if position <= max(before.samples, known.proven):
+            return HeardSpan(max(before.samples, known.proven), before.bound_ms)
+        bound = self.line.bound_s(known.spans[-1].run, played, timed=False)
         if self._overdue(now):
-            bound = max(bound, (position - known.floor) / PHONE_RATE)
+            bound = max(bound, (position - known.proven) / PHONE_RATE)
         return HeardSpan(min(position, known.sent), bound * 1000)
 
-    def _reached(self, segments: list[_Segment], ear: float) -> tuple[int, float]:
+    def _reached(self, spans: list[_SentSpan], ear: float) -> tuple[int, float]:
         """The sample playing at a moment of the ear's clock, and for how long its run has been playing."""
         position, played = 0, 0.0
-        for segment in segments:
-            at = self.line.model_time(segment.run, ear)
-            if at > segment.play_start:
-                position, played = max(position, segment.reached(at)), at - segment.play_start
+        for span in spans:
+            at = self.line.model_time(span.run, ear)
+            if at > span.play_start:
+                position, played = max(position, span.reached(at)), at - span.play_start
         return position, played
 
     def _settled(self, known: _Sent, now: float) -> HeardSpan:
@@ -229,14 +229,14 @@ class Positions:
         at = clear.ear
         if clear.came is not None:
             at += min(late, TRUSTED_LATE_S)
-        position, played = self._reached(cut.segments, max(at, clear.not_before or at))
-        run = cut.segments[-1].run
-        most, position = position, max(min(position, cut.at_most), known.before.samples, known.floor)
+        position, played = self._reached(cut.spans, max(at, clear.not_before or at))
+        run = cut.spans[-1].run
+        most, position = position, max(min(position, cut.at_most), known.before.samples, known.proven)
         bound = self.line.bound_s(run, played, timed=clear.came is not None)
         if clear.doubtful or late > TRUSTED_LATE_S:
-            unplayed = max(0, cut.segments[-1].end - most) / PHONE_RATE
+            unplayed = max(0, cut.spans[-1].end - most) / PHONE_RATE
             more = max(0, most - position) / PHONE_RATE + min(max(0.0, late), unplayed)
-            bound = max(bound, (position - known.floor) / PHONE_RATE, more)
+            bound = max(bound, (position - known.proven) / PHONE_RATE, more)
         return HeardSpan(position, bound * 1000)
 
     def _late(self, clear: _Clear, now: float) -> float:
@@ -270,17 +270,17 @@ class Positions:
     def all_heard(self, reply: int, now: float) -> bool:
         """Whether all that was sent of a reply was heard: proved by its last mark, or by the clock."""
         known = self._replies.get(reply)
-        return known is None or known.floor >= known.sent or now >= self.played_out_at()
+        return known is None or known.proven >= known.sent or now >= self.played_out_at()
 
     def played_at(self, reply: int, sample: int) -> float | None:
         """When, by the model, a sample was or will be played; None while it was not sent."""
         known = self._replies.get(reply)
         if known is None:
             return None
-        before = known.cut.segments if known.cut is not None else []
-        for segment in reversed([*before, *known.segments]):
-            if segment.start <= sample < segment.end:
-                return segment.play_start + (sample - segment.start) / PHONE_RATE
+        before = known.cut.spans if known.cut is not None else []
+        for span in reversed([*before, *known.spans]):
+            if span.start <= sample < span.end:
+                return span.play_start + (sample - span.start) / PHONE_RATE
         return None
 
     def sent_samples(self, reply: int) -> int:

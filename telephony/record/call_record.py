@@ -36,7 +36,7 @@ def record_of(
         "live": ended_by is None,
         "ended_by": ended_by,
         "duration_s": round(duration_s, 3),
-        "turns": conversation.account.turns_json(conversation.ledger.line_delay_s()),
+        "turns": conversation.transcript.turns_json(conversation.ledger.line_delay_s()),
         "notes": conversation.written_notes(),
         "media": media,
     }

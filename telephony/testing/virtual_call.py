@@ -73,7 +73,7 @@ class VirtualCall:
         self.tape: list[tuple[float, ev.Event, list[ev.Command]]] = []
         self.written: list[tuple[float, ev.Event, list[ev.Command]]] = []
         """The tape as a call's file has it: without sensitive answers."""
-        self._withhold = self.conversation.withholder()
+        self._redact = self.conversation.redactor()
         self.failing_phrases = 0
         """So many phrases from now on cannot be spoken."""
         self.breaking_phrases = 0
@@ -229,7 +229,7 @@ class VirtualCall:
     @property
     def said_by_agent(self) -> list[str]:
         """The agent's lines so far, as the history has them: what was heard."""
-        return [line.heard for line in self.conversation.account.history if line.who == "agent"]
+        return [line.heard for line in self.conversation.transcript.history if line.who == "agent"]
 
     @property
     def commands(self) -> list[ev.Command]:
@@ -272,7 +272,7 @@ class VirtualCall:
             sensitive = self.conversation.sensitive
             commands = self.conversation.receive(event, self.now)
             self.tape.append((self.now, event, commands))
-            written = self._withhold(event, commands, sensitive or self.conversation.sensitive)
+            written = self._redact(event, commands, sensitive or self.conversation.sensitive)
             self.written.append((self.now, *written))
             for command in commands:
                 perform = self._perform.get(type(command))
@@ -287,7 +287,7 @@ class VirtualCall:
     def _play(self, command: ev.Play) -> None:
         available = self._store.available(command.reply)
         ends = self._ends.get(command.reply, [])
-        self._pacer.play(command.reply, command.start, command.stretch, available, ends)
+        self._pacer.play(command.reply, command.start, command.segment, available, ends)
         self._write_due()
 
     def _write_due(self) -> None:

@@ -42,7 +42,7 @@ def test_the_greeting_is_heard_and_every_turn_is_answered() -> None:
     talk.caller("a small latte please")
     talk.run(3)
     assert talk.said_by_agent == ["Hello, how can I help you?", "You said a small latte please."]
-    first, second = talk.conversation.account.turns_json(0.0)
+    first, second = talk.conversation.transcript.turns_json(0.0)
     assert first["caller"] is None and first["agent"]["heard"] == "Hello, how can I help you?"
     assert second["caller"]["text"] == "a small latte please"
     assert second["latency_ms"]["mouth_to_ear"] == sum(
@@ -62,10 +62,10 @@ def test_a_caller_who_speaks_over_the_agent_is_heard_and_the_agent_is_silent_at_
     talk.run(0.5)
     talk.flux("EndOfTurn", "please stop counting", quiet_s=0.3)
     talk.run(3)
-    line = [x for x in talk.conversation.account.history if x.who == "agent"][0]
+    line = [x for x in talk.conversation.transcript.history if x.who == "agent"][0]
     truly = [w.text for w, n in talk.truly_heard(before + 0.1) if n == w.samples]
     assert line.interrupted and line.heard.split() == truly[: len(line.heard.split())]
-    told = talk.conversation.account.turns_json(0.0)[0]["agent"]
+    told = talk.conversation.transcript.turns_json(0.0)[0]["agent"]
     assert told["bound_ms"] < 200 and len(told["uncertain"]) <= 2
     assert abs(len(line.heard.split()) - len(truly)) <= 1
     assert talk.said_by_agent[-1] == "All right."
@@ -208,7 +208,7 @@ def test_words_before_the_answer_was_heard_are_answered_together() -> None:
     talk.caller("and a mocha")
     talk.run(6)
     assert talk.said_by_agent == ["You said a small latte and a mocha."]
-    assert [x.text for x in talk.conversation.account.history if x.who == "caller"] == [
+    assert [x.text for x in talk.conversation.transcript.history if x.who == "caller"] == [
         "a small latte and a mocha"
     ]
 
@@ -219,7 +219,7 @@ def test_a_turn_whose_answer_never_sounded_is_told_as_unanswered() -> None:
     talk.run(0.2)
     talk.caller("and a mocha")
     talk.run(6)
-    first, second = talk.conversation.account.turns_json(0.0)
+    first, second = talk.conversation.transcript.turns_json(0.0)
     assert first["caller"]["text"] == "a small latte"
     assert first["agent"] is None and first["latency_ms"] is None
     assert second["agent"]["heard"] == "You said a small latte and a mocha."
@@ -248,7 +248,7 @@ def test_an_eager_draft_is_released_when_the_turn_ends_with_the_same_words() -> 
     assert talk.said_by_agent == ["You said a small latte."]
     drafts = [c for c in talk.commands if isinstance(c, ev.StartReply)]
     assert len(drafts) == 1 and drafts[0].draft
-    assert talk.conversation.account.records[0].saved_ms == 300
+    assert talk.conversation.transcript.records[0].saved_ms == 300
 
 
 def interrupted_talk(agent: Any, eager: Any = "voice") -> VirtualCall:
@@ -284,7 +284,7 @@ def test_whatever_becomes_the_answer_was_made_knowing_what_was_heard_of_the_inte
     assert (caller.who, caller.text) == ("caller", "count for me")
     assert agent_line.interrupted and agent_line.text == LONG
     assert agent_line.heard and LONG.startswith(agent_line.heard) and agent_line.heard != LONG
-    assert talk.conversation.account.history[1] == agent_line
+    assert talk.conversation.transcript.history[1] == agent_line
     assert begun[1].notes == {"turns": 0}
 
 
@@ -301,7 +301,7 @@ def test_a_draft_is_not_released_when_what_it_knew_of_the_held_sentence_turned_o
     talk.run(0.3)
     talk.flux("EndOfTurn", "the first one please", quiet_s=0.5)
     talk.run(2)
-    assert len(seen) == 3 and seen[2].history == tuple(talk.conversation.account.history[:2])
+    assert len(seen) == 3 and seen[2].history == tuple(talk.conversation.transcript.history[:2])
     assert seen[1].history != seen[2].history
     assert talk.said_by_agent[-1] == "All right."
 
@@ -319,7 +319,7 @@ def test_a_draft_is_thrown_away_when_the_caller_goes_on_and_its_cost_is_counted(
     talk.flux("EndOfTurn", "a small latte and a mocha", quiet_s=0.3)
     talk.run(3)
     assert talk.said_by_agent == ["You said a small latte and a mocha."]
-    assert talk.conversation.account.records[0].wasted == {
+    assert talk.conversation.transcript.records[0].wasted == {
         "drafts": 1,
         "characters": len("You said a small latte."),
     }
@@ -367,7 +367,7 @@ def test_an_empty_reply_ends_in_a_spoken_re_ask(said: tuple[Said, ...]) -> None:
     talk.caller("a small latte")
     talk.run(5)
     assert talk.said_by_agent == ["Sorry, something went wrong there. Could you say that again?"]
-    (turn,) = talk.conversation.account.turns_json(0.0)
+    (turn,) = talk.conversation.transcript.turns_json(0.0)
     assert turn["agent"]["kind"] == "re-ask"
 
 
@@ -468,7 +468,7 @@ def test_keys_are_an_answer_with_a_terminator_or_a_pause() -> None:
     talk.press("7", "7")
     talk.run(5)
     assert talk.said_by_agent[-1] == "Got 2 keys."
-    entry = talk.conversation.account.turns_json(0.0)[-1]
+    entry = talk.conversation.transcript.turns_json(0.0)[-1]
     assert entry["caller"]["text"] == "", "what was keyed in is not kept"
     assert entry["caller"]["end_s"] - entry["caller"]["start_s"] == pytest.approx(0.2)
     assert entry["latency_ms"]["mouth_to_ear"] > 0
@@ -688,7 +688,7 @@ def test_a_question_that_was_not_answered_when_the_socket_was_lost_is_answered_o
     again.run(4)
     assert again.said_by_agent == ["You said a small latte."]
     assert again.conversation.notes == {}
-    assert [x.text for x in again.conversation.account.history] == [
+    assert [x.text for x in again.conversation.transcript.history] == [
         "a small latte",
         "You said a small latte.",
     ]
@@ -711,7 +711,7 @@ def test_a_caller_who_comes_back_from_a_transfer_that_failed_is_told() -> None:
     talk.run(4)
     again = taken_up(talk, fixed("Fine."), "transfer busy")
     again.run(1)
-    assert again.conversation.account.turns_json(0.0)[0]["agent"]["kind"] == "notice"
+    assert again.conversation.transcript.turns_json(0.0)[0]["agent"]["kind"] == "notice"
     again.run(9)
     assert again.said_by_agent[-1] == again.policy.transfer_failed
 
@@ -763,7 +763,7 @@ def test_an_eager_draft_saves_no_more_than_it_took_to_make() -> None:
     talk = VirtualCall(echo, QUIET, policy, think_s=0.1, speak_s=0.1)
     talk.caller("a small latte", eot_s=2.0, eager=True)
     talk.run(3)
-    assert talk.conversation.account.records[0].saved_ms == 200
+    assert talk.conversation.transcript.records[0].saved_ms == 200
 
 
 def test_a_draft_answers_the_same_words_however_they_are_written() -> None:
@@ -893,8 +893,8 @@ def test_the_voices_own_account_of_an_interrupted_phrase_is_taken_where_ours_is_
     reply, phrase = next((c.reply, c.phrase) for c in talk.commands if isinstance(c, ev.Speak))
     talk.put(ev.PhraseCut(reply, phrase, "One two three"))
     assert talk.said_by_agent[0] == "One two three"
-    assert talk.conversation.account.records[0].agent is not None
-    assert talk.conversation.account.records[0].agent.heard == "One two three"
+    assert talk.conversation.transcript.records[0].agent is not None
+    assert talk.conversation.transcript.records[0].agent.heard == "One two three"
 
 
 def test_a_voice_that_is_only_busy_does_not_end_the_call() -> None:

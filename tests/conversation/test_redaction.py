@@ -11,7 +11,7 @@ import pytest
 
 from telephony import events as ev
 from telephony.conversation.policy import Policy
-from telephony.conversation.resume import parted
+from telephony.conversation.resume import split_secrets
 from telephony.record import tape
 from telephony.reply.agent import Expect, Note, Said, Say, Turn, Wording
 from telephony.reply.script_state import State
@@ -40,7 +40,7 @@ class Bank:
 def written(talk: VirtualCall) -> bytes:
     """All that is kept of a call: the tape, the record, what it was resumed from."""
     lines = [tape.entry(at, event, commands) for at, event, commands in talk.written]
-    record = json.dumps(talk.conversation.account.turns_json(0.0))
+    record = json.dumps(talk.conversation.transcript.turns_json(0.0))
     return tape.header(talk.wording, talk.policy) + b"".join(lines) + record.encode()
 
 
@@ -82,7 +82,7 @@ def test_words_are_neither_on_the_tape_nor_in_the_record(eager: Any) -> None:
     text = written(talk)
     assert b"tangerine" not in text and b"seven" not in text
     assert b"savings" in text, "what is said later is written down"
-    assert "(withheld)" in [line.text for line in talk.conversation.account.history]
+    assert "(redacted)" in [line.text for line in talk.conversation.transcript.history]
     assert_runs_again(talk)
 
 
@@ -237,7 +237,7 @@ def test_what_the_agent_reads_back_is_hidden(deltas: list[str], keyed: bool) -> 
     talk.run(8)
     talk.caller("yes that is right")
     talk.run(8)
-    text = written(talk) + json.dumps(parted(talk.conversation.state_to_resume())[0]).encode()
+    text = written(talk) + json.dumps(split_secrets(talk.conversation.state_to_resume())[0]).encode()
     for part in (b"4172", b"8364", b"5052", b"seven two"):
         assert part not in text
     assert "I have 41728364915052. Right?" in talk.said_by_agent[-1], "the caller heard it"
@@ -246,7 +246,7 @@ def test_what_the_agent_reads_back_is_hidden(deltas: list[str], keyed: bool) -> 
 
 def resumed(talk: VirtualCall, *, here: bool) -> dict[str, Any]:
     """What the next stream is told: in this process, or in another one."""
-    saved, withheld = parted(json.loads(json.dumps(talk.conversation.state_to_resume())))
+    saved, withheld = split_secrets(json.loads(json.dumps(talk.conversation.state_to_resume())))
     assert b"4937" not in json.dumps(saved).encode() and b"tangerine" not in json.dumps(saved).encode()
     return saved | withheld if here else saved
 
@@ -288,7 +288,7 @@ def test_notes_of_secrets_are_lost_elsewhere_and_others_are_not() -> None:
     talk.run(4)
     talk.press("4", "9", "3", "7", "#")
     talk.run(4)
-    assert talk.conversation.written_notes() == {"name": "Ada", "pin": "(withheld)", "paid": True}
+    assert talk.conversation.written_notes() == {"name": "Ada", "pin": "(redacted)", "paid": True}
     assert resumed(talk, here=False)["notes"] == {"name": "Ada", "paid": True}
     assert resumed(talk, here=True)["notes"] == {"name": "Ada", "pin": "4937", "paid": True}
 
