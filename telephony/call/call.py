@@ -46,6 +46,7 @@ from telephony.listen.events import ListenEvent, SttConnected, SttDisconnected
 from telephony.playback.pacer import Mark
 from telephony.reply.agent import Expect as ExpectAnswer
 from telephony.reply.agent import HangUp, Note, Said, Say, Transfer, Wait
+from telephony.reply.reply_scope import Release
 from telephony.reply.runner import run_reply
 
 log = logging.getLogger(__name__)
@@ -110,6 +111,7 @@ class Call(CallFacts):
             services.line.saver,
         )
         self._replies: dict[int, asyncio.Task[None]] = {}
+        self._drafts: dict[int, Release] = {}
         self._inbox: deque[ev.Event] = deque()
         self._draining = False
         self._timer: asyncio.TimerHandle | None = None
@@ -129,7 +131,7 @@ class Call(CallFacts):
             ev.StopPlaying: lambda c: self._speaking.stop(self._now()),
             ev.StartReply: self._start_reply,
             ev.Speak: self._speaking.speak,
-            ev.ReleaseReply: self._speaking.release,
+            ev.ReleaseReply: self._release_reply,
             ev.CancelReply: self._cancel_reply,
             ev.DropAudio: self._speaking.drop,
             ev.SetThresholds: self._set_thresholds,
@@ -414,7 +416,12 @@ class Call(CallFacts):
         number = command.reply
         agent, emit = self._services.agent, partial(self._said, number)
         conversation = self._conversation
-        reply = run_reply(agent, number, command.turn, command.notes, emit, lambda: conversation.redacting)
+        release = Release(released=not command.draft)
+        if command.draft:
+            self._drafts[number] = release
+        reply = run_reply(
+            agent, number, command.turn, command.notes, emit, lambda: conversation.redacting, release
+        )
         task = self._loop.create_task(reply)
         self._replies[number] = task
         task.add_done_callback(lambda _: self._replies.pop(number, None))
@@ -434,7 +441,14 @@ class Call(CallFacts):
         else:
             self._put(ev.ReplyEnded(reply, f"the agent failed: {type(said).__name__}"))
 
+    def _release_reply(self, command: ev.ReleaseReply) -> None:
+        release = self._drafts.pop(command.reply, None)
+        if release is not None:
+            release.set()
+        self._speaking.release(command)
+
     def _cancel_reply(self, command: ev.CancelReply) -> None:
+        self._drafts.pop(command.reply, None)
         task = self._replies.pop(command.reply, None)
         if task is not None:
             task.cancel()

@@ -56,7 +56,7 @@ class AgentTurn:
         state.expect(state.question)
         if redacted or redacted_digits:
             state.keep_secret(merged if redacted else "", digits or "")
-        turn = self._turn(merged, state.transcript.history, digits)
+        turn = self._turn(merged, state.transcript.history, before.first, digits)
         reply = self._drafts.take(turn, state.notes, record) if digits is None else None
         if reply is None:
             self.drop_draft("the words changed")
@@ -78,15 +78,17 @@ class AgentTurn:
         self.drop_draft("the words changed")
         if self.unanswered.digits:
             return  # answered together with the keys, which no draft knows
-        foreseen = foresee(self._state, self.unanswered.texts)
+        foreseen = foresee(self._state, self.unanswered)
         parts = (*foreseen.texts, text)
-        turn = self._turn(" ".join(parts).strip(), foreseen.history)
+        turn = self._turn(" ".join(parts).strip(), foreseen.history, foreseen.first)
         draft = self._start(turn, parts, foreseen.notes, draft=True)
         draft.redacted = self._state.redacts(text) or self.unanswered.redacted
         self._drafts.begin(draft, turn, foreseen.notes)
 
-    def _turn(self, text: str, history: Sequence[Message], digits: str | None = None) -> Turn:
-        return Turn(text, self.turn_count, tuple(history), digits, self._state.info)
+    def _turn(
+        self, text: str, history: Sequence[Message], first: int | None, digits: str | None = None
+    ) -> Turn:
+        return Turn(text, self.turn_count, tuple(history), digits, self._state.info, first)
 
     def _start(
         self, turn: Turn, parts: Sequence[str], notes: Mapping[str, Any], *, draft: bool = False
@@ -95,6 +97,7 @@ class AgentTurn:
         reply = self._state.replies.new(
             ReplyKind.ANSWER, turn_text=turn.text, stage=stage, drafted=draft, began_at=self._state.now,
             redact_numbers=self._state.sensitive_asked, parts=tuple(filter(None, parts)),
+            first_turn=turn.index if turn.first is None else turn.first,
         )  # fmt: skip
         self._state.commands.append(ev.StartReply(reply.number, turn, dict(notes), draft))
         return reply
@@ -147,6 +150,8 @@ class AgentTurn:
         record = None
         if state.ledger.available(failed.number) == 0:
             record = failed.record
+            if failed.kind is ReplyKind.ANSWER:
+                self.unanswered.answered_in_vain(failed)
             state.replies.discard(failed, state.now, reason)
             state.ledger.forget(failed.number)
         state.timers.clear(*WAITING_TIMERS)

@@ -6,14 +6,14 @@ and its heard part belongs to the history. A draft that was made from anything e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from telephony import events as ev
 from telephony.base.frozen import frozen
 from telephony.conversation.backchannel import spoken_words
-from telephony.conversation.reply_queue import Reply, ReplyKind
+from telephony.conversation.reply_queue import Reply, ReplyKind, Unanswered
 from telephony.conversation.state import ConversationState
 from telephony.conversation.transcript import add_line, is_remembered, take_back
 from telephony.conversation.turn_record import TurnRecord
@@ -28,6 +28,8 @@ class Foreseen:
     """What the caller said before and was never answered aloud."""
     history: tuple[Message, ...]
     notes: Mapping[str, Any]
+    first: int | None
+    """See `Turn.first`."""
 
 
 def unheard(state: ConversationState, reply: Reply) -> bool:
@@ -35,19 +37,23 @@ def unheard(state: ConversationState, reply: Reply) -> bool:
     return not state.ledger.heard_text(reply.number, state.now)
 
 
-def foresee(state: ConversationState, texts: Sequence[str]) -> Foreseen:
-    """History, notes and unanswered words (so far: `texts`) as they will be when all of the queue is cut."""
-    history, notes, left = state.transcript.history.copy(), None, list(texts)
+def foresee(state: ConversationState, unanswered: Unanswered) -> Foreseen:
+    """History, notes and unanswered words as they will be when all of the queue is cut."""
+    history, notes = state.transcript.history.copy(), None
+    left = Unanswered(unanswered.texts.copy(), first=unanswered.first)
     for reply in state.replies.queue:
         if reply.kind is ReplyKind.ANSWER and unheard(state, reply):
-            left += reply.parts
+            left.take_back(reply)
             take_back(history, reply)
             notes = reply.notes_before if notes is None else notes
         line = state.transcript.line(reply, state.now, interrupted=True)
         if is_remembered(reply, line):
             add_line(history, line)
     return Foreseen(
-        tuple([text for text in left if text]), tuple(history), dict(state.notes if notes is None else notes)
+        tuple([text for text in left.texts if text]),
+        tuple(history),
+        dict(state.notes if notes is None else notes),
+        left.first,
     )
 
 

@@ -57,6 +57,8 @@ class Reply:
     """The caller's words that it answers."""
     parts: tuple[str, ...] = ()
     """The same, turn by turn."""
+    first_turn: int = 0
+    """The number of the first of those turns."""
     digits: str = ""
     """And the keys."""
     redacted: bool = False
@@ -130,6 +132,8 @@ class Unanswered:
     """Some of it is not to be written down."""
     redacted_digits: bool = False
     """Nor are the keys."""
+    first: int | None = None
+    """The number of the earliest turn whose answer was begun, and of which nothing was heard."""
 
     def add(self, text: str, record: TurnRecord) -> None:
         """More words, and how they are written down."""
@@ -142,6 +146,11 @@ class Unanswered:
         self.redacted |= reply.redacted
         self.redacted_digits |= reply.redacted_digits
         self.texts += reply.parts
+        self.answered_in_vain(reply)
+
+    def answered_in_vain(self, reply: Reply) -> None:
+        """Nothing was heard of a reply; what it has done already is not to be done again."""
+        self.first = reply.first_turn if self.first is None else min(self.first, reply.first_turn)
 
 
 class ReplyQueue:

@@ -32,12 +32,13 @@ def save(state: ConversationState, agent: AgentTurn, now: float) -> dict[str, An
     unspoken: list[str] = []
     notes: dict[str, Any] | None = None
     question, actions = state.question, []
-    history = state.transcript.history.copy()
+    history, first = state.transcript.history.copy(), before.first
     for reply in state.replies.queue:
         heard = state.ledger.heard_text(reply.number, now)
         if reply.kind is ReplyKind.ANSWER and not heard:
             # Nothing of it was heard: it is made anew, from the caller's words and the notes as they were.
             unanswered += reply.parts
+            first = reply.first_turn if first is None else min(first, reply.first_turn)
             digits += reply.digits
             secret |= reply.redacted
             redacted_digits |= reply.redacted_digits
@@ -70,6 +71,7 @@ def save(state: ConversationState, agent: AgentTurn, now: float) -> dict[str, An
         "secrets": state.secrets.known(),
         "redacted_notes": sorted(state.redacted_notes),
         "turns": agent.turn_count,
+        "first": first,
     }
     return {**saved, "redacted": _without_secrets(state, saved)}
 
@@ -107,6 +109,7 @@ def restore(state: ConversationState, agent: AgentTurn, saved: Mapping[str, Any]
     state.redacted_notes.update(saved.get("redacted_notes", ()))
     _restore_secrets(state, saved)
     agent.turn_count = int(saved.get("turns", 0))
+    agent.unanswered.first = saved.get("first")
     known = saved.get("question")
     question = Expect(known[0], tuple(known[1]), *known[2:]) if known else None
     unanswered = [str(text) for text in saved.get("unanswered", ())]

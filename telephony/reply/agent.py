@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
+from telephony.reply import reply_scope
+
 ExpectKind: TypeAlias = Literal["yes_no", "digits", "spelling", "address", "choice", "open"]
 KEYS = frozenset("0123456789*#ABCDwW")
 MOST_KEYS = 32
@@ -185,6 +187,16 @@ class Turn:
     digits: str | None
     """The keys pressed in this turn, without the terminator; None: none."""
     call: CallInfo
+    first: int | None = None
+    """The number of the earliest turn that is answered with this one, since nothing was heard of its answer.
+    None: there is none before it."""
+
+    async def released(self) -> None:
+        """Wait until this turn has surely ended. Until then the reply is a draft, and must have no effects.
+
+        In a draft that is thrown away, the reply is cancelled here.
+        """
+        await reply_scope.current().release.wait()
 
 
 @dataclass(frozen=True, slots=True)

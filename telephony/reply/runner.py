@@ -19,7 +19,9 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from telephony.base import json_codec
+from telephony.reply import reply_scope
 from telephony.reply.agent import Agent, HangUp, Note, Notes, Said, Say, Transfer, Turn
+from telephony.reply.reply_scope import Release, ReplyScope
 from telephony.reply.yielded import NotAllowed, checked
 
 log = logging.getLogger(__name__)
@@ -46,13 +48,16 @@ async def run_reply(
     notes: Notes,
     emit: Emit,
     withholding: Callable[[], bool] = lambda: False,
+    release: Release | None = None,
 ) -> None:
     """Run the agent's reply to its end. Cancel this task to cancel the reply.
 
     A step of the agent's code that keeps the event loop for more than 100 ms is logged with the agent's name.
     An exception is logged with its text and traceback; by its type and lines only where `withholding` says
-    that the agent may know something that is not to be written down.
+    that the agent may know something that is not to be written down. `release`: of a draft, when it becomes
+    the answer; see `Turn.released`.
     """
+    reply_scope.enter(ReplyScope(release or Release(released=True), withholding))
     out = _Outlet(emit, withholding)
     inner = asyncio.create_task(_drive(agent, reply, turn, notes, out), name=f"reply {reply}")
     try:
