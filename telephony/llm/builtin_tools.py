@@ -16,8 +16,6 @@ from telephony.reply.agent import Expect, ExpectKind, HangUp, Note, Said, Transf
 from telephony.reply.agent import hold as on_hold
 from telephony.reply.agent import press_keys as pressed
 
-NAMES = ("hang_up", "transfer", "press_keys", "hold", "note", "ask")
-"""What no tool of a user's may be called."""
 LONGEST_HOLD_S = 600.0
 AFTER = "It is done when the words of this answer have been heard: say them now, if you have not."
 

@@ -100,8 +100,7 @@ class Effects:
         return known
 
     async def close(self, within_s: float) -> None:
-        """The server stops: what runs may end within so many seconds, and is stopped then."""
-        await asyncio.gather(*(work.ended(within_s) for work in list(self._works.values())))
+        """The server stops, and nothing runs any more: what is being saved may take so many seconds."""
         if self._saving:
             await asyncio.wait(self._saving, timeout=within_s)
 

@@ -16,6 +16,7 @@ what came of it. A tool with effects waits until the caller's turn has surely en
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import OrderedDict
@@ -95,11 +96,12 @@ class ToolRunner:
         limits: Limits = _LIMITS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`claims` is what the processes share (telephony.base.shared_store.SharedStore, as calls see it); `clock` gives
+        """`claims` is what processes share, as calls see it (base/shared_store_memory.py); `clock` gives
         seconds, for the budget of minutes."""
         self.toolbox, self.limits, self.effects = toolbox, limits, Effects(claims)
         self._claims, self._clock = claims, clock
         self._books: OrderedDict[str, _Books] = OrderedDict()
+        self._at_work: set[Work] = set()
 
     async def begin(self, turn: Turn, notes: Notes) -> TurnTools:
         """The tools for one reply, a draft or not. `notes`: those that the reply was given."""
@@ -115,7 +117,14 @@ class ToolRunner:
 
     async def close(self) -> None:
         """At the end of the server: tools that run may end, for a few seconds."""
+        await asyncio.gather(*(work.ended(CLOSE_S) for work in list(self._at_work)))
         await self.effects.close(CLOSE_S)
+
+    def began(self, work: Work) -> Work:
+        """A tool is at work: it may outlive its reply."""
+        self._at_work.add(work)
+        work.outcome.add_done_callback(lambda _: self._at_work.discard(work))
+        return work
 
     def seconds(self, books: _Books) -> float:
         """How long this stream of the call has lasted."""
@@ -236,7 +245,7 @@ class TurnTools:
             return self._refused(call, f"It was not called: {error}")
         context = ToolContext(self._turn.call, self._turn.index, self._notes.copy(), identity_of(self._notes))
         if not tool.options.effects:
-            return Work(tool, context, arguments, limits.result_chars)
+            return self._runner.began(Work(tool, context, arguments, limits.result_chars))
         await reply_scope.current().release.wait()
         return self._with_effects(tool, context, arguments, call.arguments)
 
@@ -255,7 +264,8 @@ class TurnTools:
                 await self._runner.save(self._turn, books)
             return await effects.claimed(key, tool.options.timeout_s)
 
-        work = Work(tool, replace(context, key=key), arguments, self._runner.limits.result_chars, before)
+        most = self._runner.limits.result_chars
+        work = self._runner.began(Work(tool, replace(context, key=key), arguments, most, before))
         effects.begun(key, work)
         books.ran.setdefault(key, Ran(key, tool.name, self._turn.index, _brief(written), work))
         return work

@@ -36,6 +36,8 @@ from telephony.llm.chat import ToolSpec
 from telephony.llm.tool_thread import in_thread
 from telephony.reply.agent import NO_NOTES, CallInfo, Expect, HangUp, Note, Notes, Said, Say, Transfer, Wait
 
+BUILT_IN = frozenset({"hang_up", "transfer", "press_keys", "hold", "note", "ask"})
+"""What no tool of a user's may be called, whether the settings give a reason to have it or not."""
 STATE_NOTE = "_state"
 IDENTITY_NOTE = "_identity"
 """Notes of the guard rails' own. A model can write no note whose name begins with `_`."""
@@ -46,6 +48,7 @@ TIMEOUT_S = 10.0
 LONGEST_S = 600.0
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What chat-completions servers take as a function's name (OpenAI's API reference, "Function calling")."""
+STARS: dict[object, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 MOST_MISTAKES = 5  # of a call's arguments, told to the model
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -228,7 +231,8 @@ def _arguments_of(name: str, function: Callable[..., Any]) -> tuple[type[BaseMod
     context = ""
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
-            raise BadTool(f"tool {name}: {parameter} cannot be filled by a model: name each parameter")
+            shown = f"{STARS.get(parameter.kind, '')}{parameter.name}"
+            raise BadTool(f"tool {name}: {shown} cannot be filled by a model: name each parameter")
         hint = hints.get(parameter.name)
         if hint is ToolContext:
             context = parameter.name
@@ -364,12 +368,19 @@ class Toolbox:
         self,
         tools: Iterable[Callable[..., Any] | Tool] = (),
         allowed: Mapping[str, Iterable[str]] = MappingProxyType({}),
+        builtin: Iterable[Tool] = (),
     ) -> None:
         """`allowed`: for a state of the call the names of the tools that may be used in it, "" being where it
-        begins; a state that is not named allows what the tools themselves say. Raises BadTool for what cannot
-        be a tool, two of one name, and names in `allowed` that no tool has."""
-        self.tools: dict[str, Tool] = {}
+        begins; a state that is not named allows what the tools themselves say. `builtin` come first.
+
+        Raises BadTool for what cannot be a tool, two of one name, and names in `allowed` that no tool has.
+        """
+        self.tools: dict[str, Tool] = {one.name: one for one in builtin}
         for one in map(tool_of, tools):
+            if one.name in BUILT_IN:
+                raise BadTool(
+                    f"tool {one.name}: a tool of this name is built in: rename it with @tool(name=...)"
+                )
             if one.name in self.tools:
                 raise BadTool(f"two tools are called {one.name}: rename one with @tool(name=...)")
             self.tools[one.name] = one
@@ -390,10 +401,6 @@ class Toolbox:
     def specs(self, state: str = "", identity: str = "") -> tuple[ToolSpec, ...]:
         """What the model is shown in a state of the call, always in the same order."""
         return tuple(one.spec for one in self.tools.values() if self.may_use(one.name, state, identity))
-
-    def joined(self, more: Iterable[Tool]) -> Toolbox:
-        """A box with more tools. Raises BadTool for two of one name."""
-        return Toolbox([*self.tools.values(), *more], self.allowed)
 
 
 def renamed(one: Tool, name: str) -> Tool:
