@@ -7,6 +7,7 @@ view is changed, and the servers have a network of their own.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -22,6 +23,9 @@ from pathlib import Path
 
 import pytest
 
+from telephony.engine.models import catalogue
+from telephony.engine.process import EngineProcess
+
 ROOT = Path(__file__).resolve().parents[1]
 NO_NETWORK = re.compile(
     "NewConnectionError|Name or service not known|name resolution|unreachable|ProxyError|ConnectTimeout"
@@ -30,7 +34,7 @@ BASE_PATH = "/opt/base/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 PASSED_ON = re.compile(r"PIP_\w+|\w+_proxy|SSL_\w+", re.I)
 KEY = "0123456789abcdef0123456789abcdef"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("image")]
 
 
 def instructions(text: str) -> list[tuple[str, str]]:
@@ -303,3 +307,30 @@ def test_the_procfiles_command_serves_from_a_checkout_with_the_same_packages(
     child.send_signal(signal.SIGTERM)
     child.communicate(timeout=60)
     assert child.returncode == 0
+
+
+DEMO = "telephony/simulator/demo/caller.wav"
+
+
+@pytest.mark.parametrize("words", [["serve"], ["call", DEMO], ["transcribe", DEMO]])
+def test_without_the_local_engine_what_needs_it_says_so_in_one_line(image: Image, words: list[str]) -> None:
+    child = image.start([*image.entrypoint, *words], PORT="0")
+    written, _ = child.communicate(timeout=60)
+    assert child.returncode == 2 and "Traceback" not in written
+    assert "pip install -r requirements-local.txt" in written.splitlines()[-1]
+    assert "fetching" not in written
+
+
+@pytest.mark.skipif(bool(catalogue.missing()), reason="the models are not here")
+async def test_a_call_is_played_where_only_speech_elsewhere_is_to_be_had(image: Image) -> None:
+    """The engine of this environment stands for the cloud; the image has none of its packages."""
+    engine = await EngineProcess.start()
+    try:
+        words = ["call", DEMO, "--json", "--out", "/data/out"]
+        child = image.start([*image.entrypoint, *words], DEEPGRAM_URL=engine.url, PORT="0")
+        written, _ = await asyncio.to_thread(child.communicate, timeout=120)
+    finally:
+        await engine.stop()
+    assert child.returncode == 0, written
+    call = json.loads(next(line for line in written.splitlines() if line.startswith("{")))
+    assert call["violations"] == [] and call["turns"]

@@ -38,15 +38,6 @@ FILES_PER_CALL = 6  # carrier, listening, speaking and its spare, tape, recordin
 AUTH_TOKEN_LENGTH = 32
 CLOSE = 0.8  # of two names, by difflib's measure: one of them may be the other, misspelt
 
-# What each part of the `local` extra is for, and what is done without it.
-LOCAL_PARTS = {
-    "onnxruntime": "finds speech and ends of turns",
-    "moonshine_voice": "recognizes while the caller speaks",
-    "ctranslate2": "recognizes turns carefully",
-    "tokenizers": "recognizes turns carefully",
-    "piper": "speaks",
-}
-
 
 Check = Callable[[Settings], Iterable[Finding]]
 
@@ -66,7 +57,7 @@ def python(settings: Settings) -> Iterator[Finding]:
 def packages(settings: Settings) -> Iterator[Finding]:
     version = importlib.metadata.version("aiohttp")
     if _numbers(version) < FIRST_SAFE_AIOHTTP:
-        yield bad(f"aiohttp {version} can be stopped from outside", "pip install 'aiohttp>=3.14.4'")
+        yield bad(f"aiohttp {version} can be stopped from outside", "pip install 'aiohttp~=3.14.4'")
     else:
         yield good(f"aiohttp {version}")
 
@@ -105,10 +96,10 @@ def engine(settings: Settings) -> Iterator[Finding]:
     if not settings.deepgram().local:
         return
     from telephony.engine.models import catalogue
+    from telephony.engine.packages import INSTALL, PURPOSES, absent
 
-    absent = [name for name in LOCAL_PARTS if importlib.util.find_spec(name) is None]
-    for name in absent:
-        yield bad(f"{name} is not installed: it {LOCAL_PARTS[name]}", "pip install 'telephony[local]'")
+    for name in absent():
+        yield bad(f"{name} is not installed: it {PURPOSES[name]}", INSTALL)
     missing = catalogue.missing()
     if missing:
         yield bad(f"models not here: {', '.join(missing)}", catalogue.FETCH_COMMAND)
@@ -116,7 +107,7 @@ def engine(settings: Settings) -> Iterator[Finding]:
     for name in damaged:
         folder = catalogue.cache_dir() / name
         yield bad(f"the model {name} is damaged", f"rm -r {folder} && {catalogue.FETCH_COMMAND}")
-    if not absent and not missing and not damaged:
+    if not absent() and not missing and not damaged:
         yield good(f"local speech engine, models in {catalogue.cache_dir()}")
     yield from _voice(settings)
 

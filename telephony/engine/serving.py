@@ -14,6 +14,7 @@ from telephony.config.kinds import host_is_loopback
 from telephony.engine.listen.recognizer_pool import WorkerPool
 from telephony.engine.models import catalogue
 from telephony.engine.models.fetch import fetch
+from telephony.engine.packages import TO_LISTEN, absent, not_installed
 from telephony.engine.server import HANDSHAKE_S, Engine, default_limit, make_app
 from telephony.engine.speak import piper_process
 from telephony.engine.speak.synthesizer_pool import SynthesizerPool
@@ -41,7 +42,7 @@ class EngineOptions:
     fetch: bool = True
     """Fetch models that are missing before anything starts."""
     must_converse: bool = False
-    """Do not start where no words can be heard, or nothing can be spoken, since models cannot be fetched."""
+    """Do not start where no words can be heard, or nothing can be spoken: packages or models are missing."""
 
 
 async def serve(
@@ -54,9 +55,14 @@ async def serve(
 
     `still_fetching` is called now and then while models are fetched, in a thread.
 
-    Raises BadInput where the port cannot be had, and with `must_converse` MissingModel.
+    Without the packages that listen no model is fetched. Raises BadInput where the port cannot be had. With
+    `must_converse` raises BadInput also without those packages, and MissingModel without models.
     """
-    if options.fetch:
+    if lacking := absent(TO_LISTEN):
+        if options.must_converse:
+            raise BadInput(f"{not_installed(lacking)}, or set DEEPGRAM_API_KEY")
+        log.warning("%s", not_installed(lacking))
+    elif options.fetch:
         await _fetch(stop, options.must_converse, still_fetching)
     ears, mouth = WorkerPool(), SynthesizerPool(Voices())
     limit = default_limit() if options.listen_limit is None else options.listen_limit
@@ -81,13 +87,13 @@ async def serve(
 
 async def _fetch(stop: asyncio.Event, must_converse: bool, still_fetching: Callable[[], None]) -> None:
     """Fetches what is missing. Where that fails the engine says so, and does with what is here."""
-    absent = catalogue.missing()
-    if "joe" in absent and not piper_process.available():
-        absent.remove("joe")  # nothing here could speak with it
-    if not absent:
+    missing = catalogue.missing()
+    if "joe" in missing and not piper_process.available():
+        missing.remove("joe")  # nothing here could speak with it
+    if not missing:
         return
-    size = catalogue.download_bytes(absent) / 1e6
-    fetching.info("fetching %s: %.0f MB, once, into %s", ", ".join(absent), size, catalogue.cache_dir())
+    size = catalogue.download_bytes(missing) / 1e6
+    fetching.info("fetching %s: %.0f MB, once, into %s", ", ".join(missing), size, catalogue.cache_dir())
 
     def progress(line: str) -> None:
         if stop.is_set():  # said in the thread that fetches: the way to end it
@@ -96,7 +102,7 @@ async def _fetch(stop: asyncio.Event, must_converse: bool, still_fetching: Calla
         still_fetching()
 
     try:
-        await asyncio.to_thread(fetch, absent, progress)
+        await asyncio.to_thread(fetch, missing, progress)
     except MissingModel as error:
         if stop.is_set():
             return

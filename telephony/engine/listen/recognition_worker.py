@@ -17,6 +17,7 @@ from telephony import logs
 from telephony.engine.listen import worker_pipe as pipe
 from telephony.engine.listen.recognized import RecognitionOptions
 from telephony.engine.models import catalogue
+from telephony.engine.packages import not_installed
 from telephony.errors import MissingModel
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Worker:
             self._say((0, pipe.FAILED, str(error)))
             return
         except ImportError as error:
-            self._say((0, pipe.FAILED, f"{error.name} is not installed: pip install 'telephony[local]'"))
+            self._say((0, pipe.FAILED, not_installed([str(error.name)])))
             return
         self._say((0, pipe.READY, tuple(loaded.missing)))
         while (message := await pipe.unpack(self._reader)) is not None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from telephony.engine import packages
 from telephony.engine.models import catalogue
 from telephony.engine.speak import piper_process, system_voice
 from telephony.engine.speak.piper_process import PiperProcess, Utterance
@@ -59,7 +60,7 @@ def find_voices() -> tuple[VoiceEntry, ...]:
     if system is None:
         raise MissingModel(
             f"nothing here can speak: {lack}, and neither is flite or espeak-ng. "
-            f"Do: pip install 'telephony[local]' and {catalogue.FETCH_COMMAND}, or install flite"
+            f"Do: {packages.INSTALL} and {catalogue.FETCH_COMMAND}, or install flite"
         )
     first = _of_system(system)
     logger.warning("%s: %s speaks instead", lack, system.program)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import soxr
 
+from telephony.engine.packages import not_installed
 from telephony.engine.speak.word_times import speech_frames
+from telephony.errors import VoiceFailed
 
 Samples = npt.NDArray[np.float32]
 
@@ -54,11 +55,19 @@ def shape(linear16: bytes, rate: int, character: Character, speed: float, pause_
     if abs(tempo / character.pitch - 1.0) > 0.01:
         samples = stretch(samples, rate, character.pitch / tempo)
     if character.pitch != 1.0:
-        samples = soxr.resample(samples, character.pitch * rate, rate, "HQ").astype(np.float32)
+        samples = _resample(samples, character.pitch * rate, rate)
     samples = level(samples, rate)
     samples = fade(samples, rate)
     pause = np.zeros(int(pause_s / speed * rate), dtype=np.float32)
     return add_tone(np.concatenate((samples, pause)))
+
+
+def _resample(samples: Samples, rate: float, wanted: float) -> Samples:
+    try:
+        import soxr  # here: most voices never need it, and a deployment may not have it
+    except ImportError as error:
+        raise VoiceFailed(not_installed(["soxr"])) from error
+    return np.asarray(soxr.resample(samples, rate, wanted, "HQ"), dtype=np.float32)
 
 
 def to_linear16(samples: Samples) -> bytes:

@@ -1,0 +1,31 @@
+"""The packages that the local engine runs with. They are an extra, so a deployment may not have them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+
+PURPOSES = {
+    "onnxruntime": "finds speech and ends of turns",
+    "soxr": "resamples what is heard and said",
+    "moonshine_voice": "recognizes while the caller speaks",
+    "ctranslate2": "recognizes turns carefully",
+    "tokenizers": "recognizes turns carefully",
+    "piper": "speaks",
+}
+"""Each package, by the name that it is imported by, and what it does."""
+
+TO_LISTEN = ("onnxruntime", "soxr", "ctranslate2", "tokenizers")
+"""Without one of these no word is recognized. moonshine_voice has models only, which may lie here already."""
+
+INSTALL = "pip install -r requirements-local.txt (in the project's folder)"
+
+
+def absent(names: Iterable[str] = PURPOSES) -> list[str]:
+    """Those of the packages that are not installed. They are looked up, not imported."""
+    return [name for name in names if importlib.util.find_spec(name) is None]
+
+
+def not_installed(names: Iterable[str]) -> str:
+    """One line about what is missing and what to do."""
+    return f"the local speech engine is not installed ({', '.join(names)} missing): {INSTALL}"
