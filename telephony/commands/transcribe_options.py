@@ -61,7 +61,7 @@ def speech_peer(args: argparse.Namespace, settings: Settings) -> SpeechPeer:
     try:
         url = speech_url().parse(args.url)
     except ValueError as error:
-        raise BadSetting("--url", args.url, f"allowed is {error}") from error
+        raise BadSetting("--url", args.url, f"must be {error}") from error
     return replace(settings, deepgram_url=url).deepgram()
 
 

@@ -1,8 +1,12 @@
 """Every setting, once: its name, what it may be, its default and its meaning.
 
 The table is the `Settings` class itself: each field carries its kind, default and help, and `SETTINGS` lists
-them for the README, `.env.example` and `telephony doctor`. Values are text, as an environment has them; an
-empty value means the default. What cannot be right is refused here, before anything starts.
+them for the docs, `.env.example` and `telephony doctor`. Values are text, as in an environment; an empty
+value means the default. A value that cannot work is refused here, before anything starts.
+
+Why not pydantic-settings: it reads `os.environ` itself, and here the environment is passed in; its errors are
+reports of several lines, and ours is one line that says what must be there; it takes 130 ms to import, and
+this table takes 50, which every `telephony --help` waits for. What it would replace is `_parse` and `_table`.
 """
 
 from __future__ import annotations
@@ -101,12 +105,12 @@ class SpeechPeer:
 class Settings:
     """All settings, checked. Make one with `Settings.load`."""
 
-    deepgram_api_key: Secret | None = _setting(secret(), "", "key of the speech service")
+    deepgram_api_key: Secret | None = _setting(secret(), "", "API key of the speech service")
     deepgram_url: str = _setting(
         speech_url(),
         "auto",
-        "speech: `auto` (the cloud when a key is set, else `local`), `local` (the engine in this package), or"
-        " any compatible server, `ws://host:port`",
+        "speech service: `auto` (Deepgram when a key is set, else `local`), `local` (the engine in this"
+        " package), or any compatible server, `ws://host:port`",
     )
     flux_model: str = _setting(
         choice("flux-general-en", "flux-general-multi"), "flux-general-en", "listening model"
@@ -114,135 +118,149 @@ class Settings:
     flux_eot_threshold: float = _setting(
         number(0.5, 1.0),
         "0.7",
-        "confidence at which a caller's turn has ended; 1.0 leaves it to the time-out",
+        "confidence at which the caller's turn ends; with 1.0 only the time-out ends it",
     )
     flux_eager_eot_threshold: float | None = _setting(
         number(0.3, 0.9, optional=True),
         "",
-        "confidence at which a reply is drafted ahead, at most FLUX_EOT_THRESHOLD; 0.5 when `EAGER` is on",
+        "confidence at which a reply is drafted early, at most FLUX_EOT_THRESHOLD; 0.5 when `EAGER` is on",
     )
     flux_eot_timeout_ms: int = _setting(
-        whole(500, 60_000), "5000", "milliseconds of silence that end a turn whatever the confidence"
+        whole(500, 60_000), "5000", "milliseconds of silence that end a turn at any confidence"
     )
     flux_keyterms: tuple[str, ...] = _setting(
-        texts(100), "", "words to listen for, comma separated: names, products"
+        texts(100), "", "words to listen for, such as names and products, comma separated"
     )
     flux_language_hints: tuple[str, ...] = _setting(
-        texts(), "", "language codes, comma separated; `flux-general-multi` only"
+        texts(), "", "language codes, comma separated; only with `flux-general-multi`"
     )
     flux_encoding: str = _setting(
         choice("linear16", "mulaw"),
         "linear16",
-        "audio sent to listening; `mulaw` passes the caller's bytes on as they are",
+        "encoding of the audio sent to Flux; `mulaw` forwards the caller's bytes unchanged",
     )
     flux_sample_rate: int = _setting(
-        whole(8000, 16_000, only=(8000, 16_000)), "16000", "in Hz; 8000 with `mulaw`"
+        whole(8000, 16_000, only=(8000, 16_000)),
+        "16000",
+        "sample rate of the audio sent to Flux, in Hz; 8000 with `mulaw`",
     )
     voice: str = _setting(
         text(),
         "flux-haley-en",
-        "speaking model, `flux-...` or `aura-2-...`; the local engine answers to any of them with a voice of"
-        " its own",
+        "voice model, `flux-...` or `aura-2-...`; the local engine answers to any of them with one of its own"
+        " voices",
     )
     agent: str = _setting(text(), "scripted:coffee", "who answers: `scripted:PATH` or `package.module:Name`")
     agent_isolation: Isolation = _setting(
         choice("loop", "thread"),
         "loop",
-        "where a user's agent runs: `loop`, that of the calls, or `thread`, event loops of its own: an agent"
-        " that blocks then costs no other call its sound",
+        "where your agent runs: `loop` (the event loop of the calls) or `thread` (event loops of its own,"
+        " so that an agent that blocks does not stop the audio of other calls)",
     )
     routes: Path | None = _setting(
         path(optional=True),
         "",
-        "YAML file: which agent, voice, language and greeting answer which number; blocked callers",
+        "YAML file that says which agent, voice, language and greeting answer which number, and who is"
+        " blocked",
     )
     human_number: str = _setting(
-        text(), "", "number, `sip:` or `client:` address that a script's `${HUMAN_NUMBER}` transfers to"
+        text(), "", "phone number, `sip:` or `client:` address that a script's `${HUMAN_NUMBER}` transfers to"
     )
     twilio_account_sid: str = _setting(
-        text(), "", "`AC...`: the account, for what is done by REST: dialling, transfers, numbers"
+        text(), "", "account SID, `AC...`; needed for the REST API: dialling, transfers, numbers"
     )
     twilio_auth_token: tuple[Secret, ...] = _setting(
         secrets(),
         "",
-        "checks that webhooks come from Twilio; several, comma separated, while changing over (the first"
-        " signs). Without it the server stays on this machine",
+        "verifies that webhooks come from Twilio; several, comma separated, while you rotate it (the first"
+        " signs). Without it the server listens on this machine only",
     )
     twilio_api_key: str = _setting(
-        text(), "", "`SK...`: signs in to REST in place of the auth token, with TWILIO_API_SECRET"
+        text(),
+        "",
+        "API key SID, `SK...`; used with TWILIO_API_SECRET instead of the auth token for the REST API",
     )
-    twilio_api_secret: Secret | None = _setting(secret(), "", "of TWILIO_API_KEY")
-    twilio_region: str = _setting(text(), "", "where calls are processed, `ie1` or `au1`; with TWILIO_EDGE")
-    twilio_edge: str = _setting(text(), "", "where Twilio is entered, `dublin`; with TWILIO_REGION")
+    twilio_api_secret: Secret | None = _setting(secret(), "", "the secret that belongs to TWILIO_API_KEY")
+    twilio_region: str = _setting(
+        text(), "", "region where calls are processed, such as `ie1` or `au1`; set it with TWILIO_EDGE"
+    )
+    twilio_edge: str = _setting(
+        text(), "", "Twilio edge location, such as `dublin`; set it with TWILIO_REGION"
+    )
     twilio_api_url: str = _setting(
-        api_url(), "", "another address of the REST API, `http://127.0.0.1:port`: a stand-in, for tests"
+        api_url(),
+        "",
+        "another address of the REST API, such as a stand-in for tests at `http://127.0.0.1:port`",
     )
-    public_url: str = _setting(public_url(), "", "`https://host` as Twilio sees this server")
+    public_url: str = _setting(
+        public_url(), "", "public URL of this server as Twilio sees it, `https://host`"
+    )
     stream_secret: tuple[Secret, ...] = _setting(
         secrets(),
         "",
-        "signs the one-time tokens of media streams; comma separated, the first signs. Unset: made from"
-        " TWILIO_AUTH_TOKEN, or random on this machine",
+        "signs the one-time tokens of media streams; several, comma separated (the first signs). Unset:"
+        " derived from TWILIO_AUTH_TOKEN, or random without one",
     )
     api_keys: tuple[Secret, ...] = _setting(
         secrets(),
         "",
-        "who may use `/api`, comma separated; unset: reading from this machine only, and nobody where"
+        "keys that may use `/api`, comma separated. Unset: this machine may read, and nobody may when"
         " PUBLIC_URL is set",
     )
     metrics_token: Secret | None = _setting(
         secret(),
         "",
-        "who may read `/metrics`, as a bearer token; unset: this machine only, and nobody where PUBLIC_URL"
-        " is set",
+        "bearer token that may read `/metrics`. Unset: this machine only, and nobody when PUBLIC_URL is set",
     )
     dial_from: str = _setting(
-        phone_number(), "", "number of the account that calls are dialled from, `+14155550100`"
+        phone_number(), "", "number of your account that outbound calls come from, `+14155550100`"
     )
     dial_prefixes: tuple[str, ...] = _setting(
-        dial_prefixes(), "", "where may be dialled, `+1415,+44`; unset: the country dialled from"
+        dial_prefixes(), "", "prefixes that may be dialled, `+1415,+44`. Unset: the country of DIAL_FROM"
     )
-    dial_max_per_minute: int = _setting(whole(0, 10_000), "10", "calls dialled within a minute")
-    dial_max_per_day: int = _setting(whole(0, 1_000_000), "100", "calls dialled within a day")
+    dial_max_per_minute: int = _setting(whole(0, 10_000), "10", "maximum outbound calls in a minute")
+    dial_max_per_day: int = _setting(whole(0, 1_000_000), "100", "maximum outbound calls in a day")
     barge_in: BargeIn = _setting(
         choice("patient", "immediate", "off"),
         "patient",
-        "a caller who speaks over the agent: `patient` falls silent at once and goes on if it was no more"
-        " than an mm-hm, `immediate` always gives way, `off` never",
+        "what happens when the caller speaks over the agent: `patient` stops at once and goes on after a mere"
+        " mm-hm, `immediate` always gives way, `off` never stops",
     )
     eager: Eager = _setting(
         choice("voice", "text", "off", optional=True),
         "",
-        "replies drafted before the turn has surely ended: `voice` (unset: with the local engine), `text`,"
-        " `off` (unset: on the cloud, for its cost)",
+        "draft a reply before the end of turn is certain: `voice` (the default with the local engine),"
+        " `text`, or `off` (the default on the cloud, because drafts cost money)",
     )
     data_dir: Path = _setting(path(), "calls", "folder where calls are kept")
     record: Record = _setting(
-        choice("on", "off"), "off", "`on` keeps the sound of both sides of every call, beside its tape"
+        choice("on", "off"), "off", "`on` keeps the audio of both sides of every call beside its tape"
     )
     record_notice: str = _setting(
-        text(), "", "said before the greeting, to its end: that calls are recorded, that this is a machine"
+        text(), "", "notice spoken in full before the greeting, for example that the call is recorded"
     )
     record_stop_words: tuple[str, ...] = _setting(
         texts(),
         "",
-        "more words that stop a recording, comma separated; objections in plain words (\"I don't want to be"
-        ' recorded") always do, and what there was is deleted',
+        "more words that stop a recording and delete it, comma separated; plain objections (\"I don't want"
+        " to be"
+        ' recorded") always do',
     )
     retention_days: int = _setting(
-        whole(0, 36_500), "30", "days after which the server deletes a call; 0 keeps them"
+        whole(0, 36_500), "30", "days after which the server deletes a call; 0 keeps all calls"
     )
     max_calls: int = _setting(
         whole(1, 10_000),
         "50",
-        "calls at a time; more hear that the line is busy. With the local engine no more than it carries",
+        "maximum concurrent calls; further callers hear that the line is busy. With the local engine at"
+        " most what it can carry",
     )
-    max_call_seconds: int = _setting(whole(10, 86_400), "3600", "longest call")
+    max_call_seconds: int = _setting(whole(10, 86_400), "3600", "maximum length of a call")
     drain_seconds: int = _setting(
-        whole(0, 3600), "25", "how long running calls may go on after a request to stop"
+        whole(0, 3600), "25", "seconds that running calls may go on after a request to stop"
     )
-    port: int = _setting(whole(0, 65_535), "8080", "port of the server; 0 takes a free one")
-    log_level: str = _setting(choice("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "least important log line")
+    port: int = _setting(whole(0, 65_535), "8080", "port of the server; 0 picks a free one")
+    log_level: str = _setting(choice("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "minimum level to log")
 
     @classmethod
     def load(cls, environ: Mapping[str, str], dotenv: Path | None = None) -> Settings:
@@ -292,7 +310,7 @@ def _parse(setting: Setting, given: str) -> object:
         return setting.kind.parse(given or setting.default)
     except ValueError as error:
         shown = mask(given) if setting.secret else _short(given)
-        raise BadSetting(setting.name, shown, f"allowed is {error}") from error
+        raise BadSetting(setting.name, shown, f"must be {error}") from error
 
 
 def _checked(settings: Settings, given: Mapping[str, str]) -> Settings:
@@ -306,7 +324,7 @@ def _mulaw_rate(settings: Settings, given: Mapping[str, str]) -> Settings:
     if settings.flux_encoding != "mulaw" or settings.flux_sample_rate == MULAW_RATE:
         return settings
     if "FLUX_SAMPLE_RATE" in given:
-        raise BadSetting("FLUX_SAMPLE_RATE", given["FLUX_SAMPLE_RATE"], "allowed is 8000 with mulaw")
+        raise BadSetting("FLUX_SAMPLE_RATE", given["FLUX_SAMPLE_RATE"], "must be 8000 with mulaw")
     return replace(settings, flux_sample_rate=MULAW_RATE)
 
 
@@ -321,7 +339,7 @@ def _eager(settings: Settings, given: Mapping[str, str]) -> Settings:
         settings = replace(settings, flux_eager_eot_threshold=EAGER_THRESHOLD_WHEN_ON)
     eager, final = settings.flux_eager_eot_threshold, settings.flux_eot_threshold
     if eager is not None and eager > final:
-        allowed = f"allowed is at most FLUX_EOT_THRESHOLD, {final:g}"
+        allowed = f"must be at most FLUX_EOT_THRESHOLD, {final:g}"
         raise BadSetting("FLUX_EAGER_EOT_THRESHOLD", f"{eager:g}", allowed)
     return settings
 
