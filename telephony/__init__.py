@@ -6,6 +6,7 @@ which a call flows; each says in its own docstring what it is for. tests/test_la
 errors           what can go wrong; logs: lines without secrets
 base/            files, subprocesses, the store that processes share, throttles
 audio/           mu-law, linear16, resampling, gain, WAV. PURE
+normalization/   written words as they are read aloud: figures, dates, addresses. PURE
 deepgram/        the wires to Deepgram: messages, rules, the socket
 config/          the settings, and what may be dialled
 

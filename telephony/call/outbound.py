@@ -13,6 +13,7 @@ from telephony.call.speech_state import SpeechState
 from telephony.deepgram import refusals
 from telephony.playback.pacer import Due, Mark, PacedPiece, Pacer, SpokenStore
 from telephony.playback.word_times import broken_off, estimate_words, listen, spoken_letters
+from telephony.speak.aloud import Aloud, aloud, is_english
 from telephony.speak.deepgram import (
     PhraseAudio,
     PhraseDone,
@@ -50,7 +51,10 @@ class _SpokenReply:
     """A reply's phrases on their way."""
 
     order: PhraseOrder = field(default_factory=PhraseOrder)
+    written: dict[int, Aloud] = field(default_factory=dict)
+    """Its phrases, as they are written and as they are spoken."""
     texts: dict[int, str] = field(default_factory=dict)
+    """What the voice is given of each: all else here is about those words."""
     ends: list[int] = field(default_factory=list)
     """Where its phrases end, in samples."""
     fresh: dict[int, bytearray] = field(default_factory=dict)
@@ -73,6 +77,7 @@ class Outbound:
         self._put = put
         self._write_due = write_due
         self._memory = services.phrases
+        self._english = is_english(services.voice.model)
         self._store = SpokenStore()
         self._pacer = Pacer()
         self._replies: dict[int, _SpokenReply] = {}
@@ -94,11 +99,12 @@ class Outbound:
     def speak(self, command: ev.Speak) -> None:
         """Have a phrase spoken; one that was spoken before is there at once."""
         reply = self._replies.setdefault(command.reply, _SpokenReply())
-        reply.texts[command.phrase] = command.text
+        phrase = aloud(command.text, self._english)
+        reply.written[command.phrase], reply.texts[command.phrase] = phrase, phrase.spoken
         reply.order.expect(command.phrase)
-        known = self._memory.get(command.text)
+        known = self._memory.get(phrase.spoken)
         if known is None:
-            self._voice.speak(command.reply, command.phrase, command.text, draft=command.draft)
+            self._voice.speak(command.reply, command.phrase, phrase.spoken, draft=command.draft)
             return
         self._part(command.reply, command.phrase, known.ulaw)
         self._part(command.reply, command.phrase, OrderedAudio(known.words))
@@ -190,7 +196,9 @@ class Outbound:
             return
         text, ulaw = reply.texts[event.phrase], bytes(audio)
         # A voice that does not say where its words lie: once a phrase, when all of it is here.
-        words = event.words or estimate_words(text, len(ulaw), listen(ulaw))
+        # One that tells of other words than it was given is not believed.
+        told = event.words if len(event.words) == len(text.split()) else ()
+        words = told or estimate_words(text, len(ulaw), listen(ulaw))
         self._spoken = (self._spoken[0] + len(ulaw), self._spoken[1] + spoken_letters(text))
         begun = reply.begun.get(event.phrase)
         if begun is None:
@@ -228,6 +236,8 @@ class Outbound:
         said = event.text_spoken
         if begun is not None and said:
             said = f"{begun.text()} {said}".strip()
+        if reply is not None and event.phrase in reply.written:
+            said = reply.written[event.phrase].written_of(said)
         self._put(ev.PhraseCut(event.reply, event.phrase, said))
 
     def _unspoken(self, reason: str) -> None:
@@ -256,4 +266,5 @@ class Outbound:
         if end:
             reply.ends.append(end)
             self._pacer.phrase_end(number, end)
-        self._put(ev.PhraseSpoken(number, phrase, spoken.words, spoken.problem))
+        words = reply.written[phrase].times(spoken.words)
+        self._put(ev.PhraseSpoken(number, phrase, words, spoken.problem))

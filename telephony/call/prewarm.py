@@ -91,7 +91,7 @@ class Prewarmed:
     def for_the_call(self) -> CallResources:
         """The services with these connections as what `open` gives, once each."""
         flux = cast(FluxClient, Opened(self._take_listening))
-        voice = cast(VoiceClient, Opened(self._take_voice))
+        voice = cast(VoiceClient, Opened(self._take_voice, self.services.voice.model))
         return replace(self.services, flux=flux, voice=voice)
 
     def _take_listening(self, _: object, on_event: Callable[[Any], None]) -> Running:
@@ -117,6 +117,8 @@ class Opened:
     """A client whose connection is open already."""
 
     open: Callable[..., Running]
+    model: str = ""
+    """The voice's name."""
 
 
 class PrewarmedCalls:

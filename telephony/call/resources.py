@@ -159,7 +159,7 @@ async def prepared(services: CallResources, where: str = "VOICE") -> AsyncIterat
 async def _greeting_ready(services: CallResources, preparing: asyncio.Task[None]) -> None:
     """Wait until the greeting can be heard at once; a voice that fails now may yet work in the call."""
     lines = standing_lines(services.wording)
-    wanted = phrases_of(lines[0]) if lines else []  # the greeting, where there is one
+    wanted = phrases_of(lines[0], services.voice.model) if lines else []  # the greeting, where there is one
     try:
         async with asyncio.timeout(GREETING_READY_S):
             while not preparing.done() and not all(services.phrases.get(p) for p in wanted):

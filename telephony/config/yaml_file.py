@@ -126,6 +126,11 @@ def read_yaml(path: Path, shown: str = "", what: str = "the script") -> Value:
         raise BadScript(f"{name}: {what} cannot be read: {error.strerror}") from error
     if len(data) > _LARGEST:
         raise BadScript(f"{name}: {what} is larger than {_LARGEST:,} bytes")
+    return parse_yaml(data, name, what)
+
+
+def parse_yaml(data: bytes, name: str, what: str) -> Value:
+    """As `read_yaml`, of what was read already from a file of this name."""
     try:
         node = yaml.compose(data.decode(), Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:

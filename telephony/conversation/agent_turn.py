@@ -66,9 +66,8 @@ class AgentTurn:
         reply.digits, reply.redacted, reply.redacted_digits = digits or "", redacted, redacted_digits
         reply.answers = answered if answered is not None and answered.sensitive else None
         record.wasted = self._drafts.wasted()
-        if merged:
-            line = reply.line_text
-            state.transcript.add_line(Message("caller", line, line))
+        if merged or digits:
+            state.transcript.caller_said(reply)
         state.replies.enqueue(reply)
         self._release(reply)
         self._await(reply)
@@ -207,7 +206,7 @@ class AgentTurn:
             if reply.kind is ReplyKind.ANSWER and unheard(state, reply):
                 # Its question will be answered together with the caller's next words.
                 self.unanswered.take_back(reply)
-                if reply.turn_text:
+                if reply.turn_text or reply.digits:
                     state.transcript.take_back(reply)
             state.settle(reply, interrupted=True)
         self._answer = None

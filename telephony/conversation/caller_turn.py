@@ -44,6 +44,7 @@ ECHOES_KNOWN = 2
 CHANCE_SHARE = 0.3
 """So much of another voice may look like ours."""
 OUR_ECHO = "our own echo"
+KEYS_SOUND = "the keys' own sound"
 
 
 class CallerTurn:
@@ -163,6 +164,7 @@ class CallerTurn:
         if state.replies.head is None:
             return
         nothing = self._asks_nothing(turn)
+        state.replies.head.noise |= nothing == OUR_ECHO
         if state.replies.paused:
             if nothing == OUR_ECHO and self._sounds_like_them:
                 return  # the caller is heard, and their words come later; if none do, the hold expires
@@ -203,7 +205,7 @@ class CallerTurn:
 
     def _ended(self, turn: TurnEvent) -> None:
         state = self._state
-        nothing = "the keys' own sound" if self._dtmf.made(turn) else self._asks_nothing(turn)
+        nothing = KEYS_SOUND if self._dtmf.made(turn) else self._asks_nothing(turn)
         speaking, state.speaking = state.speaking, None
         state.timers.clear(Timer.PAUSE, Timer.STUCK_TURN, Timer.DEAD_LISTENING, Timer.TURN_NOT_CARRIED)
         caller = self._part(turn, speaking)
@@ -249,6 +251,11 @@ class CallerTurn:
         state = self._state
         self._agent.drop_draft(why)
         state.transcript.caller_turn(caller)
+        head = state.replies.head
+        if head is not None and why in (OUR_ECHO, KEYS_SOUND):
+            head.noise = True
+        elif head is not None:
+            head.backchannels.append(caller.text)
         state.decide(ev.Decision.GO_ON, why)
         if state.replies.paused:
             silence = (caller.eot_audio or 0.0) - (caller.end_audio or 0.0)

@@ -22,6 +22,7 @@ from telephony.events import (
 from telephony.playback.ledger import Ledger
 from telephony.reply.agent import Expect, HangUp, Transfer, Wait
 from telephony.speak.phrases import Phraser
+from telephony.speak.spoken_style import SpokenStyle
 
 
 class ReplyKind(Enum):
@@ -76,6 +77,7 @@ class Reply:
     record: TurnRecord | None = None
     """Where it is written down."""
     text: str = ""
+    style: SpokenStyle = field(default_factory=SpokenStyle)
     phraser: Phraser = field(default_factory=Phraser)
     phrases: int = 0
     open_phrases: set[int] = field(default_factory=set)
@@ -93,6 +95,10 @@ class Reply:
     notes_before: dict[str, Any] | None = None
     """The call's notes before this reply's were adopted; taken back if nothing of it is heard."""
     actions: list[HangUp | Transfer | Wait | Expect] = field(default_factory=list)
+    backchannels: list[str] = field(default_factory=list)
+    """What the caller said while it was spoken that asked nothing."""
+    noise: bool = False
+    """Whether a sound came meanwhile that was nobody's words."""
     resume: int = 0
     """The sample to go on from."""
     segment: int = 0
@@ -101,6 +107,11 @@ class Reply:
     def line_text(self) -> str:
         """The caller's words that it answers, as they are written down."""
         return REDACTED if self.redacted and self.turn_text else self.turn_text
+
+    @property
+    def line_digits(self) -> str:
+        """The keys that it answers, as they are written down."""
+        return REDACTED if self.redacted_digits and self.digits else self.digits
 
     @property
     def complete(self) -> bool:
@@ -153,6 +164,11 @@ class Unanswered:
         self.first = reply.first_turn if self.first is None else min(self.first, reply.first_turn)
 
 
+def _is_sentence(text: str) -> bool:
+    """Whether a piece of text is more than a word or a part of one: "Okay.", "Two lattes", not "S."."""
+    return len(text.split()) > 1 or (len(text) > 2 and text[-1] in ".!?")
+
+
 class ReplyQueue:
     """The replies that are to be spoken, in order; the first is in the caller's ear."""
 
@@ -183,15 +199,21 @@ class ReplyQueue:
 
     def add_text(self, reply: Reply, text: str, *, defer: bool = False) -> None:
         """More of a reply's words. `hold_back`: not to be voiced before its release."""
-        if reply.text[-1:] in (".", "!", "?") and text[:1].isupper():
-            # Whole sentences yielded one by one come without the space between them.
+        if reply.text[-1:] in (".", "!", "?") and text[:1].isupper() and _is_sentence(text):
+            # Whole sentences yielded one by one come without the space between them; a model's tokens bring
+            # their own: "U." and "S." are one word.
             text = " " + text
-        reply.text += text
-        self._voice(reply, reply.phraser.feed(text), defer)
+        self._speakable(reply, reply.style.feed(text), defer)
 
     def end_text(self, reply: Reply, *, defer: bool = False) -> None:
+        self._speakable(reply, reply.style.finish(), defer)
         self._voice(reply, reply.phraser.finish(), defer)
         reply.ended = True
+
+    def _speakable(self, reply: Reply, text: str, defer: bool) -> None:
+        if text:
+            reply.text += text
+            self._voice(reply, reply.phraser.feed(text), defer)
 
     def _voice(self, reply: Reply, phrases: list[str], defer: bool) -> None:
         if defer:

@@ -7,7 +7,8 @@ What was withheld is restored in the same process only: `parted` takes it out of
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from telephony.carrier.call_flow import ResumeReason
@@ -15,7 +16,7 @@ from telephony.conversation.agent_turn import AgentTurn
 from telephony.conversation.reply_queue import ReplyKind
 from telephony.conversation.spoken_secrets import without_numbers
 from telephony.conversation.state import ConversationState, answered_by
-from telephony.conversation.transcript import take_back
+from telephony.conversation.transcript import add_line, take_back
 from telephony.conversation.turn_record import REDACTED, CallerPart
 from telephony.reply.agent import Expect, HangUp, Message, Transfer
 
@@ -50,12 +51,12 @@ def save(state: ConversationState, agent: AgentTurn, now: float) -> dict[str, An
             question = reply.question or question
             actions += [a for a in reply.actions if isinstance(a, HangUp | Transfer)]
             if heard:
-                history.append(Message("agent", reply.text.strip(), heard, True))
+                add_line(history, replace(state.transcript.line(reply, now, interrupted=True), heard=heard))
     if state.speaking is not None:
         unanswered.append(state.speaking.latest.text)
         secret |= state.redacts(state.speaking.latest.text)
     saved = {
-        "history": [[x.who, x.text, x.heard, x.interrupted] for x in history],
+        "history": [list(dataclasses.astuple(line)) for line in history],
         "notes": dict(state.notes if notes is None else notes),
         "unspoken": " ".join(unspoken),
         "question": None if question is None else list(dataclasses.astuple(question)),
@@ -104,7 +105,7 @@ def split_secrets(saved: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
 
 def restore(state: ConversationState, agent: AgentTurn, saved: Mapping[str, Any], why: ResumeReason) -> None:
     """Go on where the earlier stream ended; `why` there is another one."""
-    state.transcript.history = [Message(*line) for line in saved.get("history", ())]
+    state.transcript.history = [_line(line) for line in saved.get("history", ())]
     state.notes = dict(saved.get("notes", {}))
     state.redacted_notes.update(saved.get("redacted_notes", ()))
     _restore_secrets(state, saved)
@@ -139,6 +140,13 @@ def restore(state: ConversationState, agent: AgentTurn, saved: Mapping[str, Any]
         agent.answer(latest, record, digits or None)
     elif why.transfer_failed:
         agent.say(ReplyKind.NOTICE, state.policy.transfer_failed)
+
+
+def _line(saved: Sequence[Any]) -> Message:
+    """A line of the history, as `save` or JSON gave it."""
+    who, text, heard, interrupted, *rest = saved
+    kind, digits, backchannels, noise, number = rest or ("", "", (), False, 0)
+    return Message(who, text, heard, interrupted, kind, digits, tuple(backchannels), noise, number)
 
 
 def _restore_secrets(state: ConversationState, saved: Mapping[str, Any]) -> None:

@@ -22,16 +22,24 @@ RECORDS = 2000
 """Turns that are kept: a call of four hours has fewer."""
 
 
-def add_line(history: list[Message], line: Message) -> None:
-    """Write a line at a history's end."""
-    history.append(line)
+def add_line(history: list[Message], line: Message) -> Message:
+    """Write a line at a history's end, with its number."""
+    numbered = replace(line, number=history[-1].number + 1 if history else 0)
+    history.append(numbered)
     del history[:-HISTORY_LINES]
+    return numbered
+
+
+def caller_line(reply: Reply) -> Message:
+    """What the caller said and keyed in that a reply answers, as it is written down."""
+    return Message("caller", reply.line_text, reply.line_text, digits=reply.line_digits)
 
 
 def take_back(history: list[Message], reply: Reply) -> None:
     """Take the caller's words that a reply answers out of a history: the newest line that has them."""
+    answered = caller_line(reply)
     for at in range(len(history) - 1, -1, -1):
-        if history[at].who == "caller" and history[at].text == reply.line_text:
+        if history[at] == answered:
             del history[at]
             return
 
@@ -64,8 +72,9 @@ class Transcript:
         self._secrets = secrets
         self._cut: _CutReply | None = None
 
-    def add_line(self, line: Message) -> None:
-        add_line(self.history, line)
+    def caller_said(self, reply: Reply) -> None:
+        """Write down what the caller said and keyed in, which this reply answers."""
+        add_line(self.history, caller_line(reply))
 
     def take_back(self, reply: Reply) -> None:
         """The caller's words that this reply answers will be answered together with what follows them."""
@@ -108,7 +117,10 @@ class Transcript:
         """What a reply would be in the history if it were over now."""
         text = reply.text.strip()
         heard = self._ledger.heard_text(reply.number, now) if interrupted else text
-        return Message("agent", text, heard, interrupted)
+        return Message(
+            "agent", text, heard, interrupted, reply.kind.value,
+            backchannels=tuple(reply.backchannels), noise=reply.noise,
+        )  # fmt: skip
 
     def settle(self, reply: Reply, now: float, *, interrupted: bool) -> None:
         """A reply is over: history and record learn what was heard of it.
@@ -121,7 +133,7 @@ class Transcript:
         line = self.line(reply, now, interrupted=interrupted)
         text, heard = line.text, line.heard
         if is_remembered(reply, line):
-            self.add_line(line)
+            line = add_line(self.history, line)
             if reply.redact_numbers and without_numbers(text) != text:
                 self.redact_numbers.add(text)
         part = self.agent_part(reply)

@@ -49,7 +49,7 @@ class MayStopRecording:
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         """As the agent's own, unless it is about the recording."""
-        first = not any(line.who == "caller" for line in turn.history)
+        first = not any(line.who == "caller" and line.text for line in turn.history)
         if self.objects(turn.text, noticed=first):
             if notes.get("recorded") is False:
                 yield STOPPED_BEFORE

@@ -158,6 +158,18 @@ class Message:
     heard: str
     """For the agent, the words that the caller can have heard; for the caller, the same as `text`."""
     interrupted: bool = False
+    """The agent was cut short: `heard` is what came before."""
+    kind: str = field(default="", compare=False)
+    """Why the agent spoke: `greeting`, `answer`, `silence prompt` (the caller was silent), `re-ask` or
+    `notice`."""
+    digits: str = ""
+    """The keys that the caller pressed, `(redacted)` where those are not to be written down."""
+    backchannels: tuple[str, ...] = field(default=(), compare=False)
+    """What the caller said while the agent spoke that asked nothing: "mm-hm", "yeah"."""
+    noise: bool = field(default=False, compare=False)
+    """Whether a sound came meanwhile that was nobody's words: its own echo, the tone of a key."""
+    number: int = field(default=0, compare=False)
+    """Its place in the call: each line's is greater than the one before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +209,29 @@ class Turn:
         In a draft that is thrown away, the reply is cancelled here.
         """
         await reply_scope.current().release.wait()
+
+    @property
+    def heard(self) -> str:
+        """What the caller heard of the agent's last line; cut at the word where it was interrupted."""
+        last = self._last
+        return last.heard if last is not None else ""
+
+    @property
+    def unheard(self) -> str:
+        """The rest of that line, which the caller did not hear; empty when it was not interrupted."""
+        last = self._last
+        if last is None or not last.interrupted:
+            return ""
+        return " ".join(last.text.split()[len(last.heard.split()) :])
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the agent's last line was cut short."""
+        return self._last is not None and self._last.interrupted
+
+    @property
+    def _last(self) -> Message | None:
+        return next((line for line in reversed(self.history) if line.who == "agent"), None)
 
 
 @dataclass(frozen=True, slots=True)

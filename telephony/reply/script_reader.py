@@ -46,8 +46,9 @@ from telephony.reply.understanding import plain
 READY = Path(__file__).parent / "scripts"
 """The scripts that come with the package; `scripted:coffee` names one of them."""
 
-_TOP: tuple[str, ...] = ("name", "greeting", "slots", "intents", "fallback", "summary")
-_TOP += ("about", "correct", "silence", "fillers", "bridge", "reask", "farewell", "warning", "acknowledge")
+WORDING = ("greeting", "silence", "fillers", "bridge", "reask", "farewell", "warning", "acknowledge")
+"""The names of what the line says of its own accord."""
+_TOP = ("name", "greeting", "slots", "intents", "fallback", "summary", "about", "correct", *WORDING[1:])
 _QUESTION = ("options", "sensitive", "pause_s", "length")
 _STEP = ("say", "interruptible", "expects", *_QUESTION, "do", "otherwise", "then")
 _INTENT = ("match", "keys", *_STEP, "asks", "item", "brief", "on_yes", "on_no")
@@ -113,7 +114,7 @@ class _ScriptReader:
             if key not in self.used:
                 value.wrong("this slot is never used")
         own = {key: fields[key].text() for key in ("about", "correct") if key in fields}
-        return Script(name, self._manners(fields), self.slots, intents, fallback, summary, **own)
+        return Script(name, read_wording(fields), self.slots, intents, fallback, summary, **own)
 
     # ---- slots
 
@@ -330,25 +331,27 @@ class _ScriptReader:
             self._template(fields["empty"]) if "empty" in fields else "",
         )
 
-    def _manners(self, fields: Mapping[str, Value]) -> Wording:
-        usual = Wording()
 
-        def texts(name: str, default: tuple[str, ...]) -> tuple[str, ...]:
-            return fields[name].texts() if name in fields else default
+def read_wording(fields: Mapping[str, Value]) -> Wording:
+    """What the line says of its own accord, out of a file's fields; see WORDING."""
+    usual = Wording()
 
-        def text(name: str, default: str) -> str:
-            return fields[name].text() if name in fields else default
+    def texts(name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        return fields[name].texts() if name in fields else default
 
-        return Wording(
-            greeting=_greeting(fields["greeting"]) if "greeting" in fields else usual.greeting,
-            silence=_silence(fields["silence"]) if "silence" in fields else usual.silence,
-            fillers=texts("fillers", usual.fillers),
-            bridge=text("bridge", usual.bridge),
-            reask=texts("reask", usual.reask),
-            farewell=text("farewell", usual.farewell),
-            warning=text("warning", usual.warning),
-            acknowledge=texts("acknowledge", usual.acknowledge),
-        )
+    def text(name: str, default: str) -> str:
+        return fields[name].text() if name in fields else default
+
+    return Wording(
+        greeting=_greeting(fields["greeting"]) if "greeting" in fields else usual.greeting,
+        silence=_silence(fields["silence"]) if "silence" in fields else usual.silence,
+        fillers=texts("fillers", usual.fillers),
+        bridge=text("bridge", usual.bridge),
+        reask=texts("reask", usual.reask),
+        farewell=text("farewell", usual.farewell),
+        warning=text("warning", usual.warning),
+        acknowledge=texts("acknowledge", usual.acknowledge),
+    )
 
 
 def _forms(text: str) -> list[str]:

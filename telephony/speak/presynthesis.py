@@ -8,6 +8,7 @@ import logging
 from telephony.errors import PeerRefused
 from telephony.events import WordTime
 from telephony.reply.agent import Wording
+from telephony.speak.aloud import aloud, is_english
 from telephony.speak.channel import FINAL_STATUSES
 from telephony.speak.deepgram import (
     PhraseAudio,
@@ -27,10 +28,11 @@ DOWNS = 3
 """Lost connections in one phrase, more than one bad phrase causes: the service is not there."""
 
 
-def phrases_of(text: str) -> list[str]:
-    """The phrases that a whole line is spoken in."""
+def phrases_of(text: str, voice: str = "") -> list[str]:
+    """The phrases that a whole line is spoken in, as a voice of this name is given them."""
     phraser = Phraser()
-    return [*phraser.feed(text), *phraser.finish()]
+    english = is_english(voice)
+    return [aloud(phrase, english).spoken for phrase in (*phraser.feed(text), *phraser.finish())]
 
 
 def standing_lines(wording: Wording) -> list[str]:
@@ -47,7 +49,7 @@ async def prepare_phrases(client: VoiceClient, memory: PhraseMemory, lines: list
     Raises PeerRefused where the speech service refuses for good. One that is not there, or is busy, is left
     alone: it may speak when the first call comes.
     """
-    wanted = list(dict.fromkeys(p for line in lines for p in phrases_of(line)))
+    wanted = list(dict.fromkeys(p for line in lines for p in phrases_of(line, client.model)))
     results: asyncio.Queue[VoiceEvent] = asyncio.Queue()
     voice = client.open(results.put_nowait)
     running = asyncio.create_task(voice.run())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from telephony.engine.speak.text_normalization import SpokenToken
+from telephony.normalization.spoken_form import SpokenToken
 
 Clause = tuple[SpokenToken, ...]
 

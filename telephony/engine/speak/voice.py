@@ -18,11 +18,11 @@ from telephony.engine.speak import clauses, voice_sound, word_times
 from telephony.engine.speak.clauses import Clause
 from telephony.engine.speak.phrase_cache import PhraseCache, cache_folder, key_of
 from telephony.engine.speak.piper_process import Utterance
-from telephony.engine.speak.text_normalization import spoken_form
 from telephony.engine.speak.voice_chunk import SpokenWord, VoiceChunk
 from telephony.engine.speak.voice_list import VoiceEntry, find_voices, voice_for
 from telephony.engine.speak.word_times import Weighed
 from telephony.errors import VoiceFailed
+from telephony.normalization.spoken_form import spoken_form
 
 __all__ = ["SpokenWord", "VoiceChunk", "Voices"]
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from telephony.engine.number_words import cardinal, date, decimal, digits, fraction, ordinal, plural, year
-from telephony.engine.speak import spoken_money, spoken_times
-from telephony.engine.speak.spoken_codes import (
+from telephony.normalization import money, times
+from telephony.normalization.codes import (
     code,
     in_groups,
     is_code,
@@ -20,7 +19,17 @@ from telephony.engine.speak.spoken_codes import (
     say_international,
     spell,
 )
-from telephony.engine.speak.spoken_rule import (
+from telephony.normalization.number_words import (
+    cardinal,
+    date,
+    decimal,
+    digits,
+    fraction,
+    ordinal,
+    plural,
+    year,
+)
+from telephony.normalization.rule import (
     NUMBER,
     Rules,
     Words,
@@ -30,8 +39,8 @@ from telephony.engine.speak.spoken_rule import (
     is_number,
     rules,
 )
-from telephony.engine.speak.spoken_times import MERIDIEM, before_a_year, half, is_month
-from telephony.engine.speak.spoken_units import CAPITAL_UNITS, GLUED_UNITS, NO_UNITS, TWO_WORD_UNITS, unit_of
+from telephony.normalization.times import MERIDIEM, before_a_year, half, is_month
+from telephony.normalization.units import CAPITAL_UNITS, GLUED_UNITS, NO_UNITS, TWO_WORD_UNITS, unit_of
 
 _VULGAR = {
     sign: fraction(int(upper), int(lower))
@@ -66,7 +75,7 @@ def say(words: Words, index: int) -> str | None:
         return half(meridiem[1] + "m").strip()
     if word in _VULGAR:
         return ("and " if is_number(before) else "") + _VULGAR[word]
-    for behind in (spoken_money.say, spoken_times.hour_behind, _unit_behind):
+    for behind in (money.say, times.hour_behind, _unit_behind):
         said = behind(words, index)
         if said is not None:
             return said
@@ -180,7 +189,7 @@ def _fraction(match: re.Match[str], words: Words, index: int) -> str | None:
         return None
     if at(words, index + 1).lower() in ("stars", "points", "people", "questions"):
         return f"{cardinal(upper)} out of {cardinal(lower)}"
-    dated = before.lower().rstrip(".") in spoken_times.DAY_NAMES or before.lower() in (
+    dated = before.lower().rstrip(".") in times.DAY_NAMES or before.lower() in (
         "on",
         "by",
         "until",
@@ -343,7 +352,7 @@ _LIKE_A_NUMBER = r"[-+~]?[$€£¥]?\.?\d[^-–]*"
 _STAGE = r"[-]?(?:alpha|beta|rc|dev|preview|a|b)[-.]?\d*"
 
 _RULES: Rules = (
-    *spoken_money.RULES,
+    *money.RULES,
     *rules(
         (r"(\d{3})-(\d{4})", lambda match, words, index: f"{digits(match[1])}, {digits(match[2])}"),
         (r"\+\d{7,15}", lambda match, words, index: say_international(match[0])),
@@ -353,7 +362,7 @@ _RULES: Rules = (
         (r"(no|p|pp|fig|ch|vol)\.(\d+)", _figure),
         (r"(\d+/\d+)/\d+-\d+", lambda match, words, index: None),
     ),
-    *spoken_times.RULES,
+    *times.RULES,
     *rules(
         (rf"{_SIGNED}({NUMBER})(%|‰)", _percent),
         (rf"({NUMBER})[-–]({NUMBER})%", _percent_range),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from telephony.engine.number_words import MONTHS, cardinal, clock, date, decade, ordinal, plural, year
-from telephony.engine.speak.spoken_rule import Rules, Words, at, rules
+from telephony.normalization.number_words import MONTHS, cardinal, clock, date, decade, ordinal, plural, year
+from telephony.normalization.rule import Rules, Words, at, rules
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SHORT_DAYS = "mon tue tues wed thu thur thurs fri sat sun".split()

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.engine.number_words import cardinal, ordinal
 from telephony.engine.speak.clauses import MOST_CHARACTERS, clauses, said
-from telephony.engine.speak.text_normalization import spoken_form
+from telephony.normalization.number_words import cardinal, ordinal
+from telephony.normalization.spoken_form import spoken_form
 
 CASES = {
     # plain numbers
