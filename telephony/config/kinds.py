@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from telephony.base.phone_numbers import exists, international, international_prefix
 from telephony.config.secret import Secret
@@ -22,6 +23,22 @@ class SettingKind:
     parse: Callable[[str], Any]
     allowed: str
     secret: bool = False
+
+
+def fields_of_json() -> SettingKind:
+    """A JSON object; an empty one if unset."""
+    allowed = 'a JSON object: {"temperature": 0.3}'
+
+    def parse(value: str) -> dict[str, Any]:
+        try:
+            found = json.loads(value) if value else {}
+        except (ValueError, RecursionError):
+            raise ValueError(allowed) from None
+        if not isinstance(found, dict):
+            raise ValueError(allowed)
+        return found
+
+    return SettingKind(parse, allowed)
 
 
 def text() -> SettingKind:
@@ -229,6 +246,63 @@ def api_url() -> SettingKind:
         return url
 
     return SettingKind(parse, allowed)
+
+
+COMPLETIONS = "/chat/completions"
+API_VERSION = re.compile(r"v\d+[a-z]*\d*")
+"""A segment such as v1 or v1beta: what stands behind it is the API's."""
+OTHER_APIS = (
+    "/completions",
+    "/responses",
+    "/embeddings",
+    "/models",
+    "/api/chat",
+    "/api/generate",
+    "/messages",
+)
+"""Ends of addresses that people have at hand, and that take no chat completions."""
+ALLOWED_MODEL_URL = (
+    "the address of a chat-completions server, https://host/v1 or http://127.0.0.1:port, without a key"
+)
+
+
+def model_url() -> SettingKind:
+    """Where a model answers, as the address of its chat completions; "" if unset."""
+
+    def parse(value: str) -> str:
+        return chat_url(value) if value else ""
+
+    return SettingKind(parse, ALLOWED_MODEL_URL)
+
+
+def chat_url(given: str) -> str:
+    """The address of chat completions, from what a user gave. Raises ValueError(what is allowed).
+
+    `https://host`, `https://host/v1` and `https://host/v1/chat/completions` come to the same.
+    """
+    parts = _split_url(given)
+    path = parts.path.rstrip("/")
+    if path.endswith(COMPLETIONS):
+        return urlunsplit(parts._replace(path=path))
+    if path.endswith(OTHER_APIS):
+        raise ValueError(f"{ALLOWED_MODEL_URL}; {path} is another API's path")
+    segments = path.split("/")
+    versioned = any(API_VERSION.fullmatch(one) for one in segments) or "deployments" in segments
+    return urlunsplit(parts._replace(path=path + ("" if versioned else "/v1") + COMPLETIONS))
+
+
+def _split_url(given: str) -> SplitResult:
+    try:
+        parts = urlsplit(given)
+        good = parts.port != 0  # reading it raises for a bad one
+    except ValueError:
+        raise ValueError(ALLOWED_MODEL_URL) from None
+    plain = given.isascii() and given.isprintable() and " " not in given
+    if not (good and plain and parts.scheme in ("http", "https") and parts.hostname):
+        raise ValueError(ALLOWED_MODEL_URL)
+    if parts.username or parts.password or parts.fragment:
+        raise ValueError(ALLOWED_MODEL_URL)
+    return parts
 
 
 def host_is_loopback(host: str) -> bool:

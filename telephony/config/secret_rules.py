@@ -8,7 +8,7 @@ from telephony.config.secret import mask
 from telephony.config.settings import SETTINGS, Settings, each_secret
 from telephony.errors import BadSetting
 
-THEIR_DOORS = frozenset({"DEEPGRAM_API_KEY", "TWILIO_API_SECRET"})
+THEIR_DOORS = frozenset({"DEEPGRAM_API_KEY", "LLM_API_KEY", "LLM_FALLBACK_API_KEY", "TWILIO_API_SECRET"})
 """Secrets that we bring to others, who made them."""
 LEAST_SECRET = 16
 """Characters; a random one of 16 letters and digits has 95 bits."""

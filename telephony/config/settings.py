@@ -13,20 +13,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from telephony.base.phone_numbers import country_of
 from telephony.config.dial_policy import Forbidden, check_named, named_target
 from telephony.config.env_file import read_env_file
 from telephony.config.kinds import (
-    SettingKind,
     api_url,
     choice,
     dial_prefixes,
+    fields_of_json,
     host_is_loopback,
+    model_url,
     number,
     path,
     phone_number,
@@ -40,17 +40,15 @@ from telephony.config.kinds import (
     whole,
 )
 from telephony.config.listening import chosen, setting_of
-from telephony.config.secret import Secret, mask
+from telephony.config.secret import Secret
+from telephony.config.setting import Setting, parse, setting, short
+from telephony.config.speech_peer import CLOUD_URL, LOCAL, SpeechPeer
 from telephony.errors import BadSetting
 
 __all__ = ["NAMES", "SETTINGS", "Binding", "Secret", "Setting", "Settings", "SpeechPeer", "binding"]
 
-CLOUD_URL = "wss://api.deepgram.com"
-CLOUD_DOMAIN = "deepgram.com"
-LOCAL = "local"
 EAGER_THRESHOLD_WHEN_ON = 0.5  # what EAGER means without FLUX_EAGER_EOT_THRESHOLD
 ACCOUNT_SID = re.compile("AC[0-9a-fA-F]{32}")
-SHOWN = 60  # characters of a long value in an error
 MULAW_RATE = 8000  # G.711 knows no other
 
 BargeIn = Literal["patient", "immediate", "off"]
@@ -59,208 +57,194 @@ Record = Literal["on", "off"]
 Isolation = Literal["loop", "thread"]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One row of the table. `default` is text, as it would stand in the environment; "" is unset."""
-
-    name: str
-    kind: SettingKind
-    default: str
-    help: str
-
-    @property
-    def secret(self) -> bool:
-        return self.kind.secret
-
-
-def _setting(kind: SettingKind, default: str, help: str) -> Any:
-    """A field of `Settings`. Any, as `dataclasses.field` says it: the annotation is the type."""
-    return field(metadata={"kind": kind, "default": default, "help": help})
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechPeer:
-    """Where speech is heard and made: what `DEEPGRAM_URL=auto` came to."""
-
-    url: str
-    """`local`, or the server's `ws://` or `wss://` address without a path."""
-    api_key: Secret
-    """Never empty, since the SDK refuses an empty one; the local engine takes any."""
-    why: str
-    """For the first log line: which one, and why."""
-
-    @property
-    def local(self) -> bool:
-        """Our own engine, which we start."""
-        return self.url == LOCAL
-
-    @property
-    def cloud(self) -> bool:
-        """Deepgram's own service, where work costs money."""
-        host = urlsplit(self.url).hostname or ""
-        return host == CLOUD_DOMAIN or host.endswith("." + CLOUD_DOMAIN)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings, checked. Make one with `Settings.load`."""
 
-    deepgram_api_key: Secret | None = _setting(secret(), "", "API key of the speech service")
-    deepgram_url: str = _setting(
+    deepgram_api_key: Secret | None = setting(secret(), "", "API key of the speech service")
+    deepgram_url: str = setting(
         speech_url(),
         "auto",
         "speech service: `auto` (Deepgram when a key is set, else `local`), `local` (the engine in this"
         " package), or any compatible server, `ws://host:port`",
     )
-    flux_model: str = _setting(
+    flux_model: str = setting(
         choice("flux-general-en", "flux-general-multi"), "flux-general-en", "listening model"
     )
-    flux_eot_threshold: float = _setting(
+    flux_eot_threshold: float = setting(
         number(0.5, 1.0),
         "0.7",
         "confidence at which the caller's turn ends; with 1.0 only the time-out ends it",
     )
-    flux_eager_eot_threshold: float | None = _setting(
+    flux_eager_eot_threshold: float | None = setting(
         number(0.3, 0.9, optional=True),
         "",
         "confidence at which a reply is drafted early, at most FLUX_EOT_THRESHOLD; 0.5 when `EAGER` is on",
     )
-    flux_eot_timeout_ms: int = _setting(
+    flux_eot_timeout_ms: int = setting(
         whole(500, 60_000), "5000", "milliseconds of silence that end a turn at any confidence"
     )
-    flux_keyterms: tuple[str, ...] = _setting(
+    flux_keyterms: tuple[str, ...] = setting(
         texts(100), "", "words to listen for, such as names and products, comma separated"
     )
-    flux_language_hints: tuple[str, ...] = _setting(
+    flux_language_hints: tuple[str, ...] = setting(
         texts(), "", "language codes, comma separated; only with `flux-general-multi`"
     )
-    flux_encoding: str = _setting(
+    flux_encoding: str = setting(
         choice("linear16", "mulaw"),
         "linear16",
         "encoding of the audio sent to Flux; `mulaw` forwards the caller's bytes unchanged",
     )
-    flux_sample_rate: int = _setting(
+    flux_sample_rate: int = setting(
         whole(8000, 16_000, only=(8000, 16_000)),
         "16000",
         "sample rate of the audio sent to Flux, in Hz; 8000 with `mulaw`",
     )
-    voice: str = _setting(
+    voice: str = setting(
         text(),
         "flux-haley-en",
         "voice model, `flux-...` or `aura-2-...`; the local engine answers to any of them with one of its own"
         " voices",
     )
-    agent: str = _setting(text(), "scripted:coffee", "who answers: `scripted:PATH` or `package.module:Name`")
-    agent_isolation: Isolation = _setting(
+    agent: str = setting(text(), "scripted:coffee", "who answers: `scripted:PATH` or `package.module:Name`")
+    agent_isolation: Isolation = setting(
         choice("loop", "thread"),
         "loop",
         "where your agent runs: `loop` (the event loop of the calls) or `thread` (event loops of its own,"
         " so that an agent that blocks does not stop the audio of other calls)",
     )
-    routes: Path | None = _setting(
+    llm_url: str = setting(
+        model_url(),
+        "",
+        "the language model of `AGENT=llm`: a chat-completions server, `https://host/v1` or"
+        " `http://127.0.0.1:11434`",
+    )
+    llm_api_key: Secret | None = setting(secret(), "", "API key of LLM_URL, if it needs one")
+    llm_model: str = setting(text(), "", "name of the model, as its server knows it")
+    llm_prompt: str = setting(text(), "", "system prompt: a file, or the text itself")
+    llm_fallback_url: str = setting(
+        model_url(), "", "a second server, asked when the first is late or fails. Unset: LLM_URL"
+    )
+    llm_fallback_model: str = setting(text(), "", "model to ask when the first is late or fails. Unset: none")
+    llm_fallback_api_key: Secret | None = setting(
+        secret(), "", "API key of LLM_FALLBACK_URL. Unset: LLM_API_KEY if the server is the same"
+    )
+    llm_hedge_seconds: float = setting(
+        number(0.05, 60), "1", "seconds without a first token after which the fallback is asked as well"
+    )
+    llm_first_token_seconds: float = setting(
+        number(0.1, 300), "4", "maximum seconds until the first token, including a retry and the fallback"
+    )
+    llm_between_tokens_seconds: float = setting(number(0.1, 300), "3", "maximum seconds between two tokens")
+    llm_total_seconds: float = setting(number(1, 3600), "30", "maximum seconds that one answer may take")
+    llm_max_tokens: int = setting(whole(1, 100_000), "600", "maximum length of an answer, in tokens")
+    llm_options: dict[str, Any] = setting(
+        fields_of_json(),
+        "",
+        'more fields for every request, as JSON: `{"temperature": 0.3, "reasoning_effort": "none"}`',
+    )
+    routes: Path | None = setting(
         path(optional=True),
         "",
         "YAML file that says which agent, voice, language and greeting answer which number, and who is"
         " blocked",
     )
-    human_number: str = _setting(
+    human_number: str = setting(
         text(), "", "phone number, `sip:` or `client:` address that a script's `${HUMAN_NUMBER}` transfers to"
     )
-    twilio_account_sid: str = _setting(
+    twilio_account_sid: str = setting(
         text(), "", "account SID, `AC...`; needed for the REST API: dialling, transfers, numbers"
     )
-    twilio_auth_token: tuple[Secret, ...] = _setting(
+    twilio_auth_token: tuple[Secret, ...] = setting(
         secrets(),
         "",
         "verifies that webhooks come from Twilio; several, comma separated, while you rotate it (the first"
         " signs). Without it the server listens on this machine only",
     )
-    twilio_api_key: str = _setting(
+    twilio_api_key: str = setting(
         text(),
         "",
         "API key SID, `SK...`; used with TWILIO_API_SECRET instead of the auth token for the REST API",
     )
-    twilio_api_secret: Secret | None = _setting(secret(), "", "the secret that belongs to TWILIO_API_KEY")
-    twilio_region: str = _setting(
+    twilio_api_secret: Secret | None = setting(secret(), "", "the secret that belongs to TWILIO_API_KEY")
+    twilio_region: str = setting(
         text(), "", "region where calls are processed, such as `ie1` or `au1`; set it with TWILIO_EDGE"
     )
-    twilio_edge: str = _setting(
+    twilio_edge: str = setting(
         text(), "", "Twilio edge location, such as `dublin`; set it with TWILIO_REGION"
     )
-    twilio_api_url: str = _setting(
+    twilio_api_url: str = setting(
         api_url(),
         "",
         "another address of the REST API, such as a stand-in for tests at `http://127.0.0.1:port`",
     )
-    public_url: str = _setting(
-        public_url(), "", "public URL of this server as Twilio sees it, `https://host`"
-    )
-    stream_secret: tuple[Secret, ...] = _setting(
+    public_url: str = setting(public_url(), "", "public URL of this server as Twilio sees it, `https://host`")
+    stream_secret: tuple[Secret, ...] = setting(
         secrets(),
         "",
         "signs the one-time tokens of media streams; several, comma separated (the first signs). Unset:"
         " derived from TWILIO_AUTH_TOKEN, or random without one",
     )
-    api_keys: tuple[Secret, ...] = _setting(
+    api_keys: tuple[Secret, ...] = setting(
         secrets(),
         "",
         "keys that may use `/api`, comma separated. Unset: this machine may read, and nobody may when"
         " PUBLIC_URL is set",
     )
-    metrics_token: Secret | None = _setting(
+    metrics_token: Secret | None = setting(
         secret(),
         "",
         "bearer token that may read `/metrics`. Unset: this machine only, and nobody when PUBLIC_URL is set",
     )
-    dial_from: str = _setting(
+    dial_from: str = setting(
         phone_number(), "", "number of your account that outbound calls come from, `+14155550100`"
     )
-    dial_prefixes: tuple[str, ...] = _setting(
+    dial_prefixes: tuple[str, ...] = setting(
         dial_prefixes(), "", "prefixes that may be dialled, `+1415,+44`. Unset: the country of DIAL_FROM"
     )
-    dial_max_per_minute: int = _setting(whole(0, 10_000), "10", "maximum outbound calls in a minute")
-    dial_max_per_day: int = _setting(whole(0, 1_000_000), "100", "maximum outbound calls in a day")
-    barge_in: BargeIn = _setting(
+    dial_max_per_minute: int = setting(whole(0, 10_000), "10", "maximum outbound calls in a minute")
+    dial_max_per_day: int = setting(whole(0, 1_000_000), "100", "maximum outbound calls in a day")
+    barge_in: BargeIn = setting(
         choice("patient", "immediate", "off"),
         "patient",
         "what happens when the caller speaks over the agent: `patient` stops at once and goes on after a mere"
         " mm-hm, `immediate` always gives way, `off` never stops",
     )
-    eager: Eager = _setting(
+    eager: Eager = setting(
         choice("voice", "text", "off", optional=True),
         "",
         "draft a reply before the end of turn is certain: `voice` (the default with the local engine),"
         " `text`, or `off` (the default on the cloud, because drafts cost money)",
     )
-    data_dir: Path = _setting(path(), "calls", "folder where calls are kept")
-    record: Record = _setting(
+    data_dir: Path = setting(path(), "calls", "folder where calls are kept")
+    record: Record = setting(
         choice("on", "off"), "off", "`on` keeps the audio of both sides of every call beside its tape"
     )
-    record_notice: str = _setting(
+    record_notice: str = setting(
         text(), "", "notice spoken in full before the greeting, for example that the call is recorded"
     )
-    record_stop_words: tuple[str, ...] = _setting(
+    record_stop_words: tuple[str, ...] = setting(
         texts(),
         "",
         "more words that stop a recording and delete it, comma separated; plain objections (\"I don't want"
         " to be"
         ' recorded") always do',
     )
-    retention_days: int = _setting(
+    retention_days: int = setting(
         whole(0, 36_500), "30", "days after which the server deletes a call; 0 keeps all calls"
     )
-    max_calls: int = _setting(
+    max_calls: int = setting(
         whole(1, 10_000),
         "50",
         "maximum concurrent calls; further callers hear that the line is busy. With the local engine at"
         " most what it can carry",
     )
-    max_call_seconds: int = _setting(whole(10, 86_400), "3600", "maximum length of a call")
-    drain_seconds: int = _setting(
+    max_call_seconds: int = setting(whole(10, 86_400), "3600", "maximum length of a call")
+    drain_seconds: int = setting(
         whole(0, 3600), "25", "seconds that running calls may go on after a request to stop"
     )
-    port: int = _setting(whole(0, 65_535), "8080", "port of the server; 0 picks a free one")
-    log_level: str = _setting(choice("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "minimum level to log")
+    port: int = setting(whole(0, 65_535), "8080", "port of the server; 0 picks a free one")
+    log_level: str = setting(choice("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "minimum level to log")
 
     @classmethod
     def load(cls, environ: Mapping[str, str], dotenv: Path | None = None) -> Settings:
@@ -269,7 +253,7 @@ class Settings:
         Raises BadSetting, naming the setting, its value (never a secret's) and what is allowed.
         """
         given = _given(environ, dotenv)
-        values: dict[str, Any] = {s.name.lower(): _parse(s, given.get(s.name, "")) for s in SETTINGS}
+        values: dict[str, Any] = {s.name.lower(): parse(s, given.get(s.name, "")) for s in SETTINGS}
         return _checked(cls(**values), given)
 
     def deepgram(self) -> SpeechPeer:
@@ -305,17 +289,9 @@ def _given(environ: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:
     return {name: value.strip() for name in NAMES if (value := both.get(name)) and value.strip()}
 
 
-def _parse(setting: Setting, given: str) -> object:
-    try:
-        return setting.kind.parse(given or setting.default)
-    except ValueError as error:
-        shown = mask(given) if setting.secret else _short(given)
-        raise BadSetting(setting.name, shown, f"must be {error}") from error
-
-
 def _checked(settings: Settings, given: Mapping[str, str]) -> Settings:
     """The checks that need more than one setting, and the defaults that follow from others."""
-    for check in (_mulaw_rate, _eager, _speech, _public, _rest, _human_number):
+    for check in (_mulaw_rate, _eager, _speech, _model, _public, _rest, _human_number):
         settings = check(settings, given)
     return settings
 
@@ -348,14 +324,29 @@ def _speech(settings: Settings, given: Mapping[str, str]) -> Settings:
     """What the speech service would refuse at every call is refused now, by its own rules."""
     for problem in chosen(settings).validate():
         name = setting_of(problem)
-        raise BadSetting(name, _short(given.get(name, "")), problem.reason)
+        raise BadSetting(name, short(given.get(name, "")), problem.reason)
     if fault := voice_fault(settings.voice, settings.deepgram().cloud):
         raise BadSetting("VOICE", given.get("VOICE", settings.voice), fault)
     return settings
 
 
-def _short(value: str) -> str:
-    return value if len(value) <= SHOWN else f"{value[:SHOWN]}..."
+def _model(settings: Settings, given: Mapping[str, str]) -> Settings:
+    """A model is an address and a name; the fallback's address may be the first one's."""
+    wants = (
+        "AGENT" if settings.agent == "llm" else "LLM_FALLBACK_MODEL" if settings.llm_fallback_model else ""
+    )
+    for one, other in (("LLM_URL", "LLM_MODEL"), ("LLM_MODEL", "LLM_URL"), (wants, "LLM_URL")):
+        if one in given and other not in given:
+            raise BadSetting(one, short(given[one]), f"it needs {other}")
+    if settings.llm_fallback_url and not settings.llm_fallback_model:
+        shown = short(given["LLM_FALLBACK_URL"])
+        raise BadSetting("LLM_FALLBACK_URL", shown, "it needs LLM_FALLBACK_MODEL")
+    reserved = sorted(
+        {"model", "messages", "tools", "stream", "stream_options"} & settings.llm_options.keys()
+    )
+    if reserved:
+        raise BadSetting("LLM_OPTIONS", short(given["LLM_OPTIONS"]), f"{reserved[0]} is set by the server")
+    return settings
 
 
 def _public(settings: Settings, given: Mapping[str, str]) -> Settings:

@@ -1,4 +1,4 @@
-"""`python -m telephony.testing flux|speak|both --port N`: the speech service's stand-ins, by themselves."""
+"""`python -m telephony.testing flux|speak|both|chat --port N`: stand-ins for services, by themselves."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import signal
 from pathlib import Path
 
 from telephony.deepgram.flux_codec import FluxOptions
+from telephony.testing.fake_chat_command import add_chat_arguments, fake_chat
 from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_scripts import Cycle, FakeScript, RecordedScript
 from telephony.testing.fake_server import FakeServer
@@ -27,7 +28,9 @@ def parser() -> argparse.ArgumentParser:
     speak.add_argument("--seconds", type=float, help="length of every text; default: by its words")
     speak.add_argument("--pace", type=float, help="times faster than it is heard; default: all at once")
     both = which.add_parser("both", help="both on one port, as the service has them")
-    for one in (flux, speak, both):
+    chat = which.add_parser("chat", help="/v1/chat/completions: a language model")
+    add_chat_arguments(chat)
+    for one in (flux, speak, both, chat):
         one.add_argument("--port", type=int, default=0)
     both.set_defaults(capture=None, seconds=None, pace=None)
     return arguments
@@ -55,6 +58,13 @@ async def serve(options: argparse.Namespace) -> None:
     over = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, over.set)
+    if options.which == "chat":
+        model = fake_chat(options)
+        await model.start(options.port)
+        print(model.url, flush=True)
+        await over.wait()
+        await model.close()
+        return
     first, *others = standins(options)
     await first.start(options.port, *others)
     print(first.url, flush=True)
