@@ -1,4 +1,4 @@
-"""The doctor's questions over the network: is speech there, the account, and does our address lead here?"""
+"""The doctor's questions over the network: are speech, models and the account there, do we lead here?"""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from telephony.commands.doctor_findings import Finding, bad, good, note
 from telephony.config.settings import Settings
 from telephony.deepgram.refusals import remedy
 from telephony.errors import BadInput
+from telephony.llm.check import check_model
+from telephony.llm.client import open_session
+from telephony.llm.endpoints import ChatEndpoint
+from telephony.llm.from_settings import endpoints_of
 from telephony.server import speech_check
 from telephony.server.number_routes import Routes
 from telephony.server.number_routes_file import routes_of
@@ -19,7 +23,7 @@ from telephony.server.speech_check import LISTEN, SpeechQuestion, ask, questions
 
 
 def look(settings: Settings) -> Iterator[Finding]:
-    """Asks all peers at once, each for at most 5 s."""
+    """Asks all peers at once, each for at most 5 s; a model for 12 s."""
     return iter(asyncio.run(_look(settings)))
 
 
@@ -28,6 +32,7 @@ async def _look(settings: Settings) -> list[Finding]:
         asked = []
         if not settings.deepgram().local:
             asked += [_speech(session, settings, one) for one in questions(settings, _routes(settings))]
+        asked += [_model(settings, one) for one in endpoints_of(settings)]
         if has_credentials(settings):
             asked.append(_account(settings))
         if settings.public_url:
@@ -53,6 +58,13 @@ async def _speech(session: aiohttp.ClientSession, settings: Settings, question: 
     what = f"refuses{asker}: {refused.status} {refused.reason}" if refused.status else refused.reason
     told = f"{refused.peer} {what}" if refused.status else f"{refused.peer}: {what}"
     return bad(told.rstrip(), remedy(refused.status))
+
+
+async def _model(settings: Settings, endpoint: ChatEndpoint) -> Finding:
+    """Asks a language model for one token."""
+    async with open_session() as session:
+        found = await check_model(session, settings, endpoint)
+    return good(found.what) if found.fault is None else bad(found.what, found.remedy)
 
 
 async def _account(settings: Settings) -> Finding:

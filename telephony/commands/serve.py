@@ -26,6 +26,7 @@ from telephony.config.kinds import host_is_loopback
 from telephony.config.secret_rules import refuse_short_secrets
 from telephony.config.settings import Settings, binding
 from telephony.errors import BadInput
+from telephony.llm.check import refuse_absent_models
 from telephony.server.access import DOOR
 from telephony.server.app import make_app
 from telephony.server.connections import room_beside, served
@@ -114,6 +115,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[ServerState,
     from telephony.server.assembly import open_line  # here, because it loads the speech SDK
 
     await refuse_what_can_never_work(settings, await asyncio.to_thread(routes_of, settings))
+    await refuse_absent_models(settings)
     return await open_line(settings, stack)
 
 
