@@ -4,6 +4,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 RECORDING = telephony/simulator/demo/caller.wav
 CODE = telephony tests bench tools
+PAGES = $(wildcard *.md) docs twiml Makefile .env.example
 
 .DEFAULT_GOAL = help
 .PHONY: help demo test lint fix serve bench lock upgrade audit sbom install-local install-dev
@@ -11,7 +12,7 @@ CODE = telephony tests bench tools
 help:
 	@echo "make demo    one recorded call through the real server, with the local speech engine; no key needed"
 	@echo "make test    lint, types and all tests"
-	@echo "make lint    ruff and mypy only"
+	@echo "make lint    ruff, codespell and mypy only"
 	@echo "make fix     format, and repair what ruff can repair"
 	@echo "make serve   the server on PORT (8080)"
 	@echo "make bench   the benchmarks, briefly; each also runs alone: $(BIN)/python bench/NAME.py"
@@ -38,6 +39,7 @@ test: lint
 lint: install-dev
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/codespell $(CODE) $(PAGES)
 	$(BIN)/mypy
 
 fix: install-dev

@@ -29,3 +29,56 @@ commands/        one module a command; cli finds them
 """
 
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False  # typing's own is not there in the Pythons that only read this file (see __main__)
+
+__all__ = [
+    "Agent",
+    "CallInfo",
+    "EndedCall",
+    "Expect",
+    "HangUp",
+    "Message",
+    "Note",
+    "Notes",
+    "Said",
+    "Say",
+    "SilenceStep",
+    "Transfer",
+    "Turn",
+    "Wait",
+    "Wording",
+    "hold",
+    "press_keys",
+]
+
+if TYPE_CHECKING:
+    from telephony.reply.agent import (
+        Agent,
+        CallInfo,
+        EndedCall,
+        Expect,
+        HangUp,
+        Message,
+        Note,
+        Notes,
+        Said,
+        Say,
+        SilenceStep,
+        Transfer,
+        Turn,
+        Wait,
+        Wording,
+        hold,
+        press_keys,
+    )
+else:
+
+    def __getattr__(name):
+        """The public names are imported when they are first asked for, so that commands start quickly."""
+        if name not in __all__:
+            raise AttributeError("module 'telephony' has no attribute %r" % name)  # noqa: UP031
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module("telephony.reply.agent"), name)
+        return value

@@ -1,116 +1,266 @@
-"""The README runs, and says what the code says."""
+"""README and docs/ say what the code says: settings, commands, files, links, and every block of code."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shlex
+import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from telephony.cli import COMMANDS
-from telephony.config.settings import NAMES, SETTINGS
+from telephony.config.settings import NAMES, SETTINGS, Settings
 from telephony.engine.models.catalogue import MODELS
-from tools.document_settings import example, readme
+from telephony.reply.script_reader import load_script
+from telephony.server.number_routes_file import read_routes
+from telephony.simulator.caller_script import read_script
+from tests.markdown import PAGES, ROOT, Block, blocks, blocks_of, name_of, prose, read, write_files
+from tests.test_layout import ORDER
+from tools.document_settings import ERRORS_PAGE, EXAMPLE, SETTINGS_PAGE, example, page
 
-ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
-
-
-def commands_shown() -> list[str]:
-    """Every `telephony ...` that the README tells the reader to type, in a block or in a sentence."""
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
-    prose = re.sub(r"^ *```.*?^ *```$", "", README, flags=re.DOTALL | re.MULTILINE)
-    told = [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose)]
-    lines += [re.sub(r"^[A-Z]+=\S+ ", "", code) for code in told]
-    shown = {line for line in lines if re.match(r"telephony [a-z]+ ", line) and "--help" not in line}
-    shown -= {"telephony call --json", "telephony dial --say"}  # spoken of, not to be typed so
-    return sorted({re.sub(r" (SOURCE\.\.\.|NUMBER|CALL|SOURCE)$", r" +14155550100", line) for line in shown})
+LANGUAGES = ("sh", "python", "yaml", "ini", "json", "text")
+README_LINES = 150
+NOT_RUN = 1
+"""So many blocks cannot be run by a test; each says why."""
+# What stands for a value of the reader's own in a block of settings.
+SAMPLES = {
+    "AC...": "AC" + "0" * 32,
+    "...": "0123456789abcdef0123456789abcdef",
+}
+PLACEHOLDERS = r" (SOURCE\.\.\.|NUMBER|CALL|SOURCE|ADDRESS)$"
+NAMED_FILE = r"(?<![\w/.])(?:telephony|tools|twiml|bench|tests|docs)/[\w/]+\.(?:py|yaml|wav|xml|md)"
 
 
-def test_the_readmes_settings_are_the_tables() -> None:
+# ---- what is made from the code
+
+
+@pytest.mark.parametrize("path", [SETTINGS_PAGE, ERRORS_PAGE], ids=lambda path: path.name)
+def test_a_generated_page_is_up_to_date(path: Path) -> None:
     """Else: python tools/document_settings.py"""
-    assert readme(README) == README
-    assert all(f"| `{setting.name}` |" in README for setting in SETTINGS)
+    assert page(path) == path.read_text(encoding="utf-8")
 
 
-def test_env_example_is_the_table() -> None:
+def test_env_example_is_up_to_date() -> None:
     """Else: python tools/document_settings.py"""
-    assert (ROOT / ".env.example").read_text(encoding="utf-8") == example()
+    assert EXAMPLE.read_text(encoding="utf-8") == example()
+
+
+def test_every_setting_is_documented() -> None:
+    table = SETTINGS_PAGE.read_text(encoding="utf-8")
+    assert [s.name for s in SETTINGS if f"| `{s.name}` |" not in table] == []
 
 
 def test_every_setting_says_what_it_is() -> None:
     for setting in SETTINGS:
         assert setting.help and setting.kind.allowed
-        assert "|" not in setting.help + setting.kind.allowed, "it would break the README's table"
+        assert "|" not in setting.help + setting.kind.allowed, "it would break the table"
+
+
+def test_no_page_names_a_setting_that_does_not_exist() -> None:
+    """What a page shows as code in capitals with an underscore is a setting, or known to be none."""
+    others = {"NO_COLOR", "XDG_CACHE_HOME", "OPENBLAS_NUM_THREADS", "SO_RCVLOWAT"}
+    for path in PAGES:
+        text = re.sub(r"<!--.*?-->", "", read(name_of(path)))
+        shown = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`", text))
+        assert not shown - NAMES - others, name_of(path)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.name)
 def test_every_command_is_in_the_readme(command: object) -> None:
-    assert f"`telephony {getattr(command, 'name')}" in README  # noqa: B009
-
-
-@pytest.mark.parametrize("line", commands_shown())
-def test_every_command_line_of_the_readme_is_accepted(line: str) -> None:
-    words = shlex.split(line)[1:]
-    module = next(import_module(c.module) for c in COMMANDS if c.name == words[0])
-    parser = argparse.ArgumentParser(exit_on_error=False)
-    module.add_arguments(parser)
-    parser.parse_args(words[1:])
-
-
-def test_every_make_target_of_the_readme_is_there() -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in set(
-        re.findall(r"\bmake (\w+)", "\n".join(blocks("sh")) + " ".join(re.findall(r"`[^`]+`", README)))
-    ):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-
-
-def test_every_file_that_the_readme_names_is_there() -> None:
-    named = set(re.findall(r"(?:telephony|tools|twiml|bench)/[\w/]+\.(?:py|yaml|wav|xml|md)", README))
-    assert named
-    for name in named:
-        assert (ROOT / name).is_file(), name
+    assert f"`telephony {getattr(command, 'name')}" in read("README.md")  # noqa: B009
 
 
 def test_every_model_is_listed_with_its_licence() -> None:
+    engine = read("docs/engine.md")
     for file in MODELS:
         for source in file.sources:
             package = re.sub(r"-\d$", "", source.package)
-            row = next(line for line in README.splitlines() if line.startswith("|") and package in line)
+            row = next(line for line in engine.splitlines() if line.startswith("|") and package in line)
             assert source.version in row
-            assert file.licence in README
-
-
-def test_settings_that_do_not_work_yet_are_not_promised() -> None:
-    reserved = {
-        "ROUTES",
-        "LLM_URL",
-        "DATABASE_URL",
-        "RECORD",
-        "CONSOLE_PASSWORD",
-        "METRICS_TOKEN",
-        "DIAL_PREFIXES",
-    }
-    assert not {name for name in reserved - NAMES if f"`{name}`" in README}
-
-
-def test_the_agent_of_the_readme_is_one() -> None:
-    block = next(block for block in blocks("python") if "class Barista" in block)
-    scope: dict[str, object] = {}
-    exec(compile(block, "README.md", "exec"), scope)
-    assert callable(scope["Barista"])
+            assert file.licence in engine
 
 
 def test_the_changelog_knows_this_version() -> None:
     from telephony import __version__
 
-    assert f"## {__version__}" in CHANGELOG
+    assert f"## {__version__}" in read("CHANGELOG.md")
+
+
+def test_the_readme_is_short() -> None:
+    assert len(read("README.md").splitlines()) <= README_LINES
+
+
+# ---- what the pages point at
+
+
+@pytest.mark.parametrize("name", [name_of(path) for path in PAGES])
+def test_every_link_leads_somewhere(name: str) -> None:
+    """To a file of the project, and to a heading in it."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(name)):
+        if re.match(r"https?://|mailto:", target):
+            continue
+        file, _, heading = target.partition("#")
+        path = (ROOT / name).parent / file if file else ROOT / name
+        assert path.exists(), f"{name}: {target}"
+        if heading:
+            assert heading in anchors(path), f"{name}: {target}"
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_page_of_docs_is_linked_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\((docs/[\w-]+\.md)", read("README.md")))
+    assert linked == {name_of(path) for path in PAGES if name_of(path).startswith("docs/")}
+
+
+@pytest.mark.parametrize("name", [name_of(path) for path in PAGES])
+def test_every_file_that_a_page_names_is_there(name: str) -> None:
+    for file in set(re.findall(NAMED_FILE, read(name))):
+        if file.endswith("/NAME.py"):
+            continue
+        assert (ROOT / file).is_file(), file
+
+
+def test_every_make_target_that_a_page_names_is_there() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for path in PAGES:
+        name = name_of(path)
+        shown = [
+            *re.findall(r"`[^`]+`", prose(name)),
+            *(b.text for b in blocks_of(name) if b.language == "sh"),
+        ]
+        for target in set(re.findall(r"(?<![\w-])make (\w[\w-]*)", "\n".join(shown))):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{name}: make {target}"
+
+
+# ---- architecture.md follows the code
+
+
+def hops(heading: str) -> list[tuple[str, str]]:
+    """File and name of each hop of a journey: the rows under a heading that have both."""
+    text = read("docs/architecture.md").partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"\| `([\w/]+\.py)` `([\w.]+)` \|$", text, re.MULTILINE)
+
+
+JOURNEYS = ("The journey of a frame", "The journey of a barge-in", "The journey of a reply")
+
+
+@pytest.mark.parametrize("journey", JOURNEYS)
+def test_every_hop_of_a_journey_is_where_the_page_says(journey: str) -> None:
+    """A change that moves or renames one of them writes its new place into docs/architecture.md."""
+    assert hops(journey)
+    assert [f"{file} {name}" for file, name in hops(journey) if not is_there(file, name)] == []
+
+
+def is_there(file: str, name: str) -> bool:
+    """Whether a module of the package defines a function, a class or a method of this name."""
+    try:
+        module = import_module("telephony." + file.removesuffix(".py").replace("/", "."))
+        found: object = module
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError):
+        return False
+    return getattr(found, "__module__", "") == module.__name__
+
+
+def test_the_folders_are_on_the_page_in_their_order() -> None:
+    folders = [name for name in ORDER if (ROOT / "telephony" / name).is_dir()]
+    listed = re.findall(r"^\| `(\w+)/` \|", read("docs/architecture.md"), re.MULTILINE)
+    assert listed == folders
+
+
+# ---- blocks of code
+
+
+def test_every_block_has_a_language_whose_blocks_are_tested() -> None:
+    assert [str(block) for block in blocks() if block.language not in LANGUAGES] == []
+
+
+def test_few_blocks_are_not_run_and_each_says_why() -> None:
+    left_out = [block for block in blocks() if block.why_not_run]
+    assert len(left_out) <= NOT_RUN, [str(block) for block in left_out]
+
+
+def test_what_is_only_shown_holds_no_command() -> None:
+    """`text` is for pictures and output: a command in it would be tested by nobody."""
+    for block in (b for b in blocks() if b.language == "text"):
+        assert not re.search(r"^\$ |^(telephony|make|pytest|curl|python) \w", block.text, re.MULTILINE), block
+
+
+@pytest.mark.parametrize("block", blocks("json"), ids=str)
+def test_every_json_block_is_json(block: Block) -> None:
+    json.loads(block.text)
+
+
+@pytest.mark.parametrize("block", blocks("ini"), ids=str)
+def test_every_block_of_settings_can_be_loaded(block: Block) -> None:
+    lines = [line.partition("  #")[0].strip() for line in block.text.splitlines() if line.strip()]
+    given = dict(line.split("=", 1) for line in lines)
+    assert not given.keys() - NAMES
+    Settings.load({name: SAMPLES.get(value, value) for name, value in given.items()})
+
+
+@pytest.mark.parametrize("block", blocks("yaml"), ids=str)
+def test_every_yaml_block_is_read_by_its_reader(block: Block, tmp_path: Path) -> None:
+    file = tmp_path / (block.file or "block.yaml")
+    file.write_text(block.text, encoding="utf-8")
+    if re.search(r"^steps:", block.text, re.MULTILINE):
+        assert read_script(file).steps
+    elif re.search(r"^routes:", block.text, re.MULTILINE):
+        read_routes(file, "US")
+    else:
+        assert load_script(str(file), Settings.load({})).intents
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with the files of the pages, as the current folder and first on Python's path."""
+    before = set(sys.modules)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    for name in {path.stem for path in tmp_path.glob("*.py")} - before:
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def test_every_python_block_runs(block: Block, written: Path) -> None:
+    """A test that a page shows is run by pytest, in test_readme.py. Here it is only defined."""
+    write_files(written, "docs/agents.md", "docs/testing.md", block.page)
+    exec(compile(block.text, str(block), "exec"), {"__name__": "shown"})
+
+
+# ---- commands
+
+
+def commands_shown() -> list[str]:
+    """Every `telephony ...` that a page tells its reader to type, in a block or in a sentence."""
+    shown = {line for block in blocks() if block.language == "sh" for line in block.text.splitlines()}
+    for path in PAGES:
+        shown |= {" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose(name_of(path)))}
+    lines = {re.sub(r"^(([A-Z]+=\S+ )*)(python -m )?(?=telephony )", "", line) for line in shown}
+    lines = {line for line in lines if re.match(r"telephony [a-z]+ ", line) and "--help" not in line}
+    return sorted({re.sub(PLACEHOLDERS, " +14155550100", line) for line in lines})
+
+
+SPOKEN_OF = {"telephony call --json", "telephony dial --say", "telephony dial --from"}
+"""Options of a command that a sentence names, not lines to type."""
+
+
+@pytest.mark.parametrize("line", [line for line in commands_shown() if line not in SPOKEN_OF])
+def test_every_command_line_is_accepted(line: str) -> None:
+    words = shlex.split(line)[1:]
+    module = next(import_module(c.module) for c in COMMANDS if c.name == words[0])
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    module.add_arguments(parser)
+    parser.parse_args(words[1:])

@@ -61,7 +61,7 @@ def test_an_agent_that_cannot_answer_is_refused_by_every_command(
                 "DEEPGRAM_API_KEY": "k" * 40,
                 "VOICE": "flux-general-en",
             },
-            "is no voice of the cloud's",
+            "is not a voice of the cloud",
         ),
         ({"PUBLIC_URL": "https://phone.example/twilio/voice"}, "without /twilio/voice"),
         ({"HUMAN_NUMBER": "sip:front desk@phone.example"}, "a blank cannot stand in a sip: address"),

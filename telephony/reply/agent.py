@@ -316,6 +316,6 @@ class HasWording(Protocol):
     wording: Wording
 
 
-def wording_of(agent: Agent) -> Wording:
+def wording_of(agent: object) -> Wording:
     """The agent's own wording, or the ordinary ones."""
     return agent.wording if isinstance(agent, HasWording) else Wording()

@@ -25,14 +25,24 @@ from telephony.conversation.conversation import CallPhase, Conversation
 from telephony.conversation.policy import Policy
 from telephony.deepgram.flux_messages import TurnInfo, Word
 from telephony.playback.pacer import Mark, Pacer, SpokenStore
-from telephony.reply.agent import Expect, HangUp, Note, Said, Say, Transfer, Turn, Wait, Wording
+from telephony.reply.agent import (
+    Agent,
+    Expect,
+    HangUp,
+    Note,
+    Said,
+    Say,
+    Transfer,
+    Wait,
+    Wording,
+    wording_of,
+)
 from telephony.reply.yielded import checked
 from telephony.simulator.playout import Playout
+from telephony.testing.virtual_agent import AgentLines, lines_of
 from telephony.testing.virtual_voice import FIRST_WORDS, VirtualVoice, VirtualWord
 
-__all__ = ["VirtualCall", "VirtualWord", "VirtualVoice"]
-
-AgentLines = Callable[[Turn, Mapping[str, Any]], Iterable[Said]]
+__all__ = ["AgentLines", "VirtualCall", "VirtualVoice", "VirtualWord"]
 
 TICK_S = 0.1
 FRAME_MS = 20
@@ -45,7 +55,7 @@ class VirtualCall:
 
     def __init__(
         self,
-        agent: AgentLines,
+        agent: AgentLines | Agent,
         wording: Wording | None = None,
         policy: Policy | None = None,
         *,
@@ -60,11 +70,12 @@ class VirtualCall:
         resumed: Mapping[str, Any] | None = None,
         parameters: Mapping[str, str] | None = None,
     ) -> None:
-        """`think_s`: until the agent's first word; `speak_s`: until a phrase's audio, for all or by the
-        phrase's number; ways: delays in s; `lose_frame`: whether the newest of the caller's frames was lost;
-        `return_mark`: how late a mark comes back, each time that it does; `drift_ppm`: how much faster than
-        ours the ear's clock runs; `resumed`, `parameters`: as in CallStarted."""
-        self.wording = wording or Wording()
+        """`agent`: an agent, or a function that gives what one yields for a turn; `think_s`: until its first
+        word; `speak_s`: until a phrase's audio, for all or by the phrase's number; ways: delays in s;
+        `lose_frame`: whether the newest of the caller's frames was lost; `return_mark`: how late a mark comes
+        back, each time that it does; `drift_ppm`: how much faster than ours the ear's clock runs; `resumed`,
+        `parameters`: as in CallStarted."""
+        self.wording, self._agent = wording or wording_of(agent), lines_of(agent)
         self.policy = policy or Policy()
         self.conversation = Conversation(self.wording, self.policy)
         self.ear = Playout()
@@ -80,7 +91,6 @@ class VirtualCall:
         """So many phrases after those break off in the middle."""
         self.ended = ""
         self.transferred_to = ""
-        self._agent = agent
         self._think_s = think_s
         self._speak_s = speak_s if callable(speak_s) else lambda phrase: speak_s
         self._out, self._back = way_out, way_back

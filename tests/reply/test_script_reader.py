@@ -12,7 +12,8 @@ from telephony.reply import Expect, Say, SilenceStep
 from telephony.reply.agent import EXPECT_KINDS, wording_of
 from telephony.reply.loading import load_agent
 from telephony.reply.script import Do
-from telephony.reply.script_reader import _ASK, _INTENT, _SLOT, _TOP, READY, load_script
+from telephony.reply.script_reader import _ASK, _INTENT, _SLOT, _TOP, load_script
+from tests.markdown import read
 
 
 class Settings:
@@ -172,7 +173,7 @@ def test_the_ready_script_is_sound_and_named_by_a_word() -> None:
 
 
 def test_the_example_that_explains_the_format_is_a_sound_script(tmp_path: Path) -> None:
-    text = (READY / "README.md").read_text(encoding="utf-8")
+    text = read("docs/scripts.md")
     file = tmp_path / "flowers.yaml"
     file.write_text(text.split("```yaml\n")[1].split("```")[0])
     script = load_script(str(file), Settings())
@@ -180,6 +181,6 @@ def test_the_example_that_explains_the_format_is_a_sound_script(tmp_path: Path) 
 
 
 def test_every_key_of_a_script_is_explained() -> None:
-    text = (READY / "README.md").read_text(encoding="utf-8")
+    text = read("docs/scripts.md")
     for key in (*_TOP, *_INTENT, *_ASK, *_SLOT, *(do.value for do in Do), *EXPECT_KINDS):
         assert re.search(rf"\b{key}\b", text), key
