@@ -24,9 +24,10 @@ from pathlib import Path
 from telephony.base.terminal import may_colour, paint
 from telephony.commands.doctor_findings import COLOURS, Finding, Verdict, bad, good, note
 from telephony.commands.doctor_peers import look
+from telephony.config.binding import binding
 from telephony.config.env_file import read_env_file
 from telephony.config.secret_rules import SHORT_ALLOWED, short_secrets
-from telephony.config.settings import NAMES, Settings, binding
+from telephony.config.settings import NAMES, Settings
 from telephony.errors import BadInput, MissingModel
 
 log = logging.getLogger(__name__)

@@ -22,9 +22,10 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from telephony.commands.doctor import at_start
+from telephony.config.binding import binding
 from telephony.config.kinds import host_is_loopback
 from telephony.config.secret_rules import refuse_short_secrets
-from telephony.config.settings import Settings, binding
+from telephony.config.settings import Settings
 from telephony.errors import BadInput
 from telephony.llm.check import refuse_absent_models
 from telephony.server.access import DOOR

@@ -66,6 +66,48 @@ def texts(most: int = 20) -> SettingKind:
     return SettingKind(parse, allowed)
 
 
+NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]{0,39})\s*=\s*(\S(?:.*\S)?)")
+
+
+def named_texts(most: int = 50) -> SettingKind:
+    """Comma separated `name=text`, each name once."""
+    allowed = f"at most {most} of name=text, comma separated, each name of letters, digits, _ and -, once"
+
+    def parse(value: str) -> tuple[tuple[str, str], ...]:
+        found = [NAMED.fullmatch(one) for one in _split(value)]
+        pairs = tuple((one[1], one[2]) for one in found if one)
+        if len(pairs) < len(found) or len(dict(pairs)) < len(pairs) or len(pairs) > most:
+            raise ValueError(allowed)
+        if not value.isprintable():
+            raise ValueError(allowed)
+        return pairs
+
+    return SettingKind(parse, allowed)
+
+
+def budget(**bounds: tuple[float, float]) -> SettingKind:
+    """Comma separated `name=number`; of each name that is left out the second of its bounds, which is usual.
+
+    The first of its bounds is the least that it may be.
+    """
+    allowed = "name=number, comma separated; " + ", ".join(
+        f"{name} (at least {least:g})" for name, (least, _) in bounds.items()
+    )
+
+    def parse(value: str) -> dict[str, float]:
+        try:
+            given = {name: float(text) for name, text in named_texts().parse(value)}
+        except ValueError:
+            raise ValueError(allowed) from None
+        if not given.keys() <= bounds.keys():
+            raise ValueError(allowed)
+        if not all(math.isfinite(one) and one >= bounds[name][0] for name, one in given.items()):
+            raise ValueError(allowed)
+        return {name: given.get(name, usual) for name, (_, usual) in bounds.items()}
+
+    return SettingKind(parse, allowed)
+
+
 def choice(*names: str, optional: bool = False) -> SettingKind:
     """One of `names`, in any case; "" if optional and unset."""
     allowed = ", ".join(names[:-1]) + " or " + names[-1]

@@ -17,16 +17,16 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from telephony.base.phone_numbers import country_of
-from telephony.config.dial_policy import Forbidden, check_named, named_target
+from telephony.config.destinations import PERSON, destination, destinations
 from telephony.config.env_file import read_env_file
 from telephony.config.kinds import (
     api_url,
+    budget,
     choice,
     dial_prefixes,
     fields_of_json,
-    host_is_loopback,
     model_url,
+    named_texts,
     number,
     path,
     phone_number,
@@ -45,7 +45,7 @@ from telephony.config.setting import Setting, parse, setting, short
 from telephony.config.speech_peer import CLOUD_URL, LOCAL, SpeechPeer
 from telephony.errors import BadSetting
 
-__all__ = ["NAMES", "SETTINGS", "Binding", "Secret", "Setting", "Settings", "SpeechPeer", "binding"]
+__all__ = ["NAMES", "SETTINGS", "Secret", "Setting", "Settings", "SpeechPeer"]
 
 EAGER_THRESHOLD_WHEN_ON = 0.5  # what EAGER means without FLUX_EAGER_EOT_THRESHOLD
 ACCOUNT_SID = re.compile("AC[0-9a-fA-F]{32}")
@@ -143,6 +143,23 @@ class Settings:
         "",
         'more fields for every request, as JSON: `{"temperature": 0.3, "reasoning_effort": "none"}`',
     )
+    llm_tools: tuple[str, ...] = setting(
+        texts(100),
+        "",
+        "Python functions that the model may call: `package.module:function`, or `package.module` for every"
+        " function in it that `@tool` marks; comma separated",
+    )
+    mcp_servers: Path | None = setting(
+        path(optional=True),
+        "",
+        'JSON or YAML file of MCP servers whose tools the model may call: `{"mcpServers": {"name":'
+        ' {"command": ..., "args": [...]}, "other": {"url": ...}}}`',
+    )
+    llm_budget: dict[str, float] = setting(
+        budget(tool_calls=(0, 60), tokens=(1, 1_000_000), minutes=(0.1, 60), rounds=(1, 5)),
+        "tool_calls=60, tokens=1000000, minutes=60, rounds=5",
+        "what one call may use of the model; `rounds` is how often it may call tools in one turn",
+    )
     routes: Path | None = setting(
         path(optional=True),
         "",
@@ -151,6 +168,12 @@ class Settings:
     )
     human_number: str = setting(
         text(), "", "phone number, `sip:` or `client:` address that a script's `${HUMAN_NUMBER}` transfers to"
+    )
+    transfer_to: tuple[tuple[str, str], ...] = setting(
+        named_texts(),
+        "",
+        "where a language model may transfer callers, by name: `sales=+14155550132,"
+        " support=sip:desk@example.com`; HUMAN_NUMBER is `person`",
     )
     twilio_account_sid: str = setting(
         text(), "", "account SID, `AC...`; needed for the REST API: dialling, transfers, numbers"
@@ -291,7 +314,7 @@ def _given(environ: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:
 
 def _checked(settings: Settings, given: Mapping[str, str]) -> Settings:
     """The checks that need more than one setting, and the defaults that follow from others."""
-    for check in (_mulaw_rate, _eager, _speech, _model, _public, _rest, _human_number):
+    for check in (_mulaw_rate, _eager, _speech, _model, _public, _rest, _human_number, _transfer_to):
         settings = check(settings, given)
     return settings
 
@@ -379,35 +402,15 @@ def each_secret(value: Secret | tuple[Secret, ...] | None) -> tuple[Secret, ...]
 
 def _human_number(settings: Settings, given: Mapping[str, str]) -> Settings:
     """As the carrier needs it, whatever punctuation it has; of DIAL_FROM's country where it says none."""
-    if not settings.human_number:
-        return settings
-    to = named_target(settings.human_number, country_of(settings.dial_from))
-    try:
-        check_named(to, settings.dial_prefixes)
-    except Forbidden as error:
-        raise BadSetting("HUMAN_NUMBER", settings.human_number, str(error)) from error
+    to = destination("HUMAN_NUMBER", settings.human_number, settings.dial_from, settings.dial_prefixes)
     return replace(settings, human_number=to)
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """Where the server listens, and a line to log if that is less than one might expect."""
-
-    host: str
-    note: str = ""
-
-
-def binding(settings: Settings, host: str | None = None) -> Binding:
-    """The address to listen on: this machine only, unless webhooks can be verified.
-
-    A verified webhook needs both the token that signs and the URL that was signed. Raises BadSetting for a
-    public `host` without them.
-    """
-    verified = bool(settings.twilio_auth_token and settings.public_url)
-    if verified:
-        return Binding(host or "0.0.0.0")
-    missing = "PUBLIC_URL" if settings.twilio_auth_token else "TWILIO_AUTH_TOKEN and PUBLIC_URL"
-    if host is not None and not host_is_loopback(host):
-        raise BadSetting("--host", host, f"a public address needs {missing}; 127.0.0.1 does not")
-    note = "listening on this machine only: PUBLIC_URL is not set" if settings.twilio_auth_token else ""
-    return Binding(host or "127.0.0.1", note)
+def _transfer_to(settings: Settings, given: Mapping[str, str]) -> Settings:
+    """As HUMAN_NUMBER, each of them; that one is `person`."""
+    found = destinations(settings.transfer_to, settings.dial_from, settings.dial_prefixes)
+    if settings.human_number:
+        if PERSON in found:
+            raise BadSetting("TRANSFER_TO", short(given["TRANSFER_TO"]), "`person` is HUMAN_NUMBER's name")
+        found[PERSON] = settings.human_number
+    return replace(settings, transfer_to=tuple(found.items()))

@@ -114,6 +114,16 @@ def refusal(toolbox: Toolbox, name: str, notes: Notes, spent: Spent, limits: Lim
     return ""
 
 
+def destination(to: str, destinations: Mapping[str, str]) -> str:
+    """Where a transfer that a tool asks for leads; "" where the settings do not name it.
+
+    `destinations`: names, and where each leads. A tool may give either; keys and hold lead nowhere.
+    """
+    if to.startswith(("digits:", "hold:")) or to in destinations.values():
+        return to
+    return destinations.get(to, "")
+
+
 def framed(tool: str, text: str, most: int) -> str:
     """A tool's result as the model is given it: in a fixed frame that it cannot close, and not too long."""
     shown = text if len(text) <= most else f"{text[:most]}\n[cut: only the first {most} characters are here]"

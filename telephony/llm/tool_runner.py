@@ -23,15 +23,25 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from telephony.llm.chat import ToolCall, ToolSpec
 from telephony.llm.effects import TTL_S, Claims, Effects, effect_key, whole_call
-from telephony.llm.guard_rails import Limits, Spent, exhausted, framed, identity_of, refusal, state_of
+from telephony.llm.guard_rails import (
+    Limits,
+    Spent,
+    destination,
+    exhausted,
+    framed,
+    identity_of,
+    refusal,
+    state_of,
+)
 from telephony.llm.tool_work import Outcome, Status, Work
 from telephony.llm.tools import BadArguments, Tool, Toolbox, ToolContext
 from telephony.reply import reply_scope
-from telephony.reply.agent import CallInfo, EndedCall, Note, Notes, Said, Turn
+from telephony.reply.agent import CallInfo, EndedCall, Note, Notes, Said, Transfer, Turn
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +51,9 @@ MOST_TOLD = 12
 MOST_ARGUMENTS = 300  # characters of a tool's arguments, where the model is reminded of it
 CLOSE_S = 5.0  # for tools that run when the server stops
 _LIMITS = Limits()
+NOBODY: Mapping[str, str] = MappingProxyType({})
+TOO_MANY = Outcome("refused", "Too many tools at once: this one was not called.")
+NOBODY_THERE = Outcome("refused", "Nobody is transferred: the settings name no such destination.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +108,12 @@ class ToolRunner:
         claims: Claims,
         limits: Limits = _LIMITS,
         clock: Callable[[], float] = time.monotonic,
+        destinations: Mapping[str, str] = NOBODY,
     ) -> None:
         """`claims` is what processes share, as calls see it (base/shared_store_memory.py); `clock` gives
-        seconds, for the budget of minutes."""
+        seconds, for the budget of minutes; `destinations`: names, and where tools may transfer to."""
         self.toolbox, self.limits, self.effects = toolbox, limits, Effects(claims)
+        self.destinations = destinations
         self._claims, self._clock = claims, clock
         self._books: OrderedDict[str, _Books] = OrderedDict()
         self._at_work: set[Work] = set()
@@ -216,20 +231,34 @@ class TurnTools:
             try:
                 for call in batch:
                     many = at + len(started) >= limits.calls_at_once
-                    started.append((call, Outcome("refused", TOO_MANY) if many else await self._start(call)))
+                    started.append((call, TOO_MANY if many else await self._start(call)))
                 for call, work in started:
-                    if isinstance(work, Work):
-                        async with aclosing(work.told()) as told:
-                            async for said in told:
-                                self._note(said)
-                                yield said
-                    outcome = work.outcome.result() if isinstance(work, Work) else work
-                    yield self._result(call, outcome)
+                    async with aclosing(self._told(work)) as told:
+                        async for said in told:
+                            yield self._result(call, said) if isinstance(said, Outcome) else said
             finally:
                 for call, work in started:
                     if isinstance(work, Work):
                         self._leave(call, work)
         await self._runner.save(self._turn, self._books)
+
+    async def _told(self, work: Work | Outcome) -> AsyncGenerator[Said | Outcome, None]:
+        """What a tool says and does, as far as it may, and its outcome last."""
+        if isinstance(work, Outcome):
+            yield work
+            return
+        refused = False
+        async with aclosing(work.told()) as told:
+            async for said in told:
+                if isinstance(said, Transfer):
+                    to = destination(said.to, self._runner.destinations)
+                    refused = refused or not to
+                    said = Transfer(to)
+                    if not to:
+                        continue
+                self._note(said)
+                yield said
+        yield NOBODY_THERE if refused else work.outcome.result()
 
     async def _start(self, call: ToolCall) -> Work | Outcome:
         """Begin one call. Waits for the caller's turn to end where there are effects."""
@@ -296,9 +325,6 @@ class TurnTools:
         for one in said:
             if isinstance(one, Note):
                 self._notes.update(one.values)
-
-
-TOO_MANY = "Too many tools at once: this one was not called."
 
 
 def _batches(calls: Sequence[ToolCall], toolbox: Toolbox) -> list[tuple[int, list[ToolCall]]]:

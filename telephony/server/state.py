@@ -147,7 +147,7 @@ class ServerState:
         self.metrics = Metrics(self)
         settings = self.settings
         self.transfers = TransferPolicy(settings.dial_from, settings.dial_prefixes)
-        self.allow_transfers((settings.human_number,))
+        self.allow_transfers((settings.human_number, *dict(settings.transfer_to).values()))
 
     def base_url(self, request: web.BaseRequest) -> str:
         """Our address as Twilio sees it: PUBLIC_URL, else the local address this request came in on.

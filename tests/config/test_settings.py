@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.config.settings import NAMES, SETTINGS, Secret, Settings, binding
+from telephony.config.binding import binding
+from telephony.config.settings import NAMES, SETTINGS, Secret, Settings
 from telephony.errors import BadInput, BadSetting
 
 KEY = "dg-1234567890"
