@@ -16,9 +16,12 @@ import pytest
 from telephony.cli import COMMANDS
 from telephony.config.settings import NAMES, SETTINGS, Settings
 from telephony.engine.models.catalogue import MODELS
+from telephony.record.call_record import record_of
 from telephony.reply.script_reader import load_script
+from telephony.server.app import WEBHOOKS
 from telephony.server.number_routes_file import read_routes
 from telephony.simulator.caller_script import read_script
+from telephony.testing.virtual_call import VirtualCall
 from tests.markdown import PAGES, ROOT, Block, blocks, blocks_of, name_of, prose, read, write_files
 from tests.test_layout import ORDER
 from tools.document_settings import ERRORS_PAGE, EXAMPLE, SETTINGS_PAGE, example, page
@@ -177,6 +180,46 @@ def test_the_folders_are_on_the_page_in_their_order() -> None:
     folders = [name for name in ORDER if (ROOT / "telephony" / name).is_dir()]
     listed = re.findall(r"^\| `(\w+)/` \|", read("docs/architecture.md"), re.MULTILINE)
     assert listed == folders
+
+
+# ---- api.md and operations.md follow the code
+
+
+def routes() -> set[str]:
+    """All that the server answers."""
+    source = (ROOT / "telephony" / "server" / "app.py").read_text(encoding="utf-8")
+    return {*WEBHOOKS, *re.findall(r"""add_\w+\(\w+ \+ "(/[^"]*)\"""", source)}
+
+
+def test_every_route_is_documented() -> None:
+    page = read("docs/api.md")
+    assert len(routes()) > 12
+    assert [route for route in sorted(routes()) if not re.search(rf"{re.escape(route)}[`?]", page)] == []
+
+
+def test_the_metrics_of_the_page_are_those_of_the_server() -> None:
+    source = (ROOT / "telephony" / "server" / "metrics.py").read_text(encoding="utf-8")
+    shown = re.findall(r"`(voice_\w+?)(?:_total)?`", read("docs/operations.md").partition("## Logs")[0])
+    assert sorted(set(shown)) == sorted(set(re.findall(r'"(voice_\w+)"', source)))
+
+
+def test_every_field_of_a_calls_record_is_documented() -> None:
+    """The record of a call in which the agent was interrupted once."""
+    call = VirtualCall(lambda turn, notes: ["This is a long answer to what you have said."])
+    call.run(4)
+    for _ in range(2):
+        call.caller("tell me more about it please")
+        call.run(1)
+    call.run(5)
+    record = record_of(call.conversation, "id", "CA1", ended_by=None, duration_s=1.0, media=None, origin={})
+    turn = next(turn for turn in record["turns"] if turn["caller"] and turn["agent"]["interrupted"])
+    page = read("docs/api.md").partition("## The record of a call")[2].partition("\n## ")[0]
+    fields = {*record, *turn, *turn["caller"], *turn["agent"], *turn["latency_ms"], *turn["eager"]} - {
+        "index"
+    }
+    assert [
+        field for field in sorted(fields - {"turns", "index"}) if not re.search(rf"\b{field}`", page)
+    ] == []
 
 
 # ---- blocks of code
