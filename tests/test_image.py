@@ -324,9 +324,10 @@ def test_without_the_local_engine_what_needs_it_says_so_in_one_line(image: Image
 @pytest.mark.skipif(bool(catalogue.missing()), reason="the models are not here")
 async def test_a_call_is_played_where_only_speech_elsewhere_is_to_be_had(image: Image) -> None:
     """The engine of this environment stands for the cloud; the image has none of its packages."""
+    image.run(["sh", "-c", f"tail -c +59 {DEMO} | head -c {8 * 8000} > /data/order.ulaw"])
     engine = await EngineProcess.start()
     try:
-        words = ["call", DEMO, "--json", "--out", "/data/out"]
+        words = ["call", "/data/order.ulaw", "--json", "--out", "/data/out"]
         child = image.start([*image.entrypoint, *words], DEEPGRAM_URL=engine.url, PORT="0")
         written, _ = await asyncio.to_thread(child.communicate, timeout=120)
     finally:

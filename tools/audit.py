@@ -11,7 +11,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 
 def audit(lock: Path) -> list[str]:
@@ -28,34 +27,36 @@ def audit(lock: Path) -> list[str]:
     done = subprocess.run(
         [*command, "--format", "json", "--progress-spinner", "off"], capture_output=True, text=True
     )
+    return faults(lock.name, done.stdout, done.stderr)
+
+
+def faults(name: str, answer: str, errors: str) -> list[str]:
+    """What pip-audit's JSON answer, or its end without one, says about the lock file."""
     try:
-        packages = json.loads(done.stdout)["dependencies"]
-    except ValueError:  # it has ended without an answer
-        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        return [f"{lock.name} was not looked up. Is the package index reachable? {last}"]
-    faults = [fault for package in packages for fault in _known(package)]
+        packages = json.loads(answer)["dependencies"]
+    except ValueError:
+        last = (errors.strip().splitlines() or ["no reason given"])[-1]
+        return [f"{name} was not looked up. Is the package index reachable? {last}"]
+    found = [
+        f"{name}: {package['name']} {package['version']} has {known['id']},"
+        f" mended in {', '.join(known['fix_versions']) or 'no version yet'}"
+        for package in packages
+        for known in package.get("vulns", ())
+    ]
     if unknown := [package["name"] for package in packages if "skip_reason" in package]:
-        faults.append(
-            f"{lock.name}: the index does not say what is known of {len(unknown)} of {len(packages)} packages"
+        found.append(
+            f"{name}: the index does not say what is known of {len(unknown)} of {len(packages)} packages"
             f" ({', '.join(unknown[:3])}, ...). A mirror may not: ask from another network"
         )
-    return faults or ([] if packages else [f"{lock.name} has no packages"])
-
-
-def _known(package: dict[str, Any]) -> list[str]:
-    name = f"{package['name']} {package.get('version', '')}"
-    return [
-        f"{name}: {found['id']}, mended in {', '.join(found['fix_versions']) or 'no version yet'}"
-        for found in package.get("vulns", ())
-    ]
+    return found if packages else [f"{name} has no packages"]
 
 
 def main(locks: list[str]) -> int:
     bad = False
     for lock in locks:
-        faults = audit(Path(lock))
-        print("\n".join(faults) or f"{lock}: nothing is known against any package", flush=True)
-        bad |= bool(faults)
+        found = audit(Path(lock))
+        print("\n".join(found) or f"{lock}: nothing is known against any package", flush=True)
+        bad |= bool(found)
     return bad
 
 
