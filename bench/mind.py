@@ -1,7 +1,7 @@
 """What the client of language models costs, and how soon it hangs up.
 
-    python bench/mind.py client            a minute
-    python bench/mind.py client --quick    correctness instead of figures
+    python bench/mind.py            half a minute
+    python bench/mind.py --quick    correctness instead of figures
 
 The model is the stand-in, a process of its own: 50 tokens, 20 ms apart. Nothing else runs in the client's
 process, so that its CPU time is what the client costs.
@@ -50,7 +50,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("client",))
+    parser.add_argument("what", nargs="?", choices=("client",), default="client")
     parser.add_argument("--quick", action="store_true", help="few turns, and no bars")
     options = parser.parse_args()
     return uvloop.run(measure_client(quick=options.quick))

@@ -60,6 +60,7 @@ COMMANDS = (
     Command("dial", "telephony.commands.dial", "place an outbound call", quiet=True),
     Command("number", "telephony.commands.number", "point a Twilio number's webhooks here", quiet=True),
     Command("delete", "telephony.commands.delete", "delete a call's recording, tape and record", quiet=True),
+    Command("fake", "telephony.commands.fake", "a stand-in for a service: flux, speak, chat", quiet=True),
     Command("doctor", "telephony.commands.doctor", "check the set-up, and say what to do", quiet=True),
 )
 

@@ -6,20 +6,22 @@ import argparse
 import asyncio
 import json
 import signal
+import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from telephony.deepgram.flux_codec import FluxOptions
-from telephony.testing.fake_chat_command import add_chat_arguments, fake_chat
+from telephony.errors import BadInput
+from telephony.testing.fake_chat_command import CHAT_EXAMPLES, add_chat_arguments, fake_chat
 from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_scripts import Cycle, FakeScript, RecordedScript
 from telephony.testing.fake_server import FakeServer
 from telephony.testing.fake_speak import FakeSpeak, length_by_words
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    arguments = argparse.ArgumentParser(prog="python -m telephony.testing", description=__doc__)
-    which = arguments.add_subparsers(dest="which", required=True)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which stand-in, and its options."""
+    which = parser.add_subparsers(dest="which", metavar="NAME", required=True)
     flux = which.add_parser("flux", help="/v2/listen: hears by the amount of audio, not by its content")
     flux.add_argument(
         "--capture", type=Path, help="frames of a recorded session; default: an endless conversation"
@@ -27,13 +29,13 @@ def parser() -> argparse.ArgumentParser:
     speak = which.add_parser("speak", help="/v2/speak: a tone")
     speak.add_argument("--seconds", type=float, help="length of every text; default: by its words")
     speak.add_argument("--pace", type=float, help="times faster than it is heard; default: all at once")
-    both = which.add_parser("both", help="both on one port, as the service has them")
-    chat = which.add_parser("chat", help="/v1/chat/completions: a language model")
+    both = which.add_parser("both", help="flux and speak on one port, as the service has them")
+    chat = which.add_parser("chat", help="/v1/chat/completions: a language model", epilog=CHAT_EXAMPLES,
+                            formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     add_chat_arguments(chat)
     for one in (flux, speak, both, chat):
-        one.add_argument("--port", type=int, default=0)
+        one.add_argument("--port", type=int, default=0, help="default: a free one, which is printed")
     both.set_defaults(capture=None, seconds=None, pace=None)
-    return arguments
 
 
 def standins(options: argparse.Namespace) -> list[FakeServer]:
@@ -54,24 +56,44 @@ def _script(options: FluxOptions, frames: list[str]) -> FakeScript:
 
 
 async def serve(options: argparse.Namespace) -> None:
-    """Until the process is told to end."""
+    """Until the process is told to end. Raises BadInput for options that cannot be served."""
     over = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, over.set)
+    async with AsyncExitStack() as stack:
+        try:
+            url = await _started(options, stack)
+        except (OSError, OverflowError) as error:
+            why = error.strerror if isinstance(error, OSError) else None
+            raise BadInput(f"--port {options.port}: {why or 'a port is a number from 0 to 65535'}") from error
+        print(url, flush=True)
+        await over.wait()
+
+
+async def _started(options: argparse.Namespace, stack: AsyncExitStack) -> str:
     if options.which == "chat":
         model = fake_chat(options)
+        stack.push_async_callback(model.close)
         await model.start(options.port)
-        print(model.url, flush=True)
-        await over.wait()
-        await model.close()
-        return
+        return model.url
     first, *others = standins(options)
-    await first.start(options.port, *others)
-    print(first.url, flush=True)
-    await over.wait()
     for one in (first, *others):
-        await one.close()
+        stack.push_async_callback(one.close)
+    await first.start(options.port, *others)
+    return first.url
+
+
+def main() -> int:
+    """The exit status: 2 for bad input."""
+    parser = argparse.ArgumentParser(prog="python -m telephony.testing", description=__doc__)
+    add_arguments(parser)
+    try:
+        asyncio.run(serve(parser.parse_args()))
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(parser().parse_args()))
+    sys.exit(main())

