@@ -176,7 +176,7 @@ def of(*beginnings: str) -> list[str]:
 
 CALLS, CALLS_WITH_AGENT = of("telephony call"), of("[A-Z]+=.* telephony call")
 TRANSCRIPTIONS = of("telephony transcribe")
-SERVERS = of("telephony serve", "python -m telephony serve", "telephony engine --port")
+SERVERS = of("telephony serve", "python -m telephony serve", "telephony engine --port", "telephony fake")
 SMALL = of("telephony doctor", "telephony engine --voices", "python -m telephony.engine.models")
 OF_AN_ACCOUNT = of("telephony (dial|number)")
 OF_A_CALL = of("telephony delete")
