@@ -1,4 +1,4 @@
-"""The caller's half of a conversation: turns, interruptions, murmurs, echoes, listening that fails. PURE."""
+"""The caller's half of a conversation: turns, interruptions, backchannels, listening that fails. PURE."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from telephony.conversation.backchannel import is_backchannel, is_farewell
 from telephony.conversation.dtmf_entry import DtmfEntry
 from telephony.conversation.echo import (
     LATEST_S,
-    SOUND_SHARE,
     OwnWord,
     alternatives,
     is_echo,
     may_be_echo,
     timed,
-    without_echo,
 )
+from telephony.conversation.echo_evidence import EchoEvidence
 from telephony.conversation.policy import FORCED_END_S
-from telephony.conversation.reply_queue import Reply, ReplyKind
+from telephony.conversation.queued_reply import Reply, ReplyKind
 from telephony.conversation.state import CallerSpeaking, ConversationState
 from telephony.conversation.timers import Timer
 from telephony.conversation.turn_record import REDACTED, CallerPart
-from telephony.deepgram.flux_messages import EAGER_END_OF_TURN, END_OF_TURN
+from telephony.conversation.voice_watch import VoiceWatch
 from telephony.listen.events import SttConnected, SttDisconnected
 from telephony.listen.turns import TurnEvent, TurnKind, TurnTracker
 from telephony.reply.agent import HangUp
@@ -39,32 +38,23 @@ CARRIED_S = 3.0
 """The sound of an open turn is sent again on a new connection: its words come again within this."""
 WORD_EARLY_S = 0.5
 """A word may begin so long before Flux says that it does."""
-ECHOES_KNOWN = 2
-"""So often our sound was found in the caller's: from then on, what is not ours is somebody else's."""
-CHANCE_SHARE = 0.3
-"""So much of another voice may look like ours."""
 OUR_ECHO = "our own echo"
-KEYS_SOUND = "the keys' own sound"
+KEY_TONES = "the keys' own sound"
 
 
 class CallerTurn:
     """What the caller says and does, and what it means while we speak."""
 
-    def __init__(self, state: ConversationState, agent: AgentTurn, dtmf: DtmfEntry) -> None:
+    def __init__(
+        self, state: ConversationState, agent: AgentTurn, dtmf: DtmfEntry, voice: VoiceWatch
+    ) -> None:
+        self.echo = EchoEvidence()
         self._state = state
         self._agent = agent
         self._dtmf = dtmf
+        self._voice = voice
         self._turns = TurnTracker()
         self._listened = False
-        self._measured: ev.EchoMeasured | None = None
-        """How much of the turn's sound is ours, by what came just before the turn's news."""
-        self._sounds_like_us = False
-        """The newest of the caller's turn is our own sound, come back."""
-        self._sounds_like_them = False
-        """It was compared with our own sound, and is not that, whatever the words before it were."""
-        self._echoes = 0
-        self._spoken_over = False
-        """The caller speaks over an echo that is known well: their words are only not recognized yet."""
         self._on_turn: dict[TurnKind, Callable[[TurnEvent], None]] = {
             TurnKind.STARTED: self._started,
             TurnKind.UPDATED: self._updated,
@@ -79,22 +69,10 @@ class CallerTurn:
 
     # ---- turns
 
-    def on_echo(self, event: ev.EchoMeasured) -> None:
-        self._measured = event
-
     def on_turn(self, event: ev.TurnInfoReceived) -> None:
+        """Flux has news of a turn."""
         self._listened = True
-        info, measured, self._measured = event.info, self._measured, None
-        if info.transcript:
-            self._sounds_like_us = measured is not None and measured.share >= SOUND_SHARE
-            self._sounds_like_them = measured is not None and measured.share < SOUND_SHARE
-            self._echoes += self._sounds_like_us
-            ends = info.event in (EAGER_END_OF_TURN, END_OF_TURN)
-            known = self._echoes >= ECHOES_KNOWN and not ends  # at an end all of the turn was compared
-            self._spoken_over = known and measured is not None and measured.share < CHANCE_SHARE
-            if measured is not None and ends:
-                info = without_echo(info, measured.until_s)
-                self._sounds_like_us = self._sounds_like_us or not info.transcript
+        info = self.echo.of(event.info)
         self._state.words_came(event.info.transcript)
         self._state.timers.clear(Timer.LISTENING_MISSING)
         self._take(self._turns.receive(info))
@@ -107,14 +85,14 @@ class CallerTurn:
 
     def _started(self, turn: TurnEvent) -> None:
         state = self._state
-        speaking = state.speaking = CallerSpeaking(turn, state.now, turn.audio_end)
+        speaking = state.open_turn(turn)
         state.timers.clear(Timer.SILENCE, Timer.GO_ON, *WAITING_TIMERS, Timer.GOODBYE)
         self._watch_turn()
         if state.replies.head is None:
             return
         why_not = self._why_no_pause(turn)
         if why_not:
-            speaking.dismissed = True
+            speaking.dismiss()
             state.decide(ev.Decision.NO_PAUSE, why_not)
             self._agent.resume_waiting()
         elif state.policy.barge_in == "immediate":
@@ -127,9 +105,9 @@ class CallerTurn:
             return "an utterance that is not to be interrupted"
         if self._dtmf.sounding():
             return "a key's tone"
-        if self._sounds_like_us:
+        if self.echo.ours:
             return OUR_ECHO
-        if not self._spoken_over and may_be_echo(self._caller_words(turn), self._state.own_words()):
+        if not self.echo.both and may_be_echo(self._caller_words(turn), self._state.own_words()):
             return "perhaps our own echo"
         return ""
 
@@ -148,12 +126,10 @@ class CallerTurn:
         speaking = state.speaking
         if speaking is None:
             return
-        if turn.text != speaking.latest.text:
-            speaking.new_word_audio = turn.audio_end
+        if speaking.update(turn):
             self._watch_turn()
             if state.replies.paused:
                 state.timers.set(Timer.PAUSE, state.now + state.policy.pause_s)
-        speaking.latest = turn
         self._weigh(speaking, turn)
         if turn.silence >= state.policy.monologue_pause_s:
             self._acknowledge_monologue(speaking)
@@ -164,33 +140,36 @@ class CallerTurn:
         if state.replies.head is None:
             return
         nothing = self._asks_nothing(turn)
-        state.replies.head.noise |= nothing == OUR_ECHO
+        if nothing == OUR_ECHO:
+            state.replies.head.heard_noise()
         if state.replies.paused:
-            if nothing == OUR_ECHO and self._sounds_like_them:
+            if nothing == OUR_ECHO and self.echo.theirs:
                 return  # the caller is heard, and their words come later; if none do, the hold expires
             if nothing and (nothing == OUR_ECHO or turn.silence >= state.policy.early_quiet_s):
-                speaking.dismissed = True
+                speaking.dismiss()
                 why = nothing if nothing == OUR_ECHO else f"{nothing}, then silence"
                 state.decide(ev.Decision.GO_ON, why)
                 self._agent.go_on()
-        elif speaking.dismissed and (not nothing or self._spoken_over) and not self._why_no_pause(turn):
-            speaking.dismissed = False
+        elif speaking.dismissed and (not nothing or self.echo.both) and not self._why_no_pause(turn):
+            speaking.dismiss(False)
             self._pause("the caller speaks over our echo" if nothing else "it became words")
 
     def _acknowledge_monologue(self, speaking: CallerSpeaking) -> None:
         state = self._state
         long = state.now - speaking.since >= state.policy.monologue_s
         if long and not speaking.acknowledged and state.replies.head is None:
-            speaking.acknowledged = True
+            speaking.acknowledge()
             state.decide(ev.Decision.ACKNOWLEDGE, "a long turn, at a pause")
-            self._agent.acknowledge()
+            line = state.prompts.acknowledge()
+            if line:
+                self._agent.say(ReplyKind.FILLER, line)
 
     def _eager(self, turn: TurnEvent) -> None:
         state = self._state
         speaking = state.speaking
         if speaking is None:
             return
-        speaking.latest, speaking.eager_at = turn, state.now
+        speaking.eager(turn, state.now)
         self._weigh(speaking, turn)  # what the draft is made from must have stopped
         drafts = state.policy.eager != "off" and self._agent.may_interrupt() and not self._dtmf.collecting
         if drafts and not self._asks_nothing(turn):
@@ -198,32 +177,32 @@ class CallerTurn:
 
     def _resumed(self, turn: TurnEvent) -> None:
         if self._state.speaking is not None:
-            self._state.speaking.eager_at = None
+            self._state.speaking.went_on()
             self._watch_turn()
             self._weigh(self._state.speaking, turn)
         self._agent.drop_draft("the caller went on")
 
     def _ended(self, turn: TurnEvent) -> None:
         state = self._state
-        nothing = KEYS_SOUND if self._dtmf.made(turn) else self._asks_nothing(turn)
-        speaking, state.speaking = state.speaking, None
+        nothing = KEY_TONES if self._dtmf.made(turn) else self._asks_nothing(turn)
+        speaking = state.close_turn()
         state.timers.clear(Timer.PAUSE, Timer.STUCK_TURN, Timer.DEAD_LISTENING, Timer.TURN_NOT_CARRIED)
         caller = self._part(turn, speaking)
         if caller.redacted:
             began = turn.audio_start if turn.speech_start is None else turn.speech_start - WORD_EARLY_S
-            state.blanks.append((began, turn.audio_end))
+            state.blank(began, turn.audio_end)
         if nothing:
             self._asked_nothing(caller, nothing)
             self._dtmf.answer()
             return
-        state.prompts.silence_step = 0
+        state.prompts.silence_broken()
         record = state.transcript.caller_turn(caller)
         if self._dtmf.collecting:
-            self._agent.unanswered.add(turn.text, record)
+            self._agent.add_unanswered(turn.text, record)
             self._agent.drop_draft("answered with the keys")
             state.decide(ev.Decision.KEEP, "answered with the keys that are being pressed")
         elif not self._agent.may_interrupt():
-            self._agent.kept.append((turn.text, record))
+            self._agent.keep(turn.text, record)
             state.decide(ev.Decision.KEEP, "answered after the utterance")
             self._agent.drop_draft("answered later")
         else:
@@ -252,10 +231,10 @@ class CallerTurn:
         self._agent.drop_draft(why)
         state.transcript.caller_turn(caller)
         head = state.replies.head
-        if head is not None and why in (OUR_ECHO, KEYS_SOUND):
-            head.noise = True
+        if head is not None and why in (OUR_ECHO, KEY_TONES):
+            head.heard_noise()
         elif head is not None:
-            head.backchannels.append(caller.text)
+            head.heard_backchannel(caller.text)
         state.decide(ev.Decision.GO_ON, why)
         if state.replies.paused:
             silence = (caller.eot_audio or 0.0) - (caller.end_audio or 0.0)
@@ -267,7 +246,7 @@ class CallerTurn:
         """Why these words want no answer: a murmur in mid-utterance, or our own echo; empty if they do."""
         state = self._state
         head = state.replies.head
-        if self._sounds_like_us:
+        if self.echo.ours:
             return OUR_ECHO
         ours = self._words_that_echo()
         if ours and is_echo(self._caller_words(turn), ours, self._offered()):
@@ -328,7 +307,7 @@ class CallerTurn:
         if speaking is not None and not self._asks_nothing(speaking.latest):
             return
         if speaking is not None:
-            speaking.dismissed = True
+            speaking.dismiss()
         state.decide(ev.Decision.GO_ON, "nothing followed")
         self._agent.go_on()
 
@@ -344,15 +323,15 @@ class CallerTurn:
         missing = state.thresholds.stuck_after_s() - heard_s
         if heard_s > 0 and missing > 0 and not speaking.waited_for:
             # The line stood still: less was heard of the caller than time has passed.
-            speaking.waited_for = True
+            speaking.wait()
             state.timers.set(Timer.STUCK_TURN, state.now + missing)
             return
-        state.commands.append(ev.EndTurn("the turn does not end"))
+        state.command(ev.EndTurn("the turn does not end"))
         state.timers.set(Timer.DEAD_LISTENING, state.now + FORCED_END_S)
 
     def listening_dead(self) -> None:
         """Not even a forced end came: the socket is dead. We ask again rather than leave dead air."""
-        self._state.commands.append(ev.ReopenListening("no end of turn after ForceEndTurn"))
+        self._state.command(ev.ReopenListening("no end of turn after ForceEndTurn"))
         self._lost_turn("listening stalled")
 
     def listening_missing(self) -> None:
@@ -363,7 +342,7 @@ class CallerTurn:
     def _lost_turn(self, reason: str) -> None:
         """The end of an open turn will never come: its words, if any, are answered by asking again."""
         state = self._state
-        state.speaking = None
+        state.close_turn()
         self._agent.drop_draft(reason)
         lost = self._turns.abandon()
         if state.replies.queue and not lost:
@@ -401,11 +380,11 @@ class CallerTurn:
 
     def no_speech(self) -> None:
         """The call has begun without listening, or without a voice, and there is none yet."""
-        if self._agent.voice_missing and not self._state.ledger.play_end:
+        if self._voice.missing and not self._state.ledger.play_end:
             self._state.end_call(ev.HangUpReason.VOICE_UNREACHABLE)
         elif not self._listened:
             self._listened = True  # said once
-            self._agent.apologising = True
+            self._voice.given_last_words()
             self._apologise("listening cannot be reached")
 
     def _apologise(self, reason: str) -> None:

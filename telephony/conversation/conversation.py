@@ -1,8 +1,8 @@
 """One call's conversation: events in, commands out. PURE: no clock, no randomness, no I/O.
 
-All of turn-taking is decided here and in the two sides: when to answer, when to fall silent, whether to go
-on, what to say into silence, when to hang up. What was heard is read from the ledger and nowhere else. The
-same events at the same moments always give the same commands: a call's tape can be run again.
+All of turn-taking is decided here and in the two turns: when to answer, when to fall silent, whether to go
+on, what to say into silence, when to hang up. Only the ledger says what was heard. The same events at the
+same moments always give the same commands, so a call's tape can be run again.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from telephony.conversation.agent_turn import AgentTurn
 from telephony.conversation.caller_turn import CallerTurn
 from telephony.conversation.dtmf_entry import DtmfEntry
 from telephony.conversation.policy import Policy
+from telephony.conversation.queued_reply import ReplyKind
 from telephony.conversation.redaction import Redactor
-from telephony.conversation.reply_queue import ReplyKind
 from telephony.conversation.resume import restore, save
 from telephony.conversation.state import ConversationState
 from telephony.conversation.timers import Timer
+from telephony.conversation.voice_watch import VoiceWatch
 from telephony.listen.events import SttConnected, SttDisconnected
+from telephony.playback.position import LOST_MARK_S
 from telephony.reply.agent import CallInfo, Expect, HangUp, Transfer, Wording
 
 WARN_AGAIN_S = 0.5
 OF_THE_CALLER = frozenset({Timer.SILENCE, Timer.PAUSE, Timer.DTMF_PAUSE, Timer.DTMF_ANSWER})
-"""Timers that end because the caller does nothing: not while the line stands still."""
+"""Timers that end because the caller does nothing. They wait while the line has stalled."""
 STALLED_AGAIN_S = 0.25
 
 
@@ -43,22 +45,29 @@ class Conversation:
     """The mind of one call. Feed it with `receive`; wake it at `next_deadline`."""
 
     def __init__(self, wording: Wording, policy: Policy) -> None:
-        state = self._state = ConversationState(wording, policy)
-        agent = self._agent = AgentTurn(state)
-        dtmf = DtmfEntry(state, agent)
-        caller = self._caller = CallerTurn(state, agent, dtmf)
-        self._dtmf = dtmf
+        state = self._state = ConversationState(wording, policy, before_close=self._leave)
+        voice = self._voice = VoiceWatch(state)
+        agent = self._agent = AgentTurn(state, voice)
+        dtmf = self._dtmf = DtmfEntry(state, agent)
+        self._caller = CallerTurn(state, agent, dtmf, voice)
         self._begun = False
         self._left: dict[str, Any] | None = None
-        state.before_close = self._save
-        self._on: dict[type, Callable[[Any], None]] = {
+        self._on = self._handlers()
+        self._on_timer = self._timer_handlers()
+        self.ledger = state.ledger
+        self.transcript = state.transcript
+
+    def _handlers(self) -> dict[type, Callable[[Any], None]]:
+        """For each event, what takes it."""
+        state, agent, caller = self._state, self._agent, self._caller
+        return {
             ev.CallStarted: self._started,
             ev.MediaTimestamp: self._clock,
             ev.CallStopped: lambda event: state.close(event.reason),
             ev.OperatorCommand: self._operator,
-            ev.EchoMeasured: caller.on_echo,
+            ev.EchoMeasured: caller.echo.on_measured,
             ev.TurnInfoReceived: caller.on_turn,
-            ev.DtmfPressed: dtmf.on_dtmf,
+            ev.DtmfPressed: self._dtmf.on_dtmf,
             SttConnected: caller.on_listen_up,
             SttDisconnected: caller.on_listen_down,
             ev.AudioShifted: caller.on_shift,
@@ -68,19 +77,23 @@ class Conversation:
             ev.ReplyEnded: agent.on_ended,
             ev.ReplyAudio: agent.on_audio,
             ev.PhraseSpoken: agent.on_phrase,
-            ev.PhraseCut: lambda e: state.transcript.voice_said(e.reply, e.phrase, e.text_spoken),
-            ev.TtsDisconnected: agent.on_voice_down,
+            ev.PhraseCut: lambda e: state.transcript.voice_reported(e.reply, e.phrase, e.text_spoken),
+            ev.TtsDisconnected: self._voice.on_down,
             ev.Sent: agent.on_sent,
             ev.MarkSent: lambda e: state.ledger.mark_sent(e.name, e.reply, e.sample, state.now),
             ev.MarkPlayed: self._mark_played,
             ev.Configured: lambda event: None,
             ev.TimerFired: lambda event: None,
         }
-        self._on_timer: dict[Timer, Callable[[], None]] = {
+
+    def _timer_handlers(self) -> dict[Timer, Callable[[], None]]:
+        """For each timer, what its deadline means."""
+        state, agent, caller, dtmf = self._state, self._agent, self._caller, self._dtmf
+        return {
             Timer.PAUSE: caller.pause_expired,
             Timer.GO_ON: agent.go_on,
             Timer.FILLER: lambda: agent.say_filler(state.prompts.filler()),
-            Timer.BRIDGE: lambda: agent.say_filler(wording.bridge),
+            Timer.BRIDGE: lambda: agent.say_filler(state.wording.bridge),
             Timer.GIVE_UP: agent.give_up_answer,
             Timer.SILENCE: agent.say_into_silence,
             Timer.STUCK_TURN: caller.turn_stuck,
@@ -92,20 +105,18 @@ class Conversation:
             Timer.DTMF_ANSWER: dtmf.answer,
             Timer.LENGTH_WARNING: self._warn_of_length,
             Timer.LENGTH: self._too_long,
-            Timer.GOODBYE: agent.goodbye_overdue,
+            Timer.GOODBYE: self._goodbye_overdue,
             Timer.PLAYED_OUT: lambda: None,
         }
-        self.ledger = state.ledger
-        self.transcript = state.transcript
 
     # ---- the two doors
 
     def receive(self, event: ev.Event, now: float) -> list[ev.Command]:
-        """Take one event that happened at `now`; returns what is to be done, in order."""
+        """Take one event that happened at `now`; returns what must be done, in order."""
         state = self._state
         if state.over:
             return []
-        state.now = now
+        state.tick(now)
         for timer in state.timers.pop_due(now):
             if timer in OF_THE_CALLER and state.line_stalled:
                 state.timers.set(timer, now + STALLED_AGAIN_S)
@@ -115,11 +126,7 @@ class Conversation:
             self._on[type(event)](event)
         if self._begun and not state.over:
             self._agent.advance()
-        if not state.commands:
-            return []
-        commands = state.commands.copy()
-        state.commands.clear()
-        return commands
+        return state.take_commands()
 
     def next_deadline(self) -> float | None:
         """When to put in a `TimerFired` if nothing else happens before; None: never."""
@@ -127,7 +134,7 @@ class Conversation:
 
     @property
     def over(self) -> bool:
-        """Whether the call has ended: nothing will come of any event."""
+        """Whether the call has ended: events have no effect any more."""
         return self._state.over
 
     @property
@@ -144,22 +151,22 @@ class Conversation:
 
     @property
     def sensitive(self) -> bool:
-        """Whether what the caller says or keys in now is not to be written down."""
+        """Whether what the caller says or keys in now must not be written down."""
         return self._state.sensitive
 
     def redactor(self) -> Redactor:
-        """What takes sensitive answers out of what is written; ask before the first event."""
+        """What takes sensitive answers out of what is written. Make it before the first event."""
         dtmf = self._dtmf
         return Redactor(self._state, lambda: dtmf.asked)
 
     @property
     def blanks(self) -> Sequence[tuple[float, float]]:
-        """From when to when, in seconds of the caller's stream, a recording must not be heard; it grows."""
+        """From when to when, in seconds of the caller's stream, a recording must be silent; it grows."""
         return self._state.blanks
 
     @property
     def redacting(self) -> bool:
-        """Whether something was withheld in this call, which the agent may know."""
+        """Whether something was redacted in this call, which the agent may know."""
         return self._state.sensitive_asked or bool(self._state.secrets)
 
     def written_notes(self) -> dict[str, Any]:
@@ -196,11 +203,10 @@ class Conversation:
         return save(self._state, self._agent, self._state.now if now is None else now)
 
     def dispose(self) -> None:
-        """Nothing more will be put in: take its tables apart, which go in circles (see `Call.let_go`)."""
-        self._state.over = True
+        """Nothing more will be put in: take its tables apart, which refer to each other in circles."""
         self._on.clear()
         self._on_timer.clear()
-        self._state.before_close = lambda: None
+        self._state.dispose()
         self._caller.dispose()
 
     # ---- the call
@@ -208,8 +214,10 @@ class Conversation:
     def _started(self, event: ev.CallStarted) -> None:
         state = self._state
         self._begun = True
-        state.info = CallInfo(
-            event.call_id, event.call_sid, event.from_number, event.to_number, dict(event.parameters)
+        state.begin(
+            CallInfo(
+                event.call_id, event.call_sid, event.from_number, event.to_number, dict(event.parameters)
+            )
         )
         policy, greeting = state.policy, state.wording.greeting
         state.timers.set(Timer.LENGTH, state.now + policy.max_call_s)
@@ -220,7 +228,7 @@ class Conversation:
         elif greeting.text:
             self._agent.say(ReplyKind.GREETING, greeting.text, interruptible=greeting.interruptible)
 
-    def _save(self) -> None:
+    def _leave(self) -> None:
         self._left = save(self._state, self._agent, self._state.now)
 
     def _clock(self, event: ev.MediaTimestamp) -> None:
@@ -241,7 +249,7 @@ class Conversation:
         self._agent.say(ReplyKind.NOTICE, event.say, actions, interruptible=not event.hang_up)
 
     def _warn_of_length(self) -> None:
-        """When nobody is in mid-sentence; it would be lost, or talk over the caller."""
+        """Warn when nobody is in mid-sentence; else the warning would be lost, or talk over the caller."""
         state = self._state
         if state.speaking is not None or state.replies.paused:
             state.timers.set(Timer.LENGTH_WARNING, state.now + WARN_AGAIN_S)
@@ -253,3 +261,11 @@ class Conversation:
         self._agent.cut(reason)
         self._agent.drop_draft(reason)
         self._agent.say(ReplyKind.NOTICE, self._state.wording.farewell, [HangUp()], interruptible=False)
+
+    def _goodbye_overdue(self) -> None:
+        """A goodbye must be over by now, unless it is a long one that is still being said."""
+        state = self._state
+        if state.ledger.play_end > state.now - LOST_MARK_S and not state.replies.paused:
+            state.timers.set(Timer.GOODBYE, state.ledger.play_end + LOST_MARK_S + 1.0)
+            return
+        state.end_call(ev.HangUpReason.GOODBYE_OVERDUE)

@@ -1,7 +1,7 @@
-"""A reply begun before the caller's turn has surely ended: released with it, or thrown away. PURE.
+"""A reply begun before the end of the caller's turn is certain: released with it, or discarded. PURE.
 
-A draft is made from what will be remembered if the turn ends here: what we are saying, or hold, is cut then,
-and its heard part belongs to the history. A draft that was made from anything else is not released.
+A draft is made from what will be remembered if the turn ends here. What we are saying is cut then, and its
+heard part belongs to the history. A draft that was made from anything else is not released.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from telephony import events as ev
 from telephony.base.frozen import frozen
 from telephony.conversation.backchannel import spoken_words
-from telephony.conversation.reply_queue import Reply, ReplyKind, Unanswered
+from telephony.conversation.queued_reply import Reply, ReplyKind, Unanswered
 from telephony.conversation.state import ConversationState
 from telephony.conversation.transcript import add_line, is_remembered, take_back
 from telephony.conversation.turn_record import TurnRecord
@@ -39,8 +39,7 @@ def unheard(state: ConversationState, reply: Reply) -> bool:
 
 def foresee(state: ConversationState, unanswered: Unanswered) -> Foreseen:
     """History, notes and unanswered words as they will be when all of the queue is cut."""
-    history, notes = state.transcript.history.copy(), None
-    left = Unanswered(unanswered.texts.copy(), first=unanswered.first)
+    history, notes, left = state.transcript.history.copy(), None, unanswered.copy()
     for reply in state.replies.queue:
         if reply.kind is ReplyKind.ANSWER and unheard(state, reply):
             left.take_back(reply)
@@ -58,7 +57,7 @@ def foresee(state: ConversationState, unanswered: Unanswered) -> Foreseen:
 
 
 class Drafts:
-    """At most one draft, and what those cost that were thrown away."""
+    """At most one draft, and what the discarded ones cost."""
 
     def __init__(self, state: ConversationState) -> None:
         self._state = state
@@ -83,8 +82,8 @@ class Drafts:
             self.drop("what was heard before changed")
             return None
         self._draft = None
-        record.saved_ms = round((state.now - draft.began_at) * 1000)
-        state.commands.append(ev.ReleaseReply(draft.number))
+        record.draft_saved(round((state.now - draft.began_at) * 1000))
+        state.command(ev.ReleaseReply(draft.number))
         return draft
 
     def drop(self, reason: str) -> None:
@@ -94,16 +93,8 @@ class Drafts:
             self._wasted["drafts"] = self._wasted.get("drafts", 0) + 1
             self._wasted["characters"] = self._wasted.get("characters", 0) + len(draft.text)
             self._state.replies.discard(draft, self._state.now, reason)
-            self._state.ledger.forget(draft.number)
 
-    def wasted(self) -> dict[str, int]:
-        """What drafts cost that were thrown away since this was last asked."""
+    def take_wasted(self) -> dict[str, int]:
+        """What drafts cost that were discarded since this was last asked."""
         wasted, self._wasted = self._wasted, {}
         return wasted
-
-    def sounded(self, reply: Reply) -> None:
-        """A reply is heard from now on: a draft saved no more than it took to make its first sound."""
-        record, sounded = reply.record, reply.first_sound_at
-        if reply.drafted and record is not None and record.saved_ms is not None and sounded is not None:
-            record.saved_ms = min(record.saved_ms, round((sounded - reply.began_at) * 1000))
-            reply.drafted = False

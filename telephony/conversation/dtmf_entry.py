@@ -1,4 +1,4 @@
-"""Keys that a caller presses: an entry ends with `#`, a pause or the last key. Tones are no words. PURE."""
+"""The caller's key presses: an entry ends with `#`, a pause or the last key. PURE."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WORDS_A_TONE = 2
 
 
 class DtmfEntry:
-    """Collects what is keyed in, and has it answered."""
+    """Collects the keys, and has them answered."""
 
     def __init__(self, state: ConversationState, agent: AgentTurn) -> None:
         self._state = state
@@ -43,6 +43,7 @@ class DtmfEntry:
         return bool(self._digits)
 
     def on_dtmf(self, event: ev.DtmfPressed) -> None:
+        """A key was pressed."""
         state = self._state
         state.timers.clear(Timer.SILENCE)
         self._pressed.append(state.now)
@@ -52,10 +53,10 @@ class DtmfEntry:
         self.asked = state.digits_asked and (self.asked or not self._digits)
         tone_at = state.transcript.clock.at(state.now)
         if not self.asked and tone_at is not None:
-            state.blanks.append((tone_at - BEFORE_KEY_S, tone_at + AFTER_KEY_S))
+            state.blank(tone_at - BEFORE_KEY_S, tone_at + AFTER_KEY_S)
         if state.replies.queue and self._agent.may_interrupt():
-            # Who presses keys over a question answers it.
-            state.question = state.asking
+            # A caller who presses keys over a question answers it.
+            state.ask(state.asking)
             self._agent.cut("a key was pressed")
         if event.digit == TERMINATOR and self._digits:
             self.done()
@@ -77,7 +78,7 @@ class DtmfEntry:
         state.timers.clear(Timer.DTMF_PAUSE)
         self._complete, self._digits = self._digits, ""
         if state.speaking is not None:
-            state.commands.append(ev.EndTurn("keys were pressed"))
+            state.command(ev.EndTurn("keys were pressed"))
             state.timers.set(Timer.DTMF_ANSWER, state.now + FORCED_END_S)
             return
         self.answer()
@@ -89,9 +90,17 @@ class DtmfEntry:
             return
         state = self._state
         clock, pressed, self._entry = state.transcript.clock, self._entry or [state.now], []
-        part = CallerPart("", clock.at(pressed[0]), clock.at(pressed[-1]), clock.at(state.now), state.now)
-        part.digits, part.asked_digits, part.redacted = True, self.asked, state.sensitive
-        state.prompts.silence_step = 0
+        part = CallerPart(
+            "",
+            clock.at(pressed[0]),
+            clock.at(pressed[-1]),
+            clock.at(state.now),
+            state.now,
+            digits=True,
+            asked_digits=self.asked,
+            redacted=state.sensitive,
+        )
+        state.prompts.silence_broken()
         self._agent.answer("", state.transcript.caller_turn(part), digits)
 
     def take(self) -> str | None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from telephony import events as ev
 from telephony.conversation.backchannel import BACKCHANNEL_WORDS, spoken_words
-from telephony.conversation.reply_queue import Reply
+from telephony.conversation.queued_reply import Reply
 from telephony.conversation.spoken_secrets import ANSWER, NO_ANSWER, NUMBER_WORDS, without_numbers
 from telephony.conversation.state import ConversationState
 from telephony.conversation.turn_record import REDACTED
@@ -170,7 +170,7 @@ class Redactor:
         if not self._state.sensitive_asked:
             return turn.history
         queued = {reply.text.strip() for reply in self._state.replies.queue if reply.redact_numbers}
-        numbered = queued | self._state.transcript.redact_numbers
+        numbered = queued | self._state.transcript.with_numbers
         return tuple([_redact_numbers_in(line) if line.text in numbered else line for line in turn.history])
 
     def _speak(self, command: ev.Speak, sensitive: bool) -> ev.Speak:

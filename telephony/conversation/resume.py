@@ -1,84 +1,100 @@
-"""What a conversation leaves behind when its stream ends, and how the call's next stream takes it up. PURE.
+"""What a conversation leaves when its stream ends, and how the call's next stream goes on from it. PURE.
 
 Restored are the history, the notes, the words that were not heard, what was asked, and what was not answered.
-What was withheld is restored in the same process only: `parted` takes it out of what is saved.
+What was redacted is restored in the same process only: `split_secrets` takes it out of what is saved.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from telephony.carrier.call_flow import ResumeReason
 from telephony.conversation.agent_turn import AgentTurn
-from telephony.conversation.reply_queue import ReplyKind
-from telephony.conversation.spoken_secrets import without_numbers
+from telephony.conversation.queued_reply import Reply, ReplyKind, Unanswered
 from telephony.conversation.state import ConversationState, answered_by
 from telephony.conversation.transcript import add_line, take_back
 from telephony.conversation.turn_record import REDACTED, CallerPart
 from telephony.reply.agent import Expect, HangUp, Message, Transfer
 
 
+@dataclass(slots=True)
+class _Left:
+    """What is left of a conversation, while the queue is gone through."""
+
+    history: list[Message]
+    unanswered: Unanswered
+    question: Expect | None
+    notes: dict[str, Any] | None = None
+    """The notes as they were before an answer that nobody heard."""
+    unspoken: list[str] = dataclasses.field(default_factory=list)
+    hang_up: bool = False
+    transfer: str = ""
+
+    def take_back(self, reply: Reply) -> None:
+        """Nothing of an answer was heard: it is made again, from the caller's words and the old notes."""
+        self.unanswered.take_back(reply)
+        self.question = reply.answers or self.question
+        self.notes = reply.notes_before if self.notes is None else self.notes
+        take_back(self.history, reply)
+
+    def go_on_with(self, reply: Reply, line: Message) -> None:
+        """Part of a reply was not heard: it is said on the next stream, and has its effects there."""
+        self.unspoken += reply.text.split()[len(line.heard.split()) :]
+        self.question = reply.question or self.question
+        self.hang_up |= reply.ends_call
+        transfers = [action.to for action in reply.actions if isinstance(action, Transfer)]
+        self.transfer = self.transfer or next(iter(transfers), "")
+        if line.heard:
+            add_line(self.history, line)
+
+
 def save(state: ConversationState, agent: AgentTurn, now: float) -> dict[str, Any]:
-    """What is to be taken up, as JSON can hold it. Under `redacted`: what may be saved in the place of what.
+    """What the next stream needs, as JSON can hold it. Under `redacted`: what may be written in its place.
 
     Our words count as heard up to `now`.
     """
-    before = agent.unanswered
-    unanswered, digits = [*before.texts, *(text for text, _ in agent.kept)], before.digits
-    secret = before.redacted or state.sensitive or any(r.caller and r.caller.redacted for _, r in agent.kept)
-    redacted_digits = before.redacted_digits
-    unspoken: list[str] = []
-    notes: dict[str, Any] | None = None
-    question, actions = state.question, []
-    history, first = state.transcript.history.copy(), before.first
+    left = _Left(state.transcript.history.copy(), agent.pending(), state.question)
+    redacted = left.unanswered.redacted or state.sensitive
     for reply in state.replies.queue:
         heard = state.ledger.heard_text(reply.number, now)
         if reply.kind is ReplyKind.ANSWER and not heard:
-            # Nothing of it was heard: it is made anew, from the caller's words and the notes as they were.
-            unanswered += reply.parts
-            first = reply.first_turn if first is None else min(first, reply.first_turn)
-            digits += reply.digits
-            secret |= reply.redacted
-            redacted_digits |= reply.redacted_digits
-            question = reply.answers or question
-            notes = reply.notes_before if notes is None else notes
-            take_back(history, reply)
+            left.take_back(reply)
         elif reply.kind is not ReplyKind.FILLER:
-            unspoken += reply.text.split()[len(heard.split()) :]
-            question = reply.question or question
-            actions += [a for a in reply.actions if isinstance(a, HangUp | Transfer)]
-            if heard:
-                add_line(history, replace(state.transcript.line(reply, now, interrupted=True), heard=heard))
+            line = state.transcript.line(reply, now, interrupted=True)
+            left.go_on_with(reply, replace(line, heard=heard))
+    texts = left.unanswered.texts
+    redacted |= left.unanswered.redacted
     if state.speaking is not None:
-        unanswered.append(state.speaking.latest.text)
-        secret |= state.redacts(state.speaking.latest.text)
+        texts.append(state.speaking.latest.text)
+        redacted |= state.redacts(state.speaking.latest.text)
+    question = left.question
     saved = {
-        "history": [list(dataclasses.astuple(line)) for line in history],
-        "notes": dict(state.notes if notes is None else notes),
-        "unspoken": " ".join(unspoken),
+        "history": [list(dataclasses.astuple(line)) for line in left.history],
+        "notes": dict(state.notes if left.notes is None else left.notes),
+        "unspoken": " ".join(left.unspoken),
         "question": None if question is None else list(dataclasses.astuple(question)),
-        "hang_up": any(isinstance(action, HangUp) for action in actions),
-        "transfer": next((action.to for action in actions if isinstance(action, Transfer)), ""),
-        "unanswered": [text for text in unanswered if text],
-        "digits": digits,
-        "answers": [text for text in unanswered if answered_by(question, text)],
+        "hang_up": left.hang_up,
+        "transfer": left.transfer,
+        "unanswered": [text for text in texts if text],
+        "digits": left.unanswered.digits,
+        "answers": [text for text in texts if answered_by(question, text)],
         "ask_again": False,
-        "secret": secret,
-        "redacted_digits": redacted_digits,
+        "secret": redacted,
+        "redacted_digits": left.unanswered.redacted_digits,
         "sensitive_asked": state.sensitive_asked,
         "secrets": state.secrets.known(),
         "redacted_notes": sorted(state.redacted_notes),
         "turns": agent.turn_count,
-        "first": first,
+        "first": left.unanswered.first,
     }
     return {**saved, "redacted": _without_secrets(state, saved)}
 
 
 def _without_secrets(state: ConversationState, saved: Mapping[str, Any]) -> dict[str, Any]:
-    """The parts of a state that hold something withheld, as they may be saved: without it."""
+    """The parts of what is saved that hold a secret, as they may be written: without it."""
     hide, redacted = state.secrets.hide, state.redacted_notes
     safe: dict[str, Any] = {}
     if state.sensitive_asked or state.secrets:
@@ -97,7 +113,10 @@ def _without_secrets(state: ConversationState, saved: Mapping[str, Any]) -> dict
 
 
 def split_secrets(saved: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What may be saved of a state, and what belongs over it and may not: that is kept in memory, or lost."""
+    """Of what `save` gave: what may be written, and the values that it replaces.
+
+    The latter stay in memory, or are lost.
+    """
     redacted = saved.get("redacted", {})
     whole = {name: value for name, value in saved.items() if name != "redacted"}
     return {**whole, **redacted}, {name: whole[name] for name in redacted}
@@ -105,39 +124,31 @@ def split_secrets(saved: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
 
 def restore(state: ConversationState, agent: AgentTurn, saved: Mapping[str, Any], why: ResumeReason) -> None:
     """Go on where the earlier stream ended; `why` there is another one."""
-    state.transcript.history = [_line(line) for line in saved.get("history", ())]
-    state.notes = dict(saved.get("notes", {}))
-    state.redacted_notes.update(saved.get("redacted_notes", ()))
-    _restore_secrets(state, saved)
-    agent.turn_count = int(saved.get("turns", 0))
-    agent.unanswered.first = saved.get("first")
+    history = [_line(line) for line in saved.get("history", ())]
+    state.restore(history, dict(saved.get("notes", {})), bool(saved.get("sensitive_asked")))
+    state.redact_notes(saved.get("redacted_notes", ()))
+    state.secrets.learn(saved.get("secrets", ()))
     known = saved.get("question")
     question = Expect(known[0], tuple(known[1]), *known[2:]) if known else None
-    unanswered = [str(text) for text in saved.get("unanswered", ())]
-    digits = str(saved.get("digits", ""))
-    secret, redacted_digits = bool(saved.get("secret")), bool(saved.get("redacted_digits"))
+    unanswered = Unanswered(
+        [str(text) for text in saved.get("unanswered", ())],
+        str(saved.get("digits", "")),
+        redacted=bool(saved.get("secret")),
+        redacted_digits=bool(saved.get("redacted_digits")),
+        first=saved.get("first"),
+    )
+    turn_count = int(saved.get("turns", 0))
     if saved.get("unspoken"):
-        actions: list[HangUp | Transfer | Expect] = [question] if question else []
-        if saved.get("transfer"):
-            actions.append(Transfer(str(saved["transfer"])))
-        if saved.get("hang_up"):
-            actions.append(HangUp())
-        agent.unanswered.texts, agent.unanswered.digits = unanswered, digits
-        agent.unanswered.redacted, agent.unanswered.redacted_digits = secret, redacted_digits
-        state.expect(question)
-        agent.say(ReplyKind.NOTICE, str(saved["unspoken"]), actions)
-        state.replies.queue[-1].redact_numbers = state.sensitive_asked
+        agent.restore(turn_count, unanswered)
+        _say_the_rest(state, agent, saved, question)
         return
-    state.question = question
+    agent.restore(turn_count, Unanswered(first=unanswered.first))
+    state.ask(question)
     state.expect(question)
     if saved.get("ask_again"):  # what the caller said was not saved
         agent.say(ReplyKind.REASK, state.prompts.reask(), [question] if question else [])
-    elif unanswered or digits:
-        written = REDACTED if secret else " ".join(unanswered)
-        part = CallerPart(written, eot_at=state.now, redacted=secret, asked_digits=not redacted_digits)
-        record = state.transcript.caller_turn(part)
-        *agent.unanswered.texts, latest = unanswered or [""]
-        agent.answer(latest, record, digits or None)
+    elif unanswered.texts or unanswered.digits:
+        _answer(state, agent, turn_count, unanswered)
     elif why.transfer_failed:
         agent.say(ReplyKind.NOTICE, state.policy.transfer_failed)
 
@@ -149,10 +160,25 @@ def _line(saved: Sequence[Any]) -> Message:
     return Message(who, text, heard, interrupted, kind, digits, tuple(backchannels), noise, number)
 
 
-def _restore_secrets(state: ConversationState, saved: Mapping[str, Any]) -> None:
-    """What was withheld on the earlier stream is on this one."""
-    state.sensitive_asked = bool(saved.get("sensitive_asked"))
-    state.secrets.learn(saved.get("secrets", ()))
-    said = (line.text for line in state.transcript.history if line.who == "agent")
-    if state.sensitive_asked:
-        state.transcript.redact_numbers.update(text for text in said if without_numbers(text) != text)
+def _say_the_rest(
+    state: ConversationState, agent: AgentTurn, saved: Mapping[str, Any], question: Expect | None
+) -> None:
+    actions: list[Expect | Transfer | HangUp] = [question] if question else []
+    if saved.get("transfer"):
+        actions.append(Transfer(str(saved["transfer"])))
+    if saved.get("hang_up"):
+        actions.append(HangUp())
+    state.expect(question)
+    agent.say(ReplyKind.NOTICE, str(saved["unspoken"]), actions, redact_numbers=state.sensitive_asked)
+
+
+def _answer(state: ConversationState, agent: AgentTurn, turn_count: int, unanswered: Unanswered) -> None:
+    """Answer what the caller said last, together with what they said before."""
+    written = REDACTED if unanswered.redacted else " ".join(unanswered.texts)
+    part = CallerPart(
+        written, eot_at=state.now, redacted=unanswered.redacted, asked_digits=not unanswered.redacted_digits
+    )
+    record = state.transcript.caller_turn(part)
+    *before, latest = unanswered.texts or [""]
+    agent.restore(turn_count, Unanswered(before, first=unanswered.first))
+    agent.answer(latest, record, unanswered.digits or None)

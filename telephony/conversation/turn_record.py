@@ -1,6 +1,6 @@
-"""The turns of a call, as they are told afterwards: who said what, what was heard, how long it took. PURE.
+"""The record of a call's turns: who said what, what was heard, how long it took. PURE.
 
-Moments are kept as seconds of the call's clock and told as seconds of the caller's own stream clock
+Moments are kept as seconds of the call's clock and written as seconds of the caller's own stream clock
 (first inbound frame = 0), so that they can be laid beside a recording.
 """
 
@@ -10,16 +10,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 REDACTED = "(redacted)"
-"""Written in the place of a sensitive answer."""
+"""Written in place of a sensitive answer."""
 
 
 class StreamClock:
-    """Turns our moments into the caller's: the least offset seen is the line at its quickest."""
+    """Converts moments of the call's clock to the caller's stream clock.
+
+    The least offset seen so far counts: it is the line at its quickest.
+    """
 
     def __init__(self) -> None:
         self._offset: float | None = None
 
     def frame(self, stream_ms: int, now: float) -> None:
+        """A media frame with this timestamp came at `now`."""
         offset = now - stream_ms / 1000
         if self._offset is None or offset < self._offset:
             self._offset = offset
@@ -47,11 +51,11 @@ class CallerPart:
     eager_at: float | None = None
     trigger: str | None = None
     digits: bool = False
-    """Keys were pressed: their values are not kept."""
+    """Keys were pressed: which ones is not recorded."""
     asked_digits: bool = False
-    """Those were asked for, and are not sensitive."""
+    """These keys were asked for, and are not sensitive."""
     redacted: bool = False
-    """It answers a sensitive question: what was said or keyed in is not written down."""
+    """It answers a sensitive question: what was said or keyed in must not be written down."""
 
 
 @dataclass(slots=True)
@@ -68,11 +72,34 @@ class AgentPart:
     last_audio_at: float | None = None
     interrupted: bool = False
     uncertain: tuple[str, ...] = ()
-    """Of an interrupted reply, the words of which nobody can say whether they were heard."""
+    """Words of an interrupted reply that may or may not have been heard."""
     bound_ms: float | None = None
     """How far off, at most, the position may be at which it was interrupted."""
     paused: int = 0
-    """How often it was held and went on."""
+    """How often it paused and went on."""
+
+    def sent(self, now: float, text_at: float | None, sound_at: float | None) -> None:
+        """Some of it went out at `now`; the first time counts. `text_at`, `sound_at`: as their fields."""
+        if self.first_sent_at is None:
+            self.first_sent_at, self.first_text_at, self.first_sound_at = now, text_at, sound_at
+
+    def went_on(self) -> None:
+        """It had paused for the caller, and goes on."""
+        self.paused += 1
+
+    def settle(self, text: str, heard: str, last_audio_at: float) -> None:
+        """It is over: all its words, those that were heard, and when the last of its audio was played."""
+        self.text, self.heard, self.interrupted = text, heard, False
+        if self.first_sent_at is not None:
+            self.last_audio_at = last_audio_at
+
+    def interrupt(self, uncertain: tuple[str, ...], bound_ms: float) -> None:
+        """It was interrupted."""
+        self.interrupted, self.uncertain, self.bound_ms = True, uncertain, bound_ms
+
+    def correct(self, heard: str) -> None:
+        """The voice reported what was heard."""
+        self.heard = heard
 
 
 @dataclass(slots=True)
@@ -86,15 +113,33 @@ class TurnRecord:
     saved_ms: float | None = None
     """What an eager draft saved."""
     wasted: dict[str, int] = field(default_factory=dict)
-    """What thrown-away drafts cost: drafts, characters."""
+    """What discarded drafts cost: drafts, characters."""
+
+    def begin_agent(self, kind: str) -> AgentPart:
+        """Where our answer is written down."""
+        if self.agent is None:
+            self.agent = AgentPart(kind=kind)
+        return self.agent
+
+    def decided(self, what: str, reason: str, now: float) -> None:
+        """A decision was made in this turn."""
+        self.decisions.append({"at_s": now, "what": what, "reason": reason})
+
+    def draft_saved(self, saved_ms: int) -> None:
+        """The answer was drafted so long before the turn's end; the least that is reported counts."""
+        self.saved_ms = saved_ms if self.saved_ms is None else min(self.saved_ms, saved_ms)
+
+    def drafts_wasted(self, wasted: dict[str, int]) -> None:
+        """What the drafts cost that were discarded before this turn's answer."""
+        self.wasted = wasted
 
 
 def turn_json(turn: TurnRecord, clock: StreamClock, line_s: float) -> dict[str, Any]:
-    """The contract's JSON of one turn; `line_s` is the estimated way from us to the caller's ear."""
+    """One turn as JSON; `line_s` is the estimated delay from us to the caller's ear, in seconds."""
     caller, agent = turn.caller, turn.agent
-    told: dict[str, Any] = {"index": turn.index, "caller": None, "agent": None, "latency_ms": None}
+    row: dict[str, Any] = {"index": turn.index, "caller": None, "agent": None, "latency_ms": None}
     if caller is not None:
-        told["caller"] = {
+        row["caller"] = {
             "text": caller.text,
             "start_s": _round(caller.start_audio),
             "end_s": _round(caller.end_audio),
@@ -104,11 +149,11 @@ def turn_json(turn: TurnRecord, clock: StreamClock, line_s: float) -> dict[str, 
             "trigger": caller.trigger,
         }
     if agent is not None and caller is not None and agent.first_sent_at is None:
-        told["unspoken"] = agent.text  # an answer of which not a sound was sent is none
+        row["unspoken"] = agent.text  # an answer of which no sound was sent is not one
     elif agent is not None:
         first = clock.at(agent.first_sent_at)
         last = clock.at(agent.last_audio_at)
-        told["agent"] = {
+        row["agent"] = {
             "text": agent.text,
             "heard": agent.heard,
             "first_audio_s": first if first is None else round(first + line_s, 3),
@@ -120,16 +165,16 @@ def turn_json(turn: TurnRecord, clock: StreamClock, line_s: float) -> dict[str, 
             "paused": agent.paused,
         }
     if caller is not None and agent is not None:
-        told["latency_ms"] = _latency(caller, agent, clock, line_s)
-    told["decisions"] = [{**d, "at_s": clock.at(d["at_s"])} for d in turn.decisions]
-    told["eager"] = {"saved_ms": turn.saved_ms, "wasted": turn.wasted}
-    return told
+        row["latency_ms"] = _latency(caller, agent, clock, line_s)
+    row["decisions"] = [{**d, "at_s": clock.at(d["at_s"])} for d in turn.decisions]
+    row["eager"] = {"saved_ms": turn.saved_ms, "wasted": turn.wasted}
+    return row
 
 
 def _latency(
     caller: CallerPart, agent: AgentPart, clock: StreamClock, line_s: float
 ) -> dict[str, int] | None:
-    """From the caller's last sound to our first, cut where one part hands to the next; the parts add up."""
+    """From the caller's last sound to our first, in ms, and the parts that it is the sum of."""
     eot, first = clock.at(caller.eot_at), clock.at(agent.first_sent_at)
     if caller.end_audio is None or eot is None or first is None:
         return None

@@ -13,7 +13,7 @@ Where a mark is overdue, or the `clear` was late, the line stood still: nothing 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from telephony.audio.g711 import PHONE_RATE
@@ -28,6 +28,8 @@ a word that was wholly heard would now and then be said again."""
 
 
 class WordState(Enum):
+    """Whether a word reached the caller's ear."""
+
     HEARD = "heard"
     NOT_HEARD = "not heard"
     UNCERTAIN = "uncertain"
@@ -35,7 +37,7 @@ class WordState(Enum):
 
 @frozen
 class HeardWord:
-    """A word of a reply, and whether it reached the caller's ear."""
+    """A word of a reply, and whether it reached the caller's ear; in samples of the reply."""
 
     text: str
     state: WordState
@@ -47,10 +49,14 @@ class HeardWord:
 
 @dataclass(slots=True)
 class _Phrase:
+    """A phrase that was given to the voice."""
+
     text: str
     start: int
     samples: int = 0
     words: tuple[WordTime, ...] | None = None
+    """Where its words lie; None while its audio is not complete."""
+    retried: bool = False
 
     def timed_words(self) -> tuple[WordTime, ...]:
         if self.words is not None:
@@ -58,48 +64,83 @@ class _Phrase:
         return estimate_words(self.text, max(self.samples, speaking_samples(self.text)))
 
 
+@dataclass(slots=True)
+class _Phrases:
+    """The phrases of one reply; a phrase's number is its place."""
+
+    all: list[_Phrase] = field(default_factory=list)
+    open: int = 0
+    """How many of them are not complete."""
+    available: int = 0
+    """Samples that there are of all of them."""
+
+
 class Ledger(Positions):
-    """For each word of each reply: heard, not heard, or uncertain, with a bound."""
+    """For each word of each reply: heard, not heard, or uncertain, with a bound.
+
+    It is also the one place where a reply's phrases are tracked: which there are, which are complete, and how
+    much audio there is of each.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._phrases: dict[int, dict[int, _Phrase]] = {}
-        self._available: dict[int, int] = {}
+        self._phrases: dict[int, _Phrases] = {}
 
     # what is known of a reply's words
 
-    def phrase(self, reply: int, phrase: int, text: str) -> None:
-        """A phrase was given to the voice."""
-        self._phrases.setdefault(reply, {})[phrase] = _Phrase(text, self.available(reply))
+    def add_phrase(self, reply: int, text: str) -> int:
+        """A phrase is given to the voice; returns its number."""
+        known = self._phrases.setdefault(reply, _Phrases())
+        known.all.append(_Phrase(text, known.available))
+        known.open += 1
+        return len(known.all) - 1
 
     def audio(self, reply: int, phrase: int, samples: int) -> None:
         """More audio of a phrase is there."""
-        known = self._phrases[reply][phrase]
+        phrases = self._phrases[reply]
+        known = phrases.all[phrase]
         if known.samples == 0:
-            known.start = self.available(reply)
+            known.start = phrases.available
         known.samples += samples
-        self._available[reply] = self._available.get(reply, 0) + samples
+        phrases.available += samples
+
+    def retry(self, reply: int, phrase: int) -> str | None:
+        """The text of a phrase that failed without a sound, to be spoken once more; None: not again."""
+        known = self._phrases[reply].all[phrase]
+        if known.samples or known.retried:
+            return None
+        known.retried = True
+        return known.text
 
     def phrase_done(self, reply: int, phrase: int, words: tuple[WordTime, ...]) -> None:
         """A phrase's audio is complete; `words` are where its words lie, if it is known."""
-        known = self._phrases[reply][phrase]
-        known.words = words or estimate_words(known.text, known.samples)
+        known = self._phrases[reply].all[phrase]
+        self._complete(reply, known, words or estimate_words(known.text, known.samples))
 
     def phrase_failed(self, reply: int, phrase: int, words: tuple[WordTime, ...]) -> None:
         """A phrase's audio broke off; `words` are those that lie in it, if known. Others never sound."""
-        known = self._phrases[reply][phrase]
-        known.words = tuple([word for word in words or known.timed_words() if word.end <= known.samples])
+        known = self._phrases[reply].all[phrase]
+        lasting = [word for word in words or known.timed_words() if word.end <= known.samples]
+        self._complete(reply, known, tuple(lasting))
 
-    def phrase_samples(self, reply: int, phrase: int) -> int:
-        """How much audio of a phrase there is."""
-        return self._phrases[reply][phrase].samples
+    def _complete(self, reply: int, known: _Phrase, words: tuple[WordTime, ...]) -> None:
+        self._phrases[reply].open -= known.words is None
+        known.words = words
 
-    def phrase_text(self, reply: int, phrase: int) -> str:
-        return self._phrases[reply][phrase].text
+    def is_open(self, reply: int, phrase: int) -> bool:
+        """Whether a phrase was given to the voice and is not complete."""
+        phrases = self._phrases.get(reply)
+        return phrases is not None and phrase < len(phrases.all) and phrases.all[phrase].words is None
+
+    def has_open_phrases(self, reply: int) -> bool:
+        """Whether the voice still has something to bring."""
+        phrases = self._phrases.get(reply)
+        return phrases is not None and phrases.open > 0
 
     def available(self, reply: int) -> int:
         """Samples of a reply that are there to be sent."""
-        return self._available.get(reply, 0)
+        phrases = self._phrases.get(reply)
+        return phrases.available if phrases is not None else 0
 
     # which words were heard
 
@@ -143,21 +184,23 @@ class Ledger(Positions):
         return [(text, self.played_at(reply, at)) for text, at in times if at < position]
 
     def _word_times(self, reply: int) -> list[tuple[int, WordTime]]:
-        phrases = self._phrases.get(reply, {}).values()
-        return [(p.start, w) for p in phrases if p.samples for w in p.timed_words()]
+        return [(p.start, w) for p in self._all(reply) if p.samples for w in p.timed_words()]
+
+    def _all(self, reply: int) -> list[_Phrase]:
+        phrases = self._phrases.get(reply)
+        return phrases.all if phrases is not None else []
 
     def cut_phrases(self, reply: int) -> dict[int, str] | None:
         """The phrases of a reply, if its word times are only estimated; None where the voice gave them."""
-        phrases = self._phrases.get(reply, {})
-        words = [word for phrase in phrases.values() for word in phrase.timed_words()]
-        return {n: p.text for n, p in phrases.items()} if any(w.estimated for w in words) else None
+        phrases = self._all(reply)
+        words = [word for phrase in phrases for word in phrase.timed_words()]
+        return {n: p.text for n, p in enumerate(phrases)} if any(w.estimated for w in words) else None
 
     def line_delay_s(self) -> float:
         """Half of the quickest mark's round trip: the way to the caller's ear, as far as we can know it."""
         return max(0.0, (self.line.least or 0.0) / 2)
 
     def forget(self, reply: int) -> None:
-        """A reply is over and written down: its positions are not needed any more."""
+        """A reply is over and written down: its phrases and positions are no longer needed."""
         super().forget(reply)
         self._phrases.pop(reply, None)
-        self._available.pop(reply, None)

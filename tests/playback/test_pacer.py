@@ -15,7 +15,7 @@ WORDS = (WordTime("one", 0, 4000), WordTime("two", 4000, 8000), WordTime("three"
 def ledger_with_three_words() -> Ledger:
     """A reply of three words of half a second each, all sent at 10.0."""
     ledger = Ledger()
-    ledger.phrase(1, 0, "one two three")
+    ledger.add_phrase(1, "one two three")
     ledger.audio(1, 0, 12000)
     ledger.phrase_done(1, 0, WORDS)
     ledger.sent(1, 0, 12000, 10.0)
@@ -109,7 +109,7 @@ def test_a_lost_mark_widens_the_bound_and_the_clock_speaks_in_its_place() -> Non
 
 def test_a_later_mark_proves_earlier_replies_too() -> None:
     ledger = ledger_with_three_words()
-    ledger.phrase(2, 0, "four")
+    ledger.add_phrase(2, "four")
     ledger.audio(2, 0, 4000)
     ledger.sent(2, 0, 4000, 10.1)
     ledger.mark_sent("2.1.1", 2, 4000, 10.1)
@@ -133,7 +133,7 @@ def test_never_more_is_heard_than_was_sent_and_never_less_than_a_moment_before(
     pieces: list[tuple[int, float]], later: float
 ) -> None:
     ledger = Ledger()
-    ledger.phrase(1, 0, "word")
+    ledger.add_phrase(1, "word")
     now, position, before = 1.0, 0, 0
     for samples, gap in pieces:
         ledger.audio(1, 0, samples)
