@@ -131,7 +131,7 @@ class _Call:
         """Run a document's verbs. Where the call goes on: URL, method, parameters; None when it is over."""
         for verb in document.verbs:
             self._result.verbs.append(
-                {"verb": type(verb).__name__, "at_s": round(self._clock.now(), 3), **_detail(verb)}
+                {"verb": twiml.verb_name(verb), "at_s": round(self._clock.now(), 3), **_detail(verb)}
             )
             match verb:
                 case twiml.HangupVerb():

@@ -100,6 +100,11 @@ class RejectVerb:
 Verb = ConnectVerb | SayVerb | PlayVerb | PauseVerb | DialVerb | RedirectVerb | HangupVerb | RejectVerb
 
 
+def verb_name(verb: Verb) -> str:
+    """As it stands in the document: `Connect`."""
+    return type(verb).__name__.removesuffix("Verb")
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One answer of the server."""
