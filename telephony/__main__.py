@@ -23,7 +23,7 @@ def main():
     try:
         from telephony.cli import main as run
 
-        # What a terminal's encoding lacks is shown as an escape: words are no reason to break off.
+        # What a terminal's encoding lacks is shown as an escape: output must not fail because of a character.
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         return run()
     except KeyboardInterrupt:  # pressed before the command line could take care of it

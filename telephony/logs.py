@@ -28,7 +28,7 @@ NOISY = (
     *("httpcore", "httpx", "requests", "twilio", "twilio.http_client", "urllib3", "websocket", "websockets"),
 )
 NOT_HTTP, NOT_HTTP_PER_S = 20, 1.0
-"""Lines about requests that are no HTTP: so many at once, and then so many a second."""
+"""Lines about requests that are not HTTP: so many at once, and then so many a second."""
 
 # E.164 as Twilio writes it, also percent-encoded in a URL; the last two digits are left to tell calls apart.
 _PHONE_NUMBER = re.compile(r"(\+|%2B)\d{4,13}(\d{2})(?!\d)", re.IGNORECASE)
@@ -68,7 +68,7 @@ _not_http = Notices(NOT_HTTP, NOT_HTTP_PER_S)
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
-    """A request that is no HTTP is a peer's mistake, told in one line; aiohttp would print its stack."""
+    """A request that is not HTTP is a peer's mistake, logged in one line; aiohttp would print its stack."""
     error = record.exc_info[1] if record.exc_info else None
     if error is not None and type(error).__module__ == "aiohttp.http_exceptions":
         record.exc_info, record.exc_text = None, None
@@ -86,22 +86,22 @@ def _without_protocols(record: logging.LogRecord) -> bool:
     return True
 
 
-# Whoever has set up the log, and however: our own set-up is not the only one (pytest, a user's agent).
+# Whatever set up the log: our own set-up is not the only one (pytest, a user's agent).
 logging.getLogger("aiohttp.websocket").addFilter(_without_protocols)
 
 
 def _thread_failed(args: threading.ExceptHookArgs) -> None:
     """An exception that ended a thread: a log line like any other, not a bare traceback."""
     if args.exc_value is not None:
-        told = (args.exc_type, args.exc_value, args.exc_traceback)
-        logging.getLogger("telephony").error("a thread failed", exc_info=told)
+        error = (args.exc_type, args.exc_value, args.exc_traceback)
+        logging.getLogger("telephony").error("a thread failed", exc_info=error)
 
 
 def _unraisable(args: sys.UnraisableHookArgs) -> None:
     """An exception that nobody can catch, of a destructor: the same."""
     if args.exc_value is not None:
-        told = (args.exc_type, args.exc_value, args.exc_traceback)
-        logging.getLogger("telephony").error("ignored, in %r", type(args.object), exc_info=told)
+        error = (args.exc_type, args.exc_value, args.exc_traceback)
+        logging.getLogger("telephony").error("ignored, in %r", type(args.object), exc_info=error)
 
 
 def _failed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

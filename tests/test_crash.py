@@ -18,6 +18,7 @@ from telephony.config.settings import Settings
 from telephony.errors import BadInput
 from telephony.record.call_files import Keeping, StillRunning
 from telephony.record.recovery import CRASHED, close_records
+from telephony.record.tape import VERSION
 from tests.commands.test_serve import Server, server, speech
 from tests.real_line import running
 from tests.twilio_side import start_message, until
@@ -121,7 +122,7 @@ async def test_a_tape_that_was_cut_off_tells_what_is_known(tmp_path: Path) -> No
         "whole": b"".join(lines),
         "torn": b"".join(lines[:middle]) + lines[middle][:20],
         "head": lines[0],
-        "other": lines[0].replace(b'"tape":1', b'"tape":0') + b"".join(lines[1:]),
+        "other": lines[0].replace(b'"tape":%d' % VERSION, b'"tape":0') + b"".join(lines[1:]),
         "garbage": lines[0] + b'{"at": 1.0, "event": {"_": "Unheard"}, "commands": []}\n',
         "empty": b"",
     }

@@ -32,15 +32,15 @@ NEVER = [
     ({"DEEPGRAM_URL": "ws://h/v2/listen"}, "", "without a path"),
     ({"DEEPGRAM_URL": "wss://api.deepgram.com"}, "", "DEEPGRAM_API_KEY"),
     ({"DEEPGRAM_URL": "ws://api.deepgram.com", "DEEPGRAM_API_KEY": "a-key"}, "", "wss:// only"),
-    ({**CLOUD, "VOICE": "lessac"}, "", "called like flux-"),
-    ({"VOICE": "flux haley"}, "", "not the name of a voice"),
+    ({**CLOUD, "VOICE": "lessac"}, "", "names look like flux-"),
+    ({"VOICE": "flux haley"}, "", "not a voice name"),
     ({"DIAL_FROM": "5550100"}, "", "international form"),
     ({"HUMAN_NUMBER": "the desk"}, "", "international form"),
-    ({}, "routes:\n- {to: '+1*', language: sv}\n", "routes.yaml:2: .*no language that listening knows"),
-    ({}, "routes:\n- {to: '+1*', language: xx-US}\n", "routes.yaml:2: .*no language that listening knows"),
-    ({}, "default:\n  language: sv\n", "routes.yaml:2: .*no language that listening knows"),
-    (CLOUD, "routes:\n- {to: '+1*', voice: lessac}\n", "routes.yaml:2: .*called like flux-"),
-    ({}, "routes:\n- {to: '+1*', voice: flux haley}\n", "routes.yaml:2: .*not the name of a voice"),
+    ({}, "routes:\n- {to: '+1*', language: sv}\n", "routes.yaml:2: .*not a language that Flux knows"),
+    ({}, "routes:\n- {to: '+1*', language: xx-US}\n", "routes.yaml:2: .*not a language that Flux knows"),
+    ({}, "default:\n  language: sv\n", "routes.yaml:2: .*not a language that Flux knows"),
+    (CLOUD, "routes:\n- {to: '+1*', voice: lessac}\n", "routes.yaml:2: .*names look like flux-"),
+    ({}, "routes:\n- {to: '+1*', voice: flux haley}\n", "routes.yaml:2: .*not a voice name"),
     ({}, "routes:\n- {to: '+1*', agent: 'no.such:Agent'}\n", "no.such"),
     ({}, "blocked: ['555 2671']\n", "routes.yaml:1: .*no number"),
 ]
@@ -112,4 +112,4 @@ async def test_a_misspelt_setting_is_told_at_the_start(tmp_path: Path) -> None:
     """It may be another program's: the server starts."""
     (tmp_path / "routes.yaml").write_text("nonsense: 1\n")  # ends it, when its settings were looked at
     _, said = await telephony(tmp_path, "serve", FLUX_EOT_TRESHOLD="0.8", ROUTES="routes.yaml")
-    assert "FLUX_EOT_TRESHOLD is no setting: is FLUX_EOT_THRESHOLD meant?" in said
+    assert "FLUX_EOT_TRESHOLD is not a setting: did you mean FLUX_EOT_THRESHOLD?" in said

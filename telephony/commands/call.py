@@ -210,7 +210,7 @@ def _options(
         out_dir=job.folder,
         impairments=job.impairments,
         auth_token=tokens[0].reveal() if tokens else None,
-        # A server on this machine that Twilio reaches by another name: its URLs lead here all the same.
+        # A server on this machine that Twilio reaches by another name: its URLs still lead here.
         public_url=settings.public_url or None if here and args.server is not None else None,
         api_key=keys[0].reveal() if keys else None,
         data_dir=settings.data_dir if here else None,

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     deleted = Keeping(settings.data_dir).delete(args.call)
     deleted += asyncio.run(_forget(args.call, deleted, settings))
     if not deleted:
-        raise BadInput(f"there is no call {args.call} in {settings.data_dir}")
+        raise BadInput(f"call {args.call} not found in {settings.data_dir}")
     sys.stdout.write(f"deleted {', '.join(deleted)}\n")
     return 0
 

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise BadInput("telephony dial NUMBER, or --stop, or --allow")
     if args.machine == "message" and not args.message:
         raise BadInput("--machine message needs --message TEXT")
-    if args.from_number and not settings.dial_from:  # whoever types this could have set it
+    if args.from_number and not settings.dial_from:  # a user at this machine could have set it
         own = international(args.from_number)
         parse_number(own)
         settings = replace(settings, dial_from=own)

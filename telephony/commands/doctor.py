@@ -68,7 +68,7 @@ def environment(settings: Settings) -> Iterator[Finding]:
     filed = read_env_file(Path(".env"))
     misspelt = misspelt_names({**filed, **os.environ})
     for name, close in misspelt.items():
-        yield bad(f"{name} is no setting", f"is {close} meant?")
+        yield bad(f"{name} is not a setting", f"did you mean {close}?")
     if not misspelt:
         yield good("settings" + (", with .env" if filed else ", no .env"))
 
@@ -125,7 +125,7 @@ def _voice(settings: Settings) -> Iterator[Finding]:
                 yield good(f"VOICE {name}{route} is spoken by {voice_for(name, names)}")
             else:
                 remedy = f"one of {', '.join(names)}, or a cloud voice's name such as flux-haley-en"
-                yield bad(f"VOICE {name}{route} is no voice of the local engine", remedy)
+                yield bad(f"VOICE {name}{route} is not a voice of the local engine", remedy)
     except MissingModel as error:
         yield bad("nothing here can speak", str(error))
 
@@ -176,7 +176,7 @@ def _of_routes(settings: Settings, usual: str, field: str) -> dict[str, str]:
     try:
         routes = routes_of(settings)
     except BadInput:
-        return found  # told by the check of the routes
+        return found  # reported by the check of the routes
     for route in (routes.default, *routes.routes):
         found.setdefault(getattr(route, field) or usual, f" (ROUTES, {route.name or 'default'})")
     return found
@@ -243,7 +243,7 @@ def ffmpeg(settings: Settings) -> Iterator[Finding]:
     if shutil.which("ffmpeg"):
         yield good("ffmpeg")
     else:
-        yield note("ffmpeg is not here: `telephony transcribe` needs it, calls do not", HOW_TO_INSTALL_FFMPEG)
+        yield note("ffmpeg not found (needed only by `telephony transcribe`)", HOW_TO_INSTALL_FFMPEG)
 
 
 def peers(settings: Settings) -> Iterator[Finding]:
@@ -302,7 +302,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             print(f"{verdict}  {finding.what}", flush=True)
             if finding.remedy:
                 print(f"      {finding.remedy}", flush=True)
-    print(f"{broken} to repair" if broken else "all good")
+    print(f"{broken} problem{'' if broken == 1 else 's'} found" if broken else "all good")
     return 1 if broken else 0
 
 

@@ -41,7 +41,7 @@ async def _look(settings: Settings) -> list[Finding]:
 
 
 def _routes(settings: Settings) -> Routes:
-    """Those of ROUTES; none where the file is wrong, which another check tells of."""
+    """Those of ROUTES; none where the file is wrong, which another check reports."""
     try:
         return routes_of(settings)
     except BadInput:
@@ -56,8 +56,8 @@ async def _speech(session: aiohttp.ClientSession, settings: Settings, question: 
         why = asker or (f" ({peer.why})" if question.path == LISTEN else "")
         return good(f"{peer.url} {question.said}{why}")
     what = f"refuses{asker}: {refused.status} {refused.reason}" if refused.status else refused.reason
-    told = f"{refused.peer} {what}" if refused.status else f"{refused.peer}: {what}"
-    return bad(told.rstrip(), remedy(refused.status))
+    shown = f"{refused.peer} {what}" if refused.status else f"{refused.peer}: {what}"
+    return bad(shown.rstrip(), remedy(refused.status))
 
 
 async def _model(settings: Settings, endpoint: ChatEndpoint) -> Finding:

@@ -106,7 +106,7 @@ async def serve(settings: Settings, host: str | None = None, port: int | None = 
         await stack.enter_async_context(served(runner, connections, listening, BACKLOG, **options))
         _leave_in_peace()
         _say_ready(settings, listening)
-        await stop.told.wait()
+        await stop.asked.wait()
         await drain(line, settings.drain_seconds)
     log.info("stopped")
     return 0
@@ -123,7 +123,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[ServerState,
 async def drain(line: ServerState, seconds: float) -> None:
     """Let running calls end, and those begin whose streams are on their way.
 
-    When the time is nearly up they are told goodbye; then their sockets close. Twilio asks how a call goes on
+    When the time is nearly up they hear goodbye; then their sockets close. Twilio asks how a call goes on
     when its stream has ended, so there is somebody to be asked for a moment more. With a public address the
     server listens on in any case: a load balancer has to see /readyz first.
     """
@@ -132,12 +132,12 @@ async def drain(line: ServerState, seconds: float) -> None:
     end = now() + seconds
     if line.busy:
         log.info("stopping: %d calls may go on for %g s", len(line.sockets), seconds)
-    told, until = False, now() + (LISTEN_ON_S if line.settings.public_url else 0.0)
+    said_goodbye, until = False, now() + (LISTEN_ON_S if line.settings.public_url else 0.0)
     while now() < end and (line.busy or now() < until):
         if line.busy:
             until = max(until, now() + ASKED_S)
-        if line.sockets and not told and now() >= end - GOODBYE_S:
-            told = True
+        if line.sockets and not said_goodbye and now() >= end - GOODBYE_S:
+            said_goodbye = True
             line.say_goodbye()
         await asyncio.sleep(POLL_S)
     if line.sockets:
@@ -192,7 +192,7 @@ class Stop:
     """SIGTERM or SIGINT (Fly sends SIGINT). Nothing is raised into running code."""
 
     def __init__(self) -> None:
-        self.told = asyncio.Event()
+        self.asked = asyncio.Event()
         """The first signal has come."""
         self.last_words: Callable[[], None] = lambda: None
         """Called at the second one, which ends the process: what must be written is written now."""
@@ -201,8 +201,8 @@ class Stop:
             loop.add_signal_handler(number, self._received, number)
 
     def _received(self, number: int) -> None:
-        if not self.told.is_set():
-            self.told.set()
+        if not self.asked.is_set():
+            self.asked.set()
             return
         try:
             self.last_words()
@@ -212,7 +212,7 @@ class Stop:
 
 async def _before(stop: Stop, task: asyncio.Task[object]) -> bool:
     """Whether the task finished before the stop; it is cancelled otherwise."""
-    waiting = asyncio.create_task(stop.told.wait())
+    waiting = asyncio.create_task(stop.asked.wait())
     await asyncio.wait((waiting, task), return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     if task.done():

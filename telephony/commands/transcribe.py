@@ -36,7 +36,7 @@ EPILOG = """examples:
   telephony transcribe call.wav --json | jq 'select(.event == "EndOfTurn").transcript'
 
 Words are green from a confidence of 0.90, yellow from 0.80, orange from 0.70, red below; without colour when
-the output is no terminal or NO_COLOR is set.
+the output is not a terminal or NO_COLOR is set.
 """
 
 

@@ -41,7 +41,7 @@ def flux_options(args: argparse.Namespace, settings: Settings) -> FluxOptions:
             raise BadInput(f"--{name.replace('_', '-')} {value}: {MISTAKES[name]}")
     if not model.startswith("flux-"):
         where = (
-            "is a model of /v1/listen, where there is no Flux" if "nova" in model else "is no model's name"
+            "is a model of /v1/listen, which does not have Flux" if "nova" in model else "is not a model name"
         )
         raise BadInput(f"--model {model} {where}: say flux-general-en or flux-general-multi")
     query = [*_from_settings(settings, model).to_query()]

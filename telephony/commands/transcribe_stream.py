@@ -22,7 +22,7 @@ from telephony.errors import BadInput, PeerLost
 
 HEARTBEAT_S = 20.0  # a peer that is gone is noticed in 30 s; a busy one may take seconds, and nobody waits
 AHEAD_S = 5.0  # how far --fast may be ahead of what the server has heard
-SILENCE_AT_END_S = 0.96  # lets the server find the last words before it is told to end the turn
+SILENCE_AT_END_S = 0.96  # lets the server find the last words before it is asked to end the turn
 CLOSING_S = 15.0  # for what the server still has to say
 ENDS = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.ERROR)
 

@@ -1,6 +1,6 @@
 """Which numbers may be dialled. PURE.
 
-Toll fraud dials what earns money for whoever owns the number, so everything is forbidden that is not an
+Toll fraud dials what earns money for the owner of the number, so everything is forbidden that is not an
 ordinary phone in a country that was allowed. The numbering plans are those of `phonenumbers`.
 """
 
@@ -53,9 +53,9 @@ def parse_number(text: str) -> phonenumbers.PhoneNumber:
     try:
         number = phonenumbers.parse(text, None)
     except NumberParseException as error:
-        raise Forbidden(f"{shown} is no phone number") from error
+        raise Forbidden(f"{shown} is not a phone number") from error
     if number.extension or not phonenumbers.is_valid_number(number):
-        raise Forbidden(f"{shown} is no phone number that exists")
+        raise Forbidden(f"{shown} is not a valid phone number")
     return number
 
 

@@ -199,11 +199,9 @@ def secrets() -> SettingKind:
 def voice_fault(name: str, cloud: bool) -> str:
     """Why a voice can never speak; empty when it may. What it is called elsewhere only the service knows."""
     if VOICE.fullmatch(name) is None:
-        return f"{name!r} is not the name of a voice; flux-haley-en is one"
+        return f"{name!r} is not a voice name; an example is flux-haley-en"
     if cloud and CLOUD_VOICE.fullmatch(name) is None:
-        return (
-            f"{name!r} is not a voice of the cloud: those are called like flux-haley-en or aura-2-thalia-en"
-        )
+        return f"{name!r} is not a voice of the cloud: their names look like flux-haley-en"
     return ""
 
 

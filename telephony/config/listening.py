@@ -57,7 +57,7 @@ def language_fault(language: str) -> str:
     """Why a route's language cannot work; empty when it can."""
     if primary(language) in LANGUAGES:
         return ""
-    return f"{language!r} is no language that listening knows; {', '.join(LANGUAGES)} are"
+    return f"{language!r} is not a language that Flux knows: {', '.join(LANGUAGES)}"
 
 
 def setting_of(problem: Problem) -> str:

@@ -4,8 +4,8 @@ Loopback is not proof of being local. A reverse proxy, a tunnel and a page in a 
 connect from 127.0.0.1, so where no key, token or signature proves the sender, everything else that a request
 says of its way here must fit too. One rule serves all routes of the server and of the local speech engine.
 
-What cannot be seen: a plain TCP forward (`ssh -R`), or a proxy that hides itself wholly. Whoever runs one
-sets PUBLIC_URL or API_KEYS.
+What cannot be seen: a plain TCP forward (`ssh -R`), or a proxy that hides itself wholly. Set PUBLIC_URL or
+API_KEYS.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _IN_BETWEEN = re.compile(
     r"forward|proxy|true-client|gateway|tunnel|served-by|backend|"
     r"(real|client|connecting|remote|originating|source|socket|user|peer)-?(ip|addr|host|port)|"
     r"original-(host|ur[il]|proto|scheme|path|method)|rewrite-url|disguised|"
-    r"^(via|cdn-|cf-|cloudfront-|fastly-|fly-|incap-|akamai-|tailscale-|ngrok-|rndr-|zrok|localtonet-|eagleeye-|"
-    r"x-(ngrok|zrok|envoy|traefik|varnish|akamai|sucuri|azure|arr|ms-|appengine|gfe|goog-|cloud-trace|amzn|"
-    r"kong|pinggy|country-code|"
+    r"^(via|cdn-|cf-|cloudfront-|fastly-|fly-|incap-|akamai-|tailscale-|ngrok-|rndr-|zrok|localtonet-|eagleey"
+    r"e-|x-(ngrok|zrok|envoy|traefik|varnish|akamai|sucuri|azure|arr|ms-|appengine|gfe|goog-|cloud-trace|amzn"
+    r"|kong|pinggy|country-code|"
     r"amz-cf|vercel|nf-|railway|render|heroku|replit|github-|devtunnel|tunnel|edge-|cache|scheme|host|via|"
     r"request-start|appgw|fd-|bluecoat|coming-from|http-host|ssl-|tls-)|"
     r"connect-time$|total-route-time$|front-end-https$|was-default-hostname$)"
@@ -63,7 +63,7 @@ class Refusal:
 def refusal(seen: Seen, *, here_only: bool = True) -> Refusal | None:
     """Why a request that nothing proves must be refused; None when it may be one of this machine's own.
 
-    `here_only=False` is for a server that was told to listen for other machines: they may come, by any name
+    `here_only=False` is for a server that listens for other machines: they may come, by any name
     and through any proxy, but a web page of somebody else may not.
     """
     headers = [(name.lower(), value.strip()) for name, value in seen.headers]

@@ -1,4 +1,4 @@
-"""A value that must not be shown, and how it looks when something shows it all the same."""
+"""A value that must not be shown, and what a message shows in its place."""
 
 from __future__ import annotations
 

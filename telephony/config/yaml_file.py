@@ -58,7 +58,7 @@ class Value:
         try:
             value = float(text)
         except ValueError:
-            self.wrong(f"{text!r} is no number; {least:g} to {most:g} is allowed")
+            self.wrong(f"{text!r} is not a number from {least:g} to {most:g}")
         if not least <= value <= most:
             self.wrong(f"{text} is not allowed; {least:g} to {most:g} is")
         return value
@@ -100,7 +100,7 @@ class Value:
             yield key, Value(self.file, inside.path, node)
 
     def fields(self, allowed: Collection[str], needed: Collection[str] = ()) -> dict[str, Value]:
-        """The pairs of a mapping whose names are known beforehand."""
+        """The pairs of a mapping whose names are known in advance."""
         found = dict(self.items())
         for name, value in found.items():
             if name not in allowed:
@@ -117,7 +117,7 @@ def _either(allowed: Collection[str]) -> str:
 
 
 def read_yaml(path: Path, shown: str = "", what: str = "the script") -> Value:
-    """The whole file. Raises BadScript when it cannot be read or is no YAML; `what` it is, it says then."""
+    """The whole file. Raises BadScript, which names `what` it is, if it cannot be read or is not YAML."""
     name = shown or str(path)
     try:
         with path.open("rb") as file:

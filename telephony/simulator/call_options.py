@@ -38,7 +38,7 @@ class CallOptions:
     tell: Callable[[str], None] = lambda line: None
     """Takes a line for people, as things happen."""
     verbose: bool = False
-    """Whether decisions and notes are told, too."""
+    """Whether decisions and notes are shown, too."""
     call_sid: str = ""
     """The call's, where REST has given it one already."""
     orders: asyncio.Queue[str] | None = None

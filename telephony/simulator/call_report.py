@@ -98,15 +98,15 @@ class CallResult:
 
 
 def speech_problems(result: CallResult) -> list[str]:
-    """What could not be heard or said, however politely the call ended, in the server's words if it tells."""
+    """What could not be heard or said, in the server's words if it says so; also after a polite goodbye."""
     if result.phone is None or result.ended_by not in ("caller", "agent"):
-        return []  # it was no call, which is told elsewhere
+        return []  # it was not a call, which is reported elsewhere
     if result.record is None:
         silent = not result.phone.ear.segments and result.phone.duration_s > SILENT_CALL_S
         apology = any(verb["verb"] == "Say" for verb in result.verbs)
         return ["the agent made no sound: is its speech service there?"] if silent and apology else []
-    told = result.record.get("speech") or {}
-    return [str(told[key]) for key in ("listening", "voice") if told.get(key)]
+    speech = result.record.get("speech") or {}
+    return [str(speech[key]) for key in ("listening", "voice") if speech.get(key)]
 
 
 def stretches(ear: Playout) -> list[Stretch]:
@@ -143,13 +143,13 @@ def turns(record: Json | None, ear: Playout) -> list[Json]:
             }
             for index, stretch in enumerate(heard)
         ]
-    told: list[Json] = []
+    turns: list[Json] = []
     for turn in record.get("turns") or []:
         agent = turn.get("agent")
         if isinstance(agent, dict) and agent.get("first_audio_s") is not None:
             agent = {**agent, **_moments(agent, ear, heard)}
-        told.append({**turn, "agent": agent})
-    return told
+        turns.append({**turn, "agent": agent})
+    return turns
 
 
 def _moments(agent: Json, ear: Playout, heard: Sequence[Stretch]) -> Json:
@@ -204,7 +204,7 @@ class CallReporter:
     def __init__(self, *, verbose: bool = False) -> None:
         """`verbose`: also what was decided and why, and what the agent noted."""
         self._verbose = verbose
-        self._told: set[tuple[int, str, str]] = set()
+        self._reported: set[tuple[int, str, str]] = set()
         self._notes: dict[str, Any] = {}
         self._waiting: list[tuple[float, str]] = []
 
@@ -251,8 +251,8 @@ class CallReporter:
 
     def _add(self, index: int, who: str, at: float | None, text: str, note: str) -> None:
         key = (index, who, text + note)
-        if key not in self._told:
-            self._told.add(key)
+        if key not in self._reported:
+            self._reported.add(key)
             self._waiting.append((-1.0 if at is None else at, f"{clock(at)}  {who:6}  {text}{note}"))
 
 
@@ -283,10 +283,10 @@ def clock(at: float | None) -> str:
     return f"{tenths // 600}:{tenths // 10 % 60:02}.{tenths % 10}"
 
 
-def response_times(told: Sequence[Json]) -> list[float]:
+def response_times(report: Sequence[Json]) -> list[float]:
     """From the caller's last sound to the agent's first, for every turn that was answered."""
     times = []
-    for turn in told:
+    for turn in report:
         caller, agent = turn.get("caller") or {}, turn.get("agent") or {}
         if caller.get("end_s") is not None and agent.get("first_audio_s") is not None:
             times.append(round(agent["first_audio_s"] - caller["end_s"], 3))
@@ -295,14 +295,14 @@ def response_times(told: Sequence[Json]) -> list[float]:
 
 def summary(result: CallResult) -> list[str]:
     """The lines at a call's end."""
-    told = result.as_json()
+    report = result.as_json()
     lines = [f"{result.duration_s:.1f} s, ended by {_ENDED.get(result.ended_by, result.ended_by)}"]
     if result.why:
         lines[0] += f" ({result.why})"
-    agent_turns = [turn["agent"] for turn in told["turns"] if turn["agent"]]
-    caller_turns = sum(1 for turn in told["turns"] if turn["caller"])
+    agent_turns = [turn["agent"] for turn in report["turns"] if turn["agent"]]
+    caller_turns = sum(1 for turn in report["turns"] if turn["caller"])
     lines.append(f"turns: {caller_turns} of the caller, {len(agent_turns)} of the agent")
-    times = sorted(response_times(told["turns"]))
+    times = sorted(response_times(report["turns"]))
     if times:
         count = f"{len(times)} answer{'s' if len(times) > 1 else ''}"
         lines.append(f"response: median {statistics.median(times):.2f} s, at most {times[-1]:.2f} s, {count}")
@@ -311,13 +311,13 @@ def summary(result: CallResult) -> list[str]:
         for agent in agent_turns
         if agent["interrupted"] and agent["text"]
     ]
-    if told["dtmf"]:
-        lines.append("keys: " + " ".join(f"{key['digit']} at {key['at_s']:.2f} s" for key in told["dtmf"]))
-    late = told["lateness_ms"]
+    if report["dtmf"]:
+        lines.append("keys: " + " ".join(f"{key['digit']} at {key['at_s']:.2f} s" for key in report["dtmf"]))
+    late = report["lateness_ms"]
     if late and late["p99"] > 10:
         lines.append(f"note: this machine was busy; frames left up to {late['max']:.0f} ms late")
     lines += [
-        f"Twilio would flag {f['code']} at {f['at_s']:.2f} s: {f['reason']}" for f in told["violations"]
+        f"Twilio would flag {f['code']} at {f['at_s']:.2f} s: {f['reason']}" for f in report["violations"]
     ]
     lines += [f"not as expected: {what}" for what in result.broken]
     return lines + _files(result.files)

@@ -1,6 +1,6 @@
 """The person at the other end of a simulated call: what they say, and when they hang up. PURE.
 
-A caller is asked for 20 ms of sound at a time and told what plays in their ear; times are seconds of the
+A caller is asked for 20 ms of sound at a time and report what plays in their ear; times are seconds of the
 call's clock, which begins with the first frame.
 """
 
@@ -39,7 +39,7 @@ class Caller(Protocol):
     def learn(self, record: Mapping[str, Any]) -> None:
         """What the server says was said so far; a few times a second where it says anything."""
 
-    def broken(self, told: Mapping[str, Any]) -> list[str]:
+    def broken(self, report: Mapping[str, Any]) -> list[str]:
         """What the caller expected and did not get, in words, given the call's JSON object."""
 
 
@@ -70,7 +70,7 @@ class RecordingCaller:
     def learn(self, record: Mapping[str, Any]) -> None:
         return
 
-    def broken(self, told: Mapping[str, Any]) -> list[str]:
+    def broken(self, report: Mapping[str, Any]) -> list[str]:
         return []
 
     def hangs_up(self, now: float) -> bool:

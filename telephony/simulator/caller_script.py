@@ -1,7 +1,7 @@
 """What a scripted caller does, as data; read from YAML. PURE but for reading the file.
 
     name: changes their mind
-    voice: slt                        # whoever speaks; default: a local voice other than the agent's
+    voice: slt                        # who speaks; default: a local voice other than the agent's
     line: {loss: 2, jitter_ms: 60, echo: {delay_ms: 120, db: -20}}
     steps:
       - wait_for: agent_silent        # or agent_speaking, or {words: "anything else", within_s: 10}
@@ -193,7 +193,7 @@ class _CallerScriptReader:
             name = value.text()
             if name == "hangup":
                 return CallerStep(HangUpStep(), f"{where}: hangup")
-            value.wrong(f"{name!r} is no step by itself; {', '.join(self._steps)} can stand here")
+            value.wrong(f"{name!r} cannot stand alone as a step; must be one of {', '.join(self._steps)}")
         fields = value.fields(tuple(self._steps))
         if len(fields) != 1:
             value.wrong("a step is one `name: value`")

@@ -42,7 +42,7 @@ async def _speak(sounds: Collection[SpokenSound], agent_voice: str) -> Mapping[S
 async def _render(voices: Voices, sound: SpokenSound, agent_voice: str) -> bytes:
     voice = sound.voice or _other_than(agent_voice, voices)
     if voice not in voices.names:
-        raise BadInput(f"{voice!r} is no voice of this machine; it has {', '.join(voices.names)}")
+        raise BadInput(f"{voice!r} is not a voice of this machine; it has {', '.join(voices.names)}")
     linear, rate = b"", PHONE_RATE
     async for chunk in voices.render(sound.text, voice):
         linear, rate = linear + chunk.linear16, chunk.rate

@@ -31,7 +31,7 @@ class Violation:
     """Twilio's."""
     reason: str
     payload: bytes = b""
-    """What is played all the same."""
+    """What is still played."""
 
 
 CarrierEvent = MediaOut | MarkOut | Clear | Violation

@@ -100,7 +100,7 @@ class Phone:
             self._marks_back(now, self.ear.clear(now))
 
     def step(self, now: float) -> list[str]:
-        """What is to be sent at this moment, in order."""
+        """What must be sent at this moment, in order."""
         self._catch_up(now)
         drop_at = self._line.impairments.drop_at_s
         if drop_at is not None and now >= drop_at and not self.dropped:

@@ -1,7 +1,7 @@
 """Where a recording comes from: a file, a pipe, standard input, a URL. `call` and `transcribe` read the same.
 
-What is no recording is refused with the most specific reason before anything is started. A file whose table
-of contents may be at its end (MP4) is taken from a pipe whole, since ffmpeg must seek in it.
+What is not a recording is refused with the most specific reason before anything is started. A file whose
+table of contents may be at its end (MP4) is taken from a pipe whole, since ffmpeg must seek in it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def ffmpeg() -> str:
     """The path of ffmpeg. Raises BadInput where it is not installed."""
     found = shutil.which("ffmpeg")
     if found is None:
-        raise BadInput(f"ffmpeg is not here: {HOW_TO_INSTALL_FFMPEG}")
+        raise BadInput(f"ffmpeg not found: {HOW_TO_INSTALL_FFMPEG}")
     return found
 
 
@@ -81,7 +81,7 @@ class Input:
 
 
 async def open_input(source: str) -> Input:
-    """Opens a path, a URL or `-` (standard input). Raises BadInput, in one line, for what is no recording."""
+    """Opens a path, a URL or `-` (standard input). Raises a one-line BadInput for what is not a recording."""
     if URL.match(source):
         return Input(source, ("-i", source))
     name, descriptor = _open(source)

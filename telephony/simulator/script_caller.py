@@ -122,12 +122,12 @@ class ScriptCaller:
         quiet_since = max(self._done_at, self._heard_until)
         return now - quiet_since >= self._hang_up_after_s or now - self._done_at >= PATIENCE_S
 
-    def broken(self, told: Mapping[str, Any]) -> list[str]:
+    def broken(self, report: Mapping[str, Any]) -> list[str]:
         """What did not come true, given the call's JSON object."""
         found = list(self._broken)
         for step in self._script.steps:
             if isinstance(step.action, ExpectStep):
-                wrong = _JUDGES[step.action.what](step.action.value, told)
+                wrong = _JUDGES[step.action.what](step.action.value, report)
                 if wrong:
                     found.append(f"{step.where}: {step.action.what}: {wrong}")
         missed = next((step for step in self._steps if not self._met_at_the_end(step.action)), None)
@@ -136,7 +136,7 @@ class ScriptCaller:
         return found
 
     def _met_at_the_end(self, action: Action) -> bool:
-        """Of a step that was not reached: whether the end of the call made it true all the same."""
+        """Of a step that was not reached: whether the end of the call made it true anyway."""
         if isinstance(action, WaitFor) and action.what == "words":
             return self._comes(action, self._heard_until)
         return isinstance(action, ExpectStep | HangUpStep)
@@ -212,41 +212,41 @@ class ScriptCaller:
         self._hung_up = self._hung_up or hang_up
 
 
-def _agents(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [turn["agent"] for turn in told["turns"] if turn.get("agent")]
+def _agents(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [turn["agent"] for turn in report["turns"] if turn.get("agent")]
 
 
-def _never_says(pattern: re.Pattern[str], told: Mapping[str, Any]) -> str:
-    said = [agent["text"] for agent in _agents(told) if pattern.search(agent.get("text") or "")]
+def _never_says(pattern: re.Pattern[str], report: Mapping[str, Any]) -> str:
+    said = [agent["text"] for agent in _agents(report) if pattern.search(agent.get("text") or "")]
     return f"the agent said {said[0]!r}" if said else ""
 
 
-def _hears(pattern: re.Pattern[str], told: Mapping[str, Any]) -> str:
-    heard = [(turn.get("caller") or {}).get("text") or "" for turn in told["turns"]]
+def _hears(pattern: re.Pattern[str], report: Mapping[str, Any]) -> str:
+    heard = [(turn.get("caller") or {}).get("text") or "" for turn in report["turns"]]
     return "" if any(pattern.search(text) for text in heard) else f"it heard {[h for h in heard if h]}"
 
 
-def _ended_by(who: str, told: Mapping[str, Any]) -> str:
-    return "" if told["ended_by"] == who else f"it was ended by {told['ended_by']}"
+def _ended_by(who: str, report: Mapping[str, Any]) -> str:
+    return "" if report["ended_by"] == who else f"it was ended by {report['ended_by']}"
 
 
-def _interrupted(count: float, told: Mapping[str, Any]) -> str:
-    found = sum(bool(agent.get("interrupted")) for agent in _agents(told))
+def _interrupted(count: float, report: Mapping[str, Any]) -> str:
+    found = sum(bool(agent.get("interrupted")) for agent in _agents(report))
     return "" if found == count else f"{found} replies were interrupted"
 
 
-def _response(limit: float, told: Mapping[str, Any]) -> str:
-    slowest = max(response_times(told["turns"]), default=0.0)
+def _response(limit: float, report: Mapping[str, Any]) -> str:
+    slowest = max(response_times(report["turns"]), default=0.0)
     return "" if slowest <= limit else f"the slowest answer took {slowest:.2f} s"
 
 
-def _caller_turns(count: float, told: Mapping[str, Any]) -> str:
-    found = sum(1 for turn in told["turns"] if turn.get("caller"))
+def _caller_turns(count: float, report: Mapping[str, Any]) -> str:
+    found = sum(1 for turn in report["turns"] if turn.get("caller"))
     return "" if found == count else f"there were {found}"
 
 
-def _clears(count: float, told: Mapping[str, Any]) -> str:
-    found = len(told["clears_s"])
+def _clears(count: float, report: Mapping[str, Any]) -> str:
+    found = len(report["clears_s"])
     return "" if found == count else f"there were {found}"
 
 

@@ -1,4 +1,4 @@
-"""Which elements and attributes TwiML for voice knows: what Twilio warns of as 12200 is told by this. PURE.
+"""Which elements and attributes TwiML for voice knows: this finds what Twilio warns of as 12200. PURE.
 
 The table is that of twilio's own library, `twilio.twiml.voice_response` (9.13), which is made from the
 schema; a test compares the two. The elements of SSML may stand anywhere inside a `<Say>`.

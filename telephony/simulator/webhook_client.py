@@ -32,7 +32,7 @@ RECORD_FINAL_S = 2.5
 
 
 class HttpError(Exception):
-    """An answer that is no TwiML: its status, or its type, is wrong."""
+    """An answer that is not TwiML: its status, or its type, is wrong."""
 
     def __init__(self, reason: str, twilio_code: int = RETRIEVAL_FAILED) -> None:
         super().__init__(reason)

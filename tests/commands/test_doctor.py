@@ -92,7 +92,7 @@ async def test_a_bad_value() -> None:
 
 async def test_a_misspelt_name(speech: str) -> None:
     said = await doctor(DEEPGRAM_URL=speech, FLUX_EOT_TRESHOLD="0.8")
-    assert "FLUX_EOT_THRESHOLD" in said.remedy("FLUX_EOT_TRESHOLD is no setting")
+    assert "FLUX_EOT_THRESHOLD" in said.remedy("FLUX_EOT_TRESHOLD is not a setting")
 
 
 async def test_models_that_are_not_here(tmp_path: Path) -> None:

@@ -234,8 +234,8 @@ def test_a_script_says_how_bad_the_line_is(tmp_path: Path) -> None:
     [
         ("  - sing: la", "s.yaml:2: steps.sing: unknown"),
         ("  - say: one\n    wait: 1", "one `name: value`"),
-        ("  - wait", "'wait' is no step by itself"),
-        ("  - wait: soon", "'soon' is no number"),
+        ("  - wait", "'wait' cannot stand alone"),
+        ("  - wait: soon", "'soon' is not a number"),
         ("  - say: {text: a, file: b}", "either `text` or `file`"),
         ("  - say: {file: gone.wav}", "gone.wav: no such file"),
         ("  - wait_for: rain", "'rain' is not allowed"),
