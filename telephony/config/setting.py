@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from telephony.config.kinds import SettingKind
-from telephony.config.secret import mask
+from telephony.config.secret import MASK, mask
 from telephony.errors import BadSetting
 
+PASSWORD = re.compile(r"(?<=://)[^/\s]*@")
+QUERY = re.compile(r"(?<=\w)\?\S*=\S*")
 SHOWN = 60  # characters of a long value in an error
 
 
@@ -41,5 +44,6 @@ def parse(setting: Setting, given: str) -> object:
 
 
 def short(value: str) -> str:
-    """A value as an error shows it."""
+    """A value as an error shows it: not too long, and without what may be secret in an address."""
+    value = PASSWORD.sub(MASK + "@", QUERY.sub("?" + MASK, value))
     return value if len(value) <= SHOWN else f"{value[:SHOWN]}..."

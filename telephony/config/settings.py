@@ -136,7 +136,7 @@ class Settings:
         number(0.1, 300), "4", "maximum seconds until the first token, including a retry and the fallback"
     )
     llm_between_tokens_seconds: float = setting(number(0.1, 300), "3", "maximum seconds between two tokens")
-    llm_total_seconds: float = setting(number(1, 3600), "30", "maximum seconds that one answer may take")
+    llm_total_seconds: float = setting(number(1, 3600), "20", "maximum seconds that one answer may take")
     llm_max_tokens: int = setting(whole(1, 100_000), "600", "maximum length of an answer, in tokens")
     llm_options: dict[str, Any] = setting(
         fields_of_json(),

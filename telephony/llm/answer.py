@@ -144,7 +144,7 @@ class Answer:
             why = unreached(error)
             connected = not isinstance(error, aiohttp.ClientConnectorError)
             forget_frames(error)
-            raise self._lost("no answer") if connected else self._unreachable(why) from None
+            raise (self._hung_up() if connected else self._unreachable(why)) from None
         except (aiohttp.ClientError, ValueError) as error:
             forget_frames(error)
             raise self._bad("an answer that is not HTTP", "Check {url}") from None
@@ -217,8 +217,11 @@ class Answer:
     def _bad(self, what: str, remedy: str = "") -> BadModelAnswer:
         return BadModelAnswer(self.endpoint.where, what, self.endpoint.remedy(remedy))
 
-    def _lost(self, what: str) -> ModelLost:
-        return ModelLost(self.endpoint.where, what)
+    def _lost(self, what: str, remedy: str = "") -> ModelLost:
+        return ModelLost(self.endpoint.where, what, self.endpoint.remedy(remedy))
+
+    def _hung_up(self) -> ModelLost:
+        return self._lost("it hung up without an answer", "Is {url} right, with http or https?")
 
     def _unreachable(self, why: str) -> ModelUnreachable:
         advice = self.endpoint.remedy("Is the model's server running, and {url} right?")

@@ -56,6 +56,8 @@ class ToolCall:
     name: str
     arguments: str
     """JSON as the model wrote it: to be checked."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields that the server wants to see again in the history, such as Gemini's `extra_content`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from telephony.base.json_codec import dumps, loads
@@ -22,8 +22,10 @@ MOST_CHARACTERS = 200_000
 """Of an answer, arguments and thoughts included."""
 MOST_TOKENS = 1 << 40
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-THOUGHTS = ("reasoning_content", "reasoning", "thinking")
-"""Fields that hold what a model thinks: never given on."""
+SAID = frozenset(("role", "content", "refusal", "tool_calls", "function_call"))
+"""Fields of a delta that are given on. Others, such as `reasoning_content`, hold what a model thinks."""
+CALLED = frozenset(("index", "id", "type", "function"))
+"""Fields of a tool call that every server has."""
 
 
 class ErrorEvent(RemoteProtocolError):
@@ -37,6 +39,7 @@ class _Call:
     id: str = ""
     name: str = ""
     arguments: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -160,9 +163,9 @@ class ChunkReader:
 
     def _odd_delta(self, delta: Mapping[str, Any]) -> str:
         """Whatever is more than text; gives the text."""
-        for name in THOUGHTS:
-            if thought := delta.get(name):
-                self._count(thought if isinstance(thought, str) else "")
+        for name, thought in delta.items():
+            if name not in SAID and thought:
+                self._count(_string(thought))
         for one in _list(delta.get("tool_calls")):
             self._piece(one)
         if isinstance(old := delta.get("function_call"), dict):
@@ -183,6 +186,7 @@ class ChunkReader:
         if name and name != call.name:
             call.name += name
         call.arguments += arguments
+        call.extra |= {key: value for key, value in piece.items() if key not in CALLED and value}
         self.answered = True
         self._count(name + arguments)
 
@@ -219,7 +223,10 @@ class ChunkReader:
     def _rest(self) -> list[ChatPart]:
         """Text that was kept back, and the tool calls, in their order."""
         text = self._thoughts.end()
-        calls = [ToolCall(one.id or self._new_id(), one.name, one.arguments or "{}") for one in self._calls]
+        calls = [
+            ToolCall(one.id or self._new_id(), one.name, one.arguments or "{}", one.extra)
+            for one in self._calls
+        ]
         self._calls, self._by_index = [], {}
         return [*([TextDelta(text)] if text else []), *calls]
 

@@ -52,5 +52,5 @@ class Deadlines:
     """From the request to the first token, every attempt and the fallback included."""
     between_s: float = 3.0
     """From token to token."""
-    total_s: float = 30.0
+    total_s: float = 20.0
     """From the request to the end of the answer."""

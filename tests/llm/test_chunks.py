@@ -88,6 +88,12 @@ def test_shapes_of_text(delta: dict[str, Any]) -> None:
     assert said(parts(chunk(delta), END)) == "Hi"
 
 
+def test_fields_that_nobody_knows_are_life_too() -> None:
+    one = reader()
+    assert one.feed(chunk({"reasoning_details": [{"text": "hm"}]}) + chunk({"role": "assistant"})) == []
+    assert (one.pieces, one.answered) == (1, False)
+
+
 def test_thoughts_are_counted_as_life_and_not_as_an_answer() -> None:
     one = reader()
     assert one.feed(chunk({"reasoning_content": "hm"}) + chunk({"content": "<think>hm"})) == []
@@ -181,6 +187,13 @@ def test_a_call_without_an_id_is_given_one() -> None:
         ("made_0", "f", '{"n":1}'),
         ("made_1", "g", '{"n":2}'),
     ]
+
+
+def test_what_a_server_wants_to_see_again_stays_with_the_call() -> None:
+    call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}}
+    signed = {**call, "extra_content": {"google": {"thought_signature": "xyz"}}}
+    (found,) = [part for part in parts(chunk({"tool_calls": [signed]}), END) if isinstance(part, ToolCall)]
+    assert found.extra == {"extra_content": {"google": {"thought_signature": "xyz"}}}
 
 
 def test_a_call_without_arguments_has_an_empty_object() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -243,6 +244,7 @@ async def test_a_model_that_has_gone_before_the_connection_is_made_is_given_up()
 
 # ---- faults
 
+LEFT_BEHIND = ["", "stall:2", "reset:2", "429:0", "500", "late:9", "garbage:1", "endless", "stays-open"]
 STREAMED = "one two three four five six"
 
 
@@ -468,6 +470,28 @@ async def test_a_connection_that_the_server_has_closed_meanwhile_costs_no_turn()
         await again.start(port)
         assert await said(client) == TEXT
         await again.close()
+
+
+async def test_nothing_is_left_of_turns_that_ended_in_every_way() -> None:
+    """No task, no connection, no descriptor."""
+    before = os.listdir("/proc/self/fd")
+    impatient = Deadlines(hedge_s=0.02, first_token_s=0.1, between_s=0.05)
+    async with FakeChat(always("word " * 20)) as one, FakeChat(always("word " * 20)) as two:
+        async with client_of(one, two, deadlines=impatient) as client:
+            for number, fault in enumerate(LEFT_BEHIND * 6):
+                for model in (one, two):
+                    model.misbehave(named_fault(fault) if fault else NONE)
+                reading = asyncio.create_task(said(client))
+                if number % 3 == 0:
+                    await one.asked_again(len(one.asked) + 1)
+                    reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+            await one.idle()
+            await two.idle()
+            assert [task for task in asyncio.all_tasks() if "telephony/llm" in repr(task)] == []
+    for _ in range(10):  # transports close in the loop's next round
+        await asyncio.sleep(0)
+    assert len(os.listdir("/proc/self/fd")) <= len(before)
 
 
 # ---- the fallback

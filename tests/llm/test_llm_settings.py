@@ -73,6 +73,21 @@ def test_settings_that_cannot_work_are_refused_in_one_line(given: dict[str, str]
         Settings.load(given)
 
 
+def test_what_may_be_secret_in_an_address_is_not_shown() -> None:
+    for given in (
+        "https://user:hidden@host/v1",
+        "https://user:p@hidden@host/v1",
+        "https://host/models?key=hidden",
+    ):
+        with pytest.raises(BadSetting) as refused:
+            Settings.load({**BOTH, "LLM_URL": given})
+        assert "hidden" not in str(refused.value)
+        assert "host" in str(refused.value)
+    with pytest.raises(BadSetting) as refused:
+        Settings.load({"LLM_URL": "https://host/v1?key=hidden"})
+    assert "hidden" not in str(refused.value)
+
+
 def test_without_an_address_there_is_no_model() -> None:
     assert endpoints_of(Settings.load({})) == ()
 
