@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
@@ -16,7 +17,10 @@ import pytest
 from telephony.cli import COMMANDS
 from telephony.config.settings import NAMES, SETTINGS, Settings
 from telephony.engine.models.catalogue import MODELS
+from telephony.llm.mcp_file import read_servers
+from telephony.llm.prompt import PromptSource
 from telephony.record.call_record import record_of
+from telephony.reply.agent import CallInfo
 from telephony.reply.script_reader import load_script
 from telephony.server.app import WEBHOOKS
 from telephony.server.number_routes_file import read_routes
@@ -26,7 +30,7 @@ from tests.markdown import PAGES, ROOT, Block, blocks, blocks_of, name_of, prose
 from tests.test_layout import ORDER
 from tools.document_settings import ERRORS_PAGE, EXAMPLE, SETTINGS_PAGE, example, page
 
-LANGUAGES = ("sh", "python", "yaml", "ini", "json", "text")
+LANGUAGES = ("sh", "python", "yaml", "ini", "json", "markdown", "text")
 README_LINES = 150
 NOT_RUN = 1
 """So many blocks cannot be run by a test; each says why."""
@@ -241,8 +245,19 @@ def test_what_is_only_shown_holds_no_command() -> None:
 
 
 @pytest.mark.parametrize("block", blocks("json"), ids=str)
-def test_every_json_block_is_json(block: Block) -> None:
-    json.loads(block.text)
+def test_every_json_block_is_json(block: Block, tmp_path: Path) -> None:
+    if "mcpServers" in json.loads(block.text):
+        file = tmp_path / "servers.json"
+        file.write_text(block.text, encoding="utf-8")
+        assert read_servers(file, {"FILES_TOKEN": "a", "CRM_KEY": "b"})
+
+
+@pytest.mark.parametrize("block", blocks("markdown"), ids=str)
+def test_every_prompt_is_read_by_its_reader(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "prompt.md").write_text(block.text, encoding="utf-8")
+    prompt = PromptSource(str(tmp_path / "prompt.md")).current
+    assert prompt.wording.greeting.text
+    assert "{" not in prompt.filled(CallInfo("id"), datetime.now(UTC))
 
 
 @pytest.mark.parametrize("block", blocks("ini"), ids=str)
