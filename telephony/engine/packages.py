@@ -18,6 +18,10 @@ PURPOSES = {
 TO_LISTEN = ("onnxruntime", "soxr", "ctranslate2", "tokenizers")
 """Without one of these no word is recognized. moonshine_voice has models only, which may lie here already."""
 
+QUIET = {"ORT_DISABLE_TELEMETRY": "1"}
+"""Environment of what loads onnxruntime. Its official builds report their use to their maker, with a number
+of this machine, unless this is set before they start (its Privacy.md, "Disabling Telemetry")."""
+
 INSTALL = "pip install -r requirements-local.txt (in the project's folder)"
 
 

@@ -8,7 +8,12 @@ import sys
 import tomllib
 from pathlib import Path
 
+import aiohttp
+import pytest
+
+from telephony.engine.models import catalogue
 from telephony.engine.packages import PURPOSES, TO_LISTEN, absent
+from telephony.engine.process import EngineProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT = """
@@ -44,3 +49,28 @@ def test_the_packages_are_those_of_the_extra() -> None:
     asked = {re.split(r"[<>=]", text)[0] for name in ("recognition", "piper") for text in extras[name]}
     assert {name.replace("-tts", "").replace("-", "_") for name in asked} == set(PURPOSES)
     assert set(TO_LISTEN) <= set(PURPOSES)
+
+
+def names_in(folder: Path) -> list[str]:
+    return [place.name for place in folder.iterdir()]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(catalogue.missing()), reason="the models are not here")
+async def test_an_engine_that_listens_and_speaks_reports_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """onnxruntime's telemetry keeps a machine's number and its events in the user's cache."""
+    (tmp_path / "telephony").mkdir()
+    (tmp_path / "telephony" / "models").symlink_to(catalogue.cache_dir())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)  # of this process, where a network may run
+    engine = await EngineProcess.start(fetch=False)
+    try:
+        url = f"{engine.url.replace('ws', 'http', 1)}/v1/speak?model=joe&encoding=linear16"
+        async with aiohttp.ClientSession() as http, http.post(url, json={"text": "Hello there."}) as answer:
+            assert answer.status == 200 and len(await answer.read()) > 8000
+    finally:
+        await engine.stop()
+    assert names_in(tmp_path) == ["telephony"]

@@ -19,6 +19,7 @@ import numpy as np
 import soxr
 
 from telephony.engine.listen.features import RATE, Floats
+from telephony.engine.listen.onnx import load_network
 from telephony.engine.listen.turn_words import WordPiece
 
 _START: Final = 1
@@ -81,19 +82,8 @@ class Moonshine:
     """Moonshine tiny-en, 8 kHz audio to text."""
 
     def __init__(self, folder: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        providers = ["CPUExecutionProvider"]
-        self._encoder = onnxruntime.InferenceSession(
-            str(folder / "encoder_model.ort"), options, providers=providers
-        )
-        self._decoder = onnxruntime.InferenceSession(
-            str(folder / "decoder_model_merged.ort"), options, providers=providers
-        )
+        self._encoder = load_network(folder / "encoder_model.ort", log_severity=4)
+        self._decoder = load_network(folder / "decoder_model_merged.ort", log_severity=4)
         self._outputs = [output.name for output in self._decoder.get_outputs()]
         self._vocabulary = _read_vocabulary(folder / "tokenizer.bin")
 

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from telephony.engine.listen.features import FRAMES_PER_S, Floats, log_mel
+from telephony.engine.listen.onnx import load_network
 
 WINDOW_S: Final = 8
 _FRAMES: Final = WINDOW_S * FRAMES_PER_S
@@ -18,12 +19,7 @@ class SmartTurn:
     """The network, loaded once; it keeps nothing between calls."""
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = load_network(path)
 
     def predict(self, samples: Floats, power: Floats) -> float:
         """P(the turn is complete), 0 to 1, from the turn's samples and their mel power; the end counts."""

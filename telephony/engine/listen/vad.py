@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 
 from telephony.engine.listen.features import Floats
+from telephony.engine.listen.onnx import load_network
 
 RATE: Final = 8000
 BLOCK: Final = 640  # samples: 80 ms
@@ -130,12 +131,7 @@ class Silero:
     """The network, loaded once; its memory is each stream's own."""
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = load_network(path)
         self._rate = np.array(RATE, dtype=np.int64)
 
     def run(self, samples: Floats, state: Floats) -> tuple[float, Floats]:

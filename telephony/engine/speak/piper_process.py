@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telephony.base import subprocesses
+from telephony.engine.packages import QUIET
 from telephony.errors import VoiceFailed
 
 logger = logging.getLogger(__name__)
@@ -165,7 +166,7 @@ class PiperProcess:
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
                 limit=_LINE_LIMIT,
-                env={**os.environ, "PYTHONUTF8": "1"},
+                env={**os.environ, **QUIET, "PYTHONUTF8": "1"},
                 cwd=self._folder,  # `-m piper` must not find a piper.py that lies in the user's folder
             )
         except OSError as error:
