@@ -3,7 +3,7 @@
     python bench/barge_in.py            all parts; the local engine's take nine minutes
     python bench/barge_in.py --quick    without the local engine, and few of the rest: for correctness
 
-Three parts. On virtual time: 1,000 interruptions and 1,000 murmurs at random moments over clean and bad
+Three parts. On virtual time: 1,000 interruptions and 1,000 backchannels at random moments over clean and bad
 lines: media that follows its `clear`, words lost or said again when going on. On the wire, with stand-ins:
 how long `clear` takes. With the local engine: scripted callers in two voices and the recorded calls, against
 an agent that talks and talks.
@@ -42,7 +42,7 @@ TEXT = (
     "The quick brown fox jumps over the lazy dog while the band plays on, and nobody in the old house "
     "by the river seems to mind. Later in the evening a small crowd gathers to listen. Then it rains."
 )
-MURMURS = (
+BACKCHANNELS = (
     "Uh-huh.",
     "Yeah.",
     "Okay.",
@@ -119,7 +119,7 @@ def interrupted(line: Line, seed: int) -> int:
 
 
 def went_on(line: Line, seed: int) -> tuple[int, int, int]:
-    """A murmur: stale media, words that were lost, words that were said again though wholly heard."""
+    """A backchannel: stale media, words that were lost, words that were said again though wholly heard."""
     talk, dice = rehearse(line, seed)
     talk.flux("StartOfTurn", "uh-huh")
     talk.run(dice.uniform(0.2, 0.8))
@@ -143,7 +143,7 @@ def on_virtual_time(count: int) -> None:
         changed = [lost + again for _, lost, again in results]
         rows += [
             (
-                f"{line.name}: murmurs after which a word was lost",
+                f"{line.name}: backchannels after which a word was lost",
                 str(sum(lost > 0 for _, lost, _ in results)),
                 "",
             ),
@@ -154,7 +154,7 @@ def on_virtual_time(count: int) -> None:
             ),
             (f"{line.name}: words lost or said again, at most", str(max(changed)), "1, the one that was cut"),
         ]
-    table(f"virtual time, {count} interruptions and {count} murmurs", rows)
+    table(f"virtual time, {count} interruptions and {count} backchannels", rows)
 
 
 # ---- on the wire
@@ -207,10 +207,10 @@ class Outcome:
     """The agent's silence until it went on."""
 
 
-def script(voice: str, murmurs: Sequence[str], interruptions: Sequence[str], seed: int) -> str:
+def script(voice: str, backchannels: Sequence[str], interruptions: Sequence[str], seed: int) -> str:
     dice = random.Random(seed)
     lines = [f"voice: {voice}", "steps:", "  - wait_for: agent_silent", "  - say: Tell me a story, please."]
-    for text in murmurs:
+    for text in backchannels:
         lines += [
             f"  - wait: {dice.uniform(1.5, 3.0):.2f}",
             f"  - backchannel: {{after_ms: {dice.randint(900, 1600)}, say: {text!r}}}",
@@ -278,10 +278,10 @@ async def with_the_local_engine(each: int, at_once: int) -> None:
         sources = []
         for voice in voices:
             for part in range(2):
-                murmurs = [MURMURS[(n + 5 * part) % len(MURMURS)] for n in range(each)]
+                backchannels = [BACKCHANNELS[(n + 5 * part) % len(BACKCHANNELS)] for n in range(each)]
                 said = [INTERRUPTIONS[(n + 5 * part) % len(INTERRUPTIONS)] for n in range(each)]
                 path = Path(folder) / f"{voice}-{part}.yaml"
-                path.write_text(script(voice, murmurs, said, part))
+                path.write_text(script(voice, backchannels, said, part))
                 sources.append(path)
         settings = {"AGENT": "bench.agents:Talkative", "EAGER": "off"}
         calls = await local_calls.place_calls(sources, settings, at_once=at_once)
@@ -289,20 +289,20 @@ async def with_the_local_engine(each: int, at_once: int) -> None:
     outcomes: list[Outcome] = []
     for call in calls:
         said_at = call.said()[1:]
-        kinds = ["murmur"] * each + ["interruption"] * each
+        kinds = ["backchannel"] * each + ["interruption"] * each
         outcomes += [outcome(call, kind, *span) for kind, span in zip(kinds, said_at, strict=False)]
-    murmured = [o for o in outcomes if o.kind == "murmur"]
+    backchannelled = [o for o in outcomes if o.kind == "backchannel"]
     broke_in = [o for o in outcomes if o.kind == "interruption"]
     table(
         f"the local engine, scripted callers in the voices {' and '.join(voices)}",
         [
-            ("back-channels", str(len(murmured)), ">= 40"),
-            ("  replies ended by one", _share([o.cut for o in murmured]), "at most 1 in 4"),
-            ("  unheard, or no word of them", _share([o.stop_s is None for o in murmured]), ""),
-            ("  silence until going on, p50", _p([o.went_on_s for o in murmured], 0.5), "<= 0.9 s"),
+            ("backchannels", str(len(backchannelled)), ">= 40"),
+            ("  replies ended by one", _share([o.cut for o in backchannelled]), "at most 1 in 4"),
+            ("  unheard, or no word of them", _share([o.stop_s is None for o in backchannelled]), ""),
+            ("  silence until going on, p50", _p([o.went_on_s for o in backchannelled], 0.5), "<= 0.9 s"),
             ("interruptions", str(len(broke_in)), ">= 40"),
             (
-                "  taken for back-channels, or unheard",
+                "  taken for backchannels, or unheard",
                 _share([not o.cut for o in broke_in]),
                 "at most 1 in 20",
             ),
@@ -347,7 +347,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="without the local engine, and few of the rest")
-    parser.add_argument("--each", type=int, default=10, help="murmurs and interruptions a call (four calls)")
+    parser.add_argument("--each", type=int, default=10, help="of both kinds a call (four calls)")
     parser.add_argument("--at-once", type=int, default=2, help="calls at a time with the local engine")
     parser.add_argument("--local", action="store_true", help="the local engine's part alone")
     args = parser.parse_args()

@@ -129,7 +129,7 @@ class AudioShifted:
 
 @frozen
 class EchoMeasured:
-    """How much sound of the turn reported next is our own, come back (conversation/acoustic_echo.py)."""
+    """How much sound of the turn reported next is our own echo (conversation/acoustic_echo.py)."""
 
     share: float
     """Of the least part that can be heard."""
@@ -153,7 +153,7 @@ class Configured:
 
 @frozen
 class ReplyText:
-    """Words that the agent wants to say. `interruptible=False`: to be finished whatever the caller says."""
+    """Words that the agent wants to say. `interruptible=False`: the caller cannot interrupt them."""
 
     reply: int
     text: str
@@ -216,7 +216,7 @@ class PhraseSpoken:
 
 @frozen
 class PhraseCut:
-    """The voice's own account of a phrase that was interrupted: the words it says were spoken."""
+    """A phrase was interrupted, and the voice reports the words that it spoke."""
 
     reply: int
     phrase: int
@@ -257,7 +257,7 @@ class TimerFired:
 
 @frozen
 class OperatorCommand:
-    """Somebody in charge (the server draining, the API) asks for something: `say` it, `hang_up` after it."""
+    """Somebody in charge (the server that drains, the API) wants something: `say` it, `hang_up` after it."""
 
     say: str = ""
     hang_up: bool = False
@@ -379,7 +379,7 @@ class TransferCall:
 
 @frozen
 class DecisionLogged:
-    """Nothing to perform: a decision and its reason, for the tape."""
+    """Nothing to perform: a decision and its reason, for tape and record."""
 
     what: Decision
     reason: str

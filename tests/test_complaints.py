@@ -1,6 +1,6 @@
 """What users of other phone agents complain about, and what happens here instead.
 
-Each test plays the complaint's scene on virtual time, and looks at what the caller truly heard.
+Each test plays the complaint's situation on virtual time, and looks at what the caller truly heard.
 """
 
 from __future__ import annotations
@@ -66,15 +66,15 @@ def test_noise_again_and_again_cannot_keep_the_agent_from_answering() -> None:
 
 
 @pytest.mark.parametrize(
-    "murmur",
+    "backchannel",
     ["hmm", "yeah", "uh-huh", "Mm-hmm.", "okay", "right", "I see", "yeah yeah", "oh okay", "got it",
      "you know", "Uh huh.", "sure, sure", "all right", "makes sense"],
 )  # fmt: skip
-def test_a_back_channel_does_not_stop_the_agent(murmur: str) -> None:
+def test_a_backchannel_does_not_stop_the_agent(backchannel: str) -> None:
     talk = VirtualCall(answers(STORY), QUIET)
     talk.caller("tell me a story")
     talk.run(3)
-    talk.caller(murmur)
+    talk.caller(backchannel)
     talk.run(12)
     assert heard(talk) == STORY
     (line,) = [x for x in talk.conversation.transcript.history if x.who == "agent"]

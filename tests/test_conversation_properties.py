@@ -122,7 +122,7 @@ class LegalCall(RuleBasedStateMachine):
             self.tokens.append(said.split()[-1])
 
     def unique(self, text: str) -> str:
-        """The words with one that no other turn has; a murmur stays a murmur, and wants no answer."""
+        """The words with one that no other turn has; a backchannel stays as it is, and wants no answer."""
         if is_backchannel(text) or is_farewell(text):
             return text
         self.count = getattr(self, "count", 0) + 1
@@ -189,7 +189,7 @@ class LegalCall(RuleBasedStateMachine):
         if not hasattr(self, "talk"):
             return
         self.every_call_ends()
-        self.nothing_is_sent_between_a_hold_and_its_decision()
+        self.nothing_is_sent_between_a_pause_and_its_decision()
         self.what_must_be_heard_is_never_cut()
         self.the_tape_gives_the_same_commands()
         self.every_turn_with_words_is_answered_once()
@@ -198,13 +198,15 @@ class LegalCall(RuleBasedStateMachine):
         self.talk.run(200)
         assert self.talk.over
 
-    def nothing_is_sent_between_a_hold_and_its_decision(self) -> None:
+    def nothing_is_sent_between_a_pause_and_its_decision(self) -> None:
         for talk in [*self.before, self.talk]:
-            held = False
+            paused = False
             for _, event, commands in talk.tape:
-                assert not (held and isinstance(event, ev.Sent)), "sent while held"
+                assert not (paused and isinstance(event, ev.Sent)), "sent while paused"
                 for command in commands:
-                    held = isinstance(command, ev.StopPlaying) or (held and not isinstance(command, ev.Play))
+                    paused = isinstance(command, ev.StopPlaying) or (
+                        paused and not isinstance(command, ev.Play)
+                    )
 
     def what_must_be_heard_is_never_cut(self) -> None:
         """Once it sounds, an utterance that is not to be interrupted ends by itself, or with the call."""

@@ -166,6 +166,48 @@ def test_nothing_is_swallowed_in_silence() -> None:
     assert silent == []
 
 
+OWNED = ("playback", "conversation")
+"""Folders in which a field is written only in the module whose class has it."""
+MUTATORS = {"append", "add", "update", "extend", "insert", "pop", "remove", "setdefault"}
+
+
+def _fields(tree: ast.Module) -> set[str]:
+    """The fields of a module's classes."""
+    stored = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and _is_self(node.value)
+    }
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    named = [node.target for one in classes for node in one.body if isinstance(node, ast.AnnAssign)]
+    return stored | {target.id for target in named if isinstance(target, ast.Name)}
+
+
+def _is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
+def _written(node: ast.AST) -> ast.Attribute | None:
+    """The field that a node writes, by assignment or by a list's, set's or dict's own methods."""
+    if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+        return node
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS:
+        return node.func.value if isinstance(node.func.value, ast.Attribute) else None
+    return None
+
+
+@pytest.mark.parametrize(
+    "module", [m for m in modules() if m.relative_to(PACKAGE).parts[0] in OWNED], ids=lambda m: name_of(m)
+)
+def test_state_is_written_by_its_owner_only(module: Path) -> None:
+    """No module writes a field of another one's class: it asks for it by a method."""
+    tree = parsed(module)
+    own = _fields(tree)
+    fields = [field for node in ast.walk(tree) if (field := _written(node)) is not None]
+    foreign = [field for field in fields if not _is_self(field.value) and field.attr not in own]
+    assert [f"line {field.lineno}: {ast.unparse(field)}" for field in foreign] == []
+
+
 def test_every_folder_with_code_or_data_is_in_the_wheel() -> None:
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"][
         "packages"

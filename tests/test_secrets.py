@@ -104,9 +104,9 @@ def test_the_number_is_nowhere(
             talk.press(*number[:how], "#")
         else:
             talk.put(ev.CallStopped(ev.EndReason.SOCKET_LOST))
-            saved, withheld = split_secrets(json.loads(json.dumps(talk.conversation.state_to_resume())))
+            saved, secrets = split_secrets(json.loads(json.dumps(talk.conversation.state_to_resume())))
             talk = VirtualCall(
-                agent, QUIET, policy, resumed=saved | withheld if how else saved, speak_s=speak_s
+                agent, QUIET, policy, resumed=saved | secrets if how else saved, speak_s=speak_s
             )
         talk.run(then_s)
         text = squeezed(written(talk))

@@ -1,8 +1,8 @@
-"""Whether what comes from the caller is our own sound, come back: compared as sound, not as words. PURE.
+"""Whether what comes from the caller is our own sound: compared as sound, not as words. PURE.
 
 A recognizer makes other words of an echo ("Tell." of "A large"), but its waveform is ours, a moment later and
-weaker. So the caller's sound is laid over what we had played, at the delay where it fits best. Once the same
-delay was found twice, the way of the echo is known, and no other is looked for.
+weaker. So the caller's sound is compared with what we had played, at the delay where they fit best. Once the
+same delay was found twice, the echo's delay is known, and no other is looked for.
 
 Nothing is computed here until a turn of the caller has words, and something of ours can be back in it.
 """
@@ -22,31 +22,31 @@ from telephony.events import EchoMeasured
 
 KEPT_S = 12.0
 """Sound of either side that is kept: a turn with more has words of the caller's own, whatever began it."""
-LONGEST_WAY_S = 0.8
-"""From our sending to the echo's coming: the line either way, its buffers, and a slow loudspeaker."""
+LONGEST_DELAY_S = 0.8
+"""From our sending to the echo's coming back: the line either delay, its buffers, and a slow loudspeaker."""
 PIECE_S = 0.4
 """A turn is compared in pieces: it is an echo if each of them is that can be heard."""
 NEWEST_S = 1.2
-"""Of a turn that is open, so much is compared: its newest tells whether it is an echo still."""
+"""Of an open turn, the newest so much is compared: it shows whether the turn is still an echo."""
 LEAST_S = 0.12
-"""Of a shorter piece nothing can be said."""
+"""Nothing can be said of a shorter piece."""
 AUDIBLE = 0.05
-"""A piece with less than this share of the strongest one's power is its room, or its silence."""
+"""A piece with less than this share of the strongest one's power is room noise or silence."""
 EXPLAINED_KNOWN = 0.3
-"""What is enough at a delay that is known (else it is `echo.SOUND_SHARE`)."""
-SAME_WAY = 80
-"""Samples, 10 ms: delays this near are of one way."""
-REACH = round(LONGEST_WAY_S * PHONE_RATE)
+"""The share that is enough at a known delay; at others it is `echo.SOUND_SHARE`."""
+SAME_DELAY = 80
+"""Samples, 10 ms: delays this near to each other are the same."""
+REACH = round(LONGEST_DELAY_S * PHONE_RATE)
 FFT_STEP = 640
 """Sizes of a Fourier transform with small factors only, the fast ones, are multiples of it."""
 LEAK_S = 0.0001
-"""What a chunk adds to the least lag seen: clocks that run apart by up to a thousandth stay together."""
+"""What each chunk adds to the least lag seen, so that clocks may drift apart by up to a thousandth."""
 
 Sound = NDArray[np.float32]
 
 
 class OwnSound:
-    """What both sides of one call sent in the last seconds. Times in seconds: `now` is ours."""
+    """What both sides of one call sent in the last seconds. Times are seconds of our clock."""
 
     def __init__(
         self, listen: Callable[[bytes], None] = lambda chunk: None, clock: Callable[[], float] = lambda: 0.0
@@ -62,13 +62,13 @@ class OwnSound:
         """When a piece began to play, by the moment of its sending."""
         self._play_end = 0.0
         self._since_s = 0.0
-        self._ways: deque[int] = deque(maxlen=2)
+        self._delays: deque[int] = deque(maxlen=2)
         self._known: int | None = None
         """The delay of the echo, in samples, once it is known."""
 
     @property
-    def way_s(self) -> float | None:
-        """How long an echo takes from our sending to its coming back; None: not known."""
+    def delay_s(self) -> float | None:
+        """How long an echo takes from our sending to its coming back, in seconds; None: not known."""
         return None if self._known is None else self._known / PHONE_RATE
 
     def hear(self, chunk: bytes) -> None:
@@ -93,11 +93,11 @@ class OwnSound:
         begins = max(now, self._play_end)
         self._ours.append((begins, ulaw))
         self._play_end = begins + len(ulaw) / PHONE_RATE
-        while self._ours[0][0] < now - KEPT_S - LONGEST_WAY_S:
+        while self._ours[0][0] < now - KEPT_S - LONGEST_DELAY_S:
             self._ours.popleft()
 
     def cleared(self, now: float) -> None:
-        """What was sent and not played yet never is."""
+        """What was sent and not played yet never will be."""
         self._play_end = min(self._play_end, now)
         kept = [(at, ulaw[: max(0, round((now - at) * PHONE_RATE))]) for at, ulaw in self._ours]
         self._ours = deque([(at, ulaw) for at, ulaw in kept if ulaw])
@@ -136,25 +136,25 @@ class OwnSound:
             return None
         played = self._timeline(first - REACH, last)
         if self._known is not None:
-            ways = (max(0, self._known - SAME_WAY), min(REACH, self._known + SAME_WAY))
-            least, until, _ = _walk(heard, played, PIECE_S / 2, ways, EXPLAINED_KNOWN)
+            delays = (max(0, self._known - SAME_DELAY), min(REACH, self._known + SAME_DELAY))
+            least, until, _ = _walk(heard, played, PIECE_S / 2, delays, EXPLAINED_KNOWN)
             if least >= EXPLAINED_KNOWN or until > PIECE_S * PHONE_RATE:
                 share = max(least, SOUND_SHARE) if least >= EXPLAINED_KNOWN else min(least, EXPLAINED_KNOWN)
                 return share, (first + until) / PHONE_RATE
-        least, until, way = _walk(heard, played, PIECE_S, (0, REACH), SOUND_SHARE)
+        least, until, delay = _walk(heard, played, PIECE_S, (0, REACH), SOUND_SHARE)
         if least >= SOUND_SHARE or until > PIECE_S * PHONE_RATE:
-            if self._ways and abs(self._ways[-1] - way) <= SAME_WAY:
-                self._known = way
-            self._ways.append(way)
+            if self._delays and abs(self._delays[-1] - delay) <= SAME_DELAY:
+                self._known = delay
+            self._delays.append(delay)
         return least, (first + until) / PHONE_RATE
 
     def _played(self, first: int, last: int) -> bool:
         assert self._lag is not None
-        begin, end = first / PHONE_RATE + self._lag - LONGEST_WAY_S, last / PHONE_RATE + self._lag
+        begin, end = first / PHONE_RATE + self._lag - LONGEST_DELAY_S, last / PHONE_RATE + self._lag
         return any(at < end and at + len(ulaw) / PHONE_RATE > begin for at, ulaw in self._ours)
 
     def _timeline(self, first: int, last: int) -> Sound:
-        """What we played between these samples of the caller's clock, as if it had no way to go."""
+        """What we played between these samples of the caller's clock, without the line's delay."""
         assert self._lag is not None
         played = np.zeros(last - first, np.float32)
         for at, sound in _joined(self._ours):
@@ -166,7 +166,7 @@ class OwnSound:
 
 
 def _walk(
-    heard: Sound, played: Sound, piece_s: float, ways: tuple[int, int], enough: float
+    heard: Sound, played: Sound, piece_s: float, delays: tuple[int, int], enough: float
 ) -> tuple[float, int, int]:
     """Piece by piece up to the first that is not ours: the least share, where the last that is ours ends (or
     all), and its delay. A piece without sound is nobody's: a word may be given a time in it."""
@@ -174,27 +174,27 @@ def _walk(
     cuts = [len(heard) * n // count for n in range(count + 1)]
     bounds = list(zip(cuts[:-1], cuts[1:], strict=True))
     powers = [float(np.dot(heard[a:b], heard[a:b])) for a, b in bounds]
-    least, way, until, audible = 1.0, 0, 0, AUDIBLE * max(powers)
+    least, delay, until, audible = 1.0, 0, 0, AUDIBLE * max(powers)
     for (a, b), power in zip(bounds, powers, strict=True):
-        share, found = _best(heard[a:b], played[a : b + REACH], *ways) if power else (0.0, 0)
+        share, found = _best(heard[a:b], played[a : b + REACH], *delays) if power else (0.0, 0)
         if power <= audible:
-            until = b if share >= enough else until  # an echo is weaker than whoever speaks over it
+            until = b if share >= enough else until  # an echo is weaker than a voice over it
             continue
         least = min(least, share)
         if share < enough:
-            return least, until, way
-        way, until = found, b
-    return least, len(heard), way
+            return least, until, delay
+        delay, until = found, b
+    return least, len(heard), delay
 
 
 def _best(heard: Sound, played: Sound, least: int, most: int) -> tuple[float, int]:
-    """How much of what was heard was played, at the delay where it is the most; and that delay.
+    """The greatest share of what was heard that was played, and the delay at which it is.
 
-    `played` begins as much before `heard` as the longest way; from `least` to `most` samples are tried.
+    `played` begins before `heard` by the longest delay. Delays from `least` to `most` samples are tried.
     """
     longest = len(played) - len(heard)
     played = played[longest - most : longest - least + len(heard)]
-    size = -(-len(played) // FFT_STEP) * FFT_STEP  # what wraps around is at delays that are not asked for
+    size = -(-len(played) // FFT_STEP) * FFT_STEP  # what wraps around is at delays that are not looked at
     product = np.fft.rfft(played, size) * np.conj(np.fft.rfft(heard, size))
     count = most - least + 1
     likeness = np.fft.irfft(product, size)[:count]
@@ -206,7 +206,7 @@ def _best(heard: Sound, played: Sound, least: int, most: int) -> tuple[float, in
 
 
 def _joined(pieces: Iterable[tuple[float, bytes]]) -> list[tuple[float, bytes]]:
-    """Pieces that play without a break between them, as one: each is placed by its own rounding else."""
+    """Joins pieces that play without a break: else each would be placed by its own rounding."""
     runs: list[tuple[float, list[bytes], float]] = []
     for at, sound in pieces:
         if runs and abs(runs[-1][2] - at) < 0.5 / PHONE_RATE:

@@ -124,7 +124,7 @@ class AgentTurn:
         return reply
 
     def _release(self, reply: Reply) -> None:
-        """A reply is to be said: its notes are adopted, its words voiced, its question prepared."""
+        """A reply will be said: its notes are adopted, its words voiced, its question prepared."""
         state = self._state
         reply.remember_notes(state.notes)
         state.add_notes(reply.notes)

@@ -1,4 +1,4 @@
-"""What a caller's few words mean while we are speaking: an interruption, or a mere murmur. PURE."""
+"""Whether a caller's few words while we speak are a backchannel ("uh-huh") or an interruption. PURE."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 _WORD = re.compile(r"[a-z0-9]+(?:['’-][a-z0-9]+)*")
 
 _TOKEN = 16
-"""A text that is no longer is most likely one token."""
+"""A text of at most so many letters is most likely one token."""
 
 _ACKNOWLEDGEMENTS = frozenset(
     "uh-huh uhhuh mm-hmm mmhmm mm-hm mhm mhmm mm mmm hm hmm hmmm mhh uh um ah aha oh ooh yeah yep yup yes ya "
@@ -22,15 +22,15 @@ _ACKNOWLEDGING_PHRASES = (
     ("of", "course"), ("makes", "sense"), ("that", "makes", "sense"), ("go", "on"), ("i", "know"),
     ("sounds", "good"), ("very", "good"), ("that's", "right"), ("you", "know"), ("oh", "i", "see"),
 )  # fmt: skip
-"""Runs of words that acknowledge. "You know" is how a recognizer writes many a grunt (facts of speech.md)."""
+"""Runs of words that acknowledge. A recognizer writes "you know" for many a grunt."""
 
 _CLOSERS = frozenset("bye goodbye bye-bye thanks thank you cheers see ya later good night day have a".split())
 """Words that answer a goodbye and need no answer of their own."""
 
 BACKCHANNEL_WORDS = _ACKNOWLEDGEMENTS.union(_CLOSERS, *_ACKNOWLEDGING_PHRASES)
-"""All words of which murmurs and farewells are made."""
+"""All words of which backchannels and farewells are made."""
 MOST_WORDS = 4
-"""More words than this are no murmur, whatever they are."""
+"""More words than this are not a backchannel, whatever they are."""
 
 
 def spoken_words(text: str) -> tuple[str, ...]:

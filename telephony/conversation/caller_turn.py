@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 
 from telephony import events as ev
 from telephony.audio.g711 import PHONE_RATE
@@ -29,17 +30,29 @@ from telephony.listen.turns import TurnEvent, TurnKind, TurnTracker
 from telephony.reply.agent import HangUp
 
 ONSET_S = 0.6
-"""Flux tells of a turn about so long after its first sound."""
+"""Flux reports a turn about so long after its first sound."""
 QUESTION_S = 4.0
-"""A murmur this soon after a question mark was heard answers it."""
+"""A backchannel this soon after a question mark was heard answers it."""
 LAST_WORDS = 3
-"""A murmur this near before a question's end answers it too."""
+"""A backchannel at most so many words before a question's end answers it too."""
 CARRIED_S = 3.0
-"""The sound of an open turn is sent again on a new connection: its words come again within this."""
+"""A new connection is given the sound of an open turn again: its words come again within this."""
 WORD_EARLY_S = 0.5
-"""A word may begin so long before Flux says that it does."""
-OUR_ECHO = "our own echo"
-KEY_TONES = "the keys' own sound"
+"""A word may begin this much before Flux says that it does."""
+
+
+class NoAnswer(StrEnum):
+    """Why words of the caller want no answer."""
+
+    OUR_ECHO = "our own echo"
+    KEY_TONES = "the keys' own sound"
+    FAREWELL = "a goodbye in return"
+    BACKCHANNEL = "a backchannel"
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether these are nobody's words."""
+        return self in (NoAnswer.OUR_ECHO, NoAnswer.KEY_TONES)
 
 
 class CallerTurn:
@@ -64,7 +77,7 @@ class CallerTurn:
         }
 
     def dispose(self) -> None:
-        """Nothing more will be heard (see `Call.let_go`)."""
+        """Nothing more will be heard: take the table apart, which refers to this object."""
         self._on_turn.clear()
 
     # ---- turns
@@ -106,7 +119,7 @@ class CallerTurn:
         if self._dtmf.sounding():
             return "a key's tone"
         if self.echo.ours:
-            return OUR_ECHO
+            return NoAnswer.OUR_ECHO
         if not self.echo.both and may_be_echo(self._caller_words(turn), self._state.own_words()):
             return "perhaps our own echo"
         return ""
@@ -135,19 +148,19 @@ class CallerTurn:
             self._acknowledge_monologue(speaking)
 
     def _weigh(self, speaking: CallerSpeaking, turn: TurnEvent) -> None:
-        """More was heard of a turn while we have something to say: hold, or go on?"""
+        """More was heard of a turn while we have something to say: pause, or go on?"""
         state = self._state
         if state.replies.head is None:
             return
         nothing = self._asks_nothing(turn)
-        if nothing == OUR_ECHO:
+        if nothing is NoAnswer.OUR_ECHO:
             state.replies.head.heard_noise()
         if state.replies.paused:
-            if nothing == OUR_ECHO and self.echo.theirs:
-                return  # the caller is heard, and their words come later; if none do, the hold expires
-            if nothing and (nothing == OUR_ECHO or turn.silence >= state.policy.early_quiet_s):
+            if nothing is NoAnswer.OUR_ECHO and self.echo.theirs:
+                return  # the caller is heard, and their words come later; if none do, the pause expires
+            if nothing and (nothing is NoAnswer.OUR_ECHO or turn.silence >= state.policy.early_quiet_s):
                 speaking.dismiss()
-                why = nothing if nothing == OUR_ECHO else f"{nothing}, then silence"
+                why = nothing if nothing is NoAnswer.OUR_ECHO else f"{nothing}, then silence"
                 state.decide(ev.Decision.GO_ON, why)
                 self._agent.go_on()
         elif speaking.dismissed and (not nothing or self.echo.both) and not self._why_no_pause(turn):
@@ -184,7 +197,7 @@ class CallerTurn:
 
     def _ended(self, turn: TurnEvent) -> None:
         state = self._state
-        nothing = KEY_TONES if self._dtmf.made(turn) else self._asks_nothing(turn)
+        nothing = NoAnswer.KEY_TONES if self._dtmf.made(turn) else self._asks_nothing(turn)
         speaking = state.close_turn()
         state.timers.clear(Timer.PAUSE, Timer.STUCK_TURN, Timer.DEAD_LISTENING, Timer.TURN_NOT_CARRIED)
         caller = self._part(turn, speaking)
@@ -223,15 +236,15 @@ class CallerTurn:
             trigger=turn.trigger,
         )
 
-    # ---- murmurs and echoes
+    # ---- backchannels and echoes
 
-    def _asked_nothing(self, caller: CallerPart, why: str) -> None:
-        """Words that want no answer: what we said goes on once the caller was silent for a moment."""
+    def _asked_nothing(self, caller: CallerPart, why: NoAnswer) -> None:
+        """Words that want no answer: we go on once the caller was silent for a moment."""
         state = self._state
         self._agent.drop_draft(why)
         state.transcript.caller_turn(caller)
         head = state.replies.head
-        if head is not None and why in (OUR_ECHO, KEY_TONES):
+        if head is not None and why.is_noise:
             head.heard_noise()
         elif head is not None:
             head.heard_backchannel(caller.text)
@@ -242,22 +255,22 @@ class CallerTurn:
         else:
             self._agent.resume_waiting()
 
-    def _asks_nothing(self, turn: TurnEvent) -> str:
-        """Why these words want no answer: a murmur in mid-utterance, or our own echo; empty if they do."""
+    def _asks_nothing(self, turn: TurnEvent) -> NoAnswer | None:
+        """Why these words want no answer; None if they want one."""
         state = self._state
         head = state.replies.head
         if self.echo.ours:
-            return OUR_ECHO
+            return NoAnswer.OUR_ECHO
         ours = self._words_that_echo()
         if ours and is_echo(self._caller_words(turn), ours, self._offered()):
-            return OUR_ECHO
+            return NoAnswer.OUR_ECHO
         if head is None:
-            return ""
+            return None
         if head.ends_call:
-            return "a goodbye in return" if is_farewell(turn.text) else ""
+            return NoAnswer.FAREWELL if is_farewell(turn.text) else None
         if is_backchannel(turn.text) and not self._question_open(head):
-            return "a murmur"
-        return ""
+            return NoAnswer.BACKCHANNEL
+        return None
 
     def _caller_words(self, turn: TurnEvent) -> list[OwnWord]:
         clock = self._state.transcript.clock
@@ -267,13 +280,13 @@ class CallerTurn:
         return words or timed(turn.text, None)
 
     def _words_that_echo(self) -> list[OwnWord]:
-        """Our words whose sound could be back in this turn."""
+        """Our words whose echo could be in this turn."""
         state = self._state
         began = state.speaking.since if state.speaking else state.now
         return state.own_words(began - ONSET_S - LATEST_S)
 
     def _offered(self) -> Iterator[str]:
-        """What the caller was given to choose from, by the agent's word or by the question's own words."""
+        """What the caller may choose from, as the agent listed it or as the question words it."""
         state = self._state
         head = state.replies.head
         texts = [line.text for line in state.transcript.history[-2:] if line.who == "agent"]
@@ -287,7 +300,7 @@ class CallerTurn:
             yield from alternatives(text)
 
     def _question_open(self, head: Reply) -> bool:
-        """Whether the caller has something to say yes to: asked before, just now, or but for a few words."""
+        """Whether the caller may say yes to something: asked before, just now, or in the next few words."""
         state = self._state
         if state.question is not None:
             return True
@@ -301,7 +314,7 @@ class CallerTurn:
         return 0 < heard and len(unheard) <= LAST_WORDS and asks
 
     def pause_expired(self) -> None:
-        """Nothing new followed: noise lets us go on, words have the floor for as long as the turn lasts."""
+        """Nothing new followed. After noise we go on; words keep us silent for as long as the turn lasts."""
         state = self._state
         speaking = state.speaking
         if speaking is not None and not self._asks_nothing(speaking.latest):
@@ -314,7 +327,7 @@ class CallerTurn:
     # ---- listening that fails
 
     def turn_stuck(self) -> None:
-        """The turn should have ended long ago, in seconds of its own sound: make Flux end it."""
+        """The turn should have ended long ago, in seconds of its own sound: have Flux end it."""
         state = self._state
         speaking = state.speaking
         if speaking is None:
@@ -322,7 +335,7 @@ class CallerTurn:
         heard_s = speaking.latest.audio_end - speaking.new_word_audio
         missing = state.thresholds.stuck_after_s() - heard_s
         if heard_s > 0 and missing > 0 and not speaking.waited_for:
-            # The line stood still: less was heard of the caller than time has passed.
+            # The line had stalled: less was heard of the caller than time has passed.
             speaking.wait()
             state.timers.set(Timer.STUCK_TURN, state.now + missing)
             return
@@ -330,12 +343,12 @@ class CallerTurn:
         state.timers.set(Timer.DEAD_LISTENING, state.now + FORCED_END_S)
 
     def listening_dead(self) -> None:
-        """Not even a forced end came: the socket is dead. We ask again rather than leave dead air."""
+        """Not even a forced end came: the socket is dead. We ask again, to avoid dead air."""
         self._state.command(ev.ReopenListening("no end of turn after ForceEndTurn"))
         self._lost_turn("listening stalled")
 
     def listening_missing(self) -> None:
-        """Listening was lost and is not back: the caller must not wait for an answer that cannot come."""
+        """Listening was lost and is not back: the caller must not wait for an answer that will not come."""
         self._state.timers.clear(Timer.STUCK_TURN, Timer.DEAD_LISTENING, Timer.TURN_NOT_CARRIED)
         self._lost_turn("listening was lost")
 
@@ -365,7 +378,7 @@ class CallerTurn:
         self._turns.shifted(event.at_s, event.seconds)
 
     def turn_not_carried(self) -> None:
-        """What the caller was saying when listening was lost has not been heard again."""
+        """What the caller was saying when listening was lost was not heard again."""
         if self._state.speaking is not None:
             self._lost_turn("listening was lost in mid-turn")
 
@@ -379,7 +392,7 @@ class CallerTurn:
         self._apologise("listening was refused")
 
     def no_speech(self) -> None:
-        """The call has begun without listening, or without a voice, and there is none yet."""
+        """The call began without listening, or without a voice, and still has none."""
         if self._voice.missing and not self._state.ledger.play_end:
             self._state.end_call(ev.HangUpReason.VOICE_UNREACHABLE)
         elif not self._listened:

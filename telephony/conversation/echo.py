@@ -1,4 +1,4 @@
-"""Whether what the caller says is our own voice, come back over their loudspeaker. PURE.
+"""Whether what the caller says is our own voice, back over their loudspeaker. PURE.
 
 An echo repeats our words in our order, each a little after it was played: by the line's round trip and the
 room. A person who repeats an option just offered ("small", after "small, medium or large?") repeats it later
@@ -20,7 +20,7 @@ from telephony.deepgram.flux_messages import TurnInfo
 EARLIEST_S = -0.3
 """Word times are estimates: a word may seem to come back before it was played."""
 LATEST_S = 1.2
-"""The longest way of an echo: 0.3 s of line either way and a slow loudspeaker; later it is the caller."""
+"""The longest delay of an echo: 0.3 s of line either way and a slow loudspeaker. Later it is the caller."""
 SHADOWED_S = 0.5
 """Nobody repeats a word so soon after it began; a loudspeaker does."""
 SOUND_SHARE = 0.55
@@ -39,7 +39,7 @@ _AROUND = frozenset(
     "a an the please one um uh er you do we i i'd i'll like want will would have take get it it's is that "
     "that's with and yes yeah ok okay for me my just".split()
 )
-"""Words around an answer that say nothing of which one is chosen."""
+"""Words around an answer that do not say which one is chosen."""
 
 
 @frozen
@@ -56,7 +56,7 @@ def timed(text: str, at: float | None) -> list[OwnWord]:
 
 
 def is_echo(caller: Sequence[OwnWord], ours: Sequence[OwnWord], offered: Iterable[str] = ()) -> bool:
-    """Whether the caller's words are ours. `offered`: what they may choose from; naming one is no echo."""
+    """Whether the caller's words are ours. `offered`: what they may choose from, which is not an echo."""
     if not caller or not ours or _goes_on(caller, ours):
         return False
     if len(caller) < LEAST_WORDS:
@@ -137,5 +137,5 @@ def _alike(a: str, b: str) -> bool:
         return False
     letters = len(a) + len(b)
     shared = sum([min(a.count(letter), b.count(letter)) for letter in set(a)])
-    # No order of the letters makes them more alike than this; most words end here, at a tenth of the cost.
+    # No order of the letters makes them more alike than this. Most words end here, at a tenth of the cost.
     return 2 * shared >= ALIKE * letters and SequenceMatcher(None, a, b, autojunk=False).ratio() >= ALIKE

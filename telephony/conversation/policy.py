@@ -1,4 +1,4 @@
-"""The limits and choices that a conversation is held by. PURE."""
+"""The limits and choices of a conversation. PURE."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How the line behaves; times in seconds unless the name says otherwise."""
+    """How a conversation behaves; times are seconds unless the name says otherwise."""
 
     barge_in: Literal["patient", "immediate", "off"] = "patient"
     eager: Literal["off", "text", "voice"] = "off"
@@ -20,28 +20,28 @@ class Policy:
     warning_s: float = 60.0
     """How long before the greatest length the warning comes."""
     filler_s: float = 1.2
-    """No reply audio this long after the end of a turn: a filler is spoken."""
+    """A filler is spoken when there is no reply audio this long after the end of a turn."""
     bridge_s: float = 2.5
-    """Still none: a bridging sentence."""
+    """If there is still none, a bridging sentence is."""
     filler_again_s: float = 4.0
-    """Still none after that: another filler, each so long after the last."""
+    """If there is still none after that, another filler is, each so long after the last."""
     give_up_s: float = 10.0
-    """Still none: the reply is given up and we ask again."""
+    """If there is still none, the reply is given up and we ask again."""
     pause_s: float = 1.5
-    """A StartOfTurn that no word follows for this long is released."""
+    """After a StartOfTurn that no word follows for this long, the paused reply goes on."""
     quiet_s: float = 0.2
-    """The caller's silence before a held reply goes on."""
+    """The caller's silence before a paused reply goes on."""
     early_quiet_s: float = 0.4
-    """A murmur followed by this much silence needs no EndOfTurn for us to go on."""
+    """After a backchannel and this much silence we go on without an EndOfTurn."""
     wait_s: float = 60.0
-    """How long "hold on a second" is waited for without a word."""
+    """How long we wait in silence after "hold on a second"."""
     monologue_s: float = 45.0
     """A turn this long is acknowledged once, at a pause."""
     monologue_pause_s: float = 0.3
     silent_listener_s: float = 2.5
-    """Listening lost and not back for this long: we say so, rather than leave dead air."""
+    """When listening was lost and is not back after this, we say so, to avoid dead air."""
     no_speech_s: float = 3.0
-    """From the call's start: without listening, or without a voice by then, we say so and end the call."""
+    """Without listening or a voice this long after the call's start, we say so and end the call."""
     dtmf_gap_s: float = 5.0
     """A pause this long ends keys that were asked for; a question may say another (`Expect.pause_s`)."""
     single_key_s: float = 1.5
@@ -53,11 +53,11 @@ class Policy:
 
 
 GOODBYE_S = 20.0
-"""A goodbye that was not heard this long after it was decided on: the call ends all the same."""
+"""When a goodbye was not heard this long after it was decided on, the call ends anyway."""
 VOICE_FAILURES = 3
-"""Phrases in a row that no voice could speak: we have no voice, and hang up."""
+"""After so many phrases in a row that could not be spoken, we have no voice and hang up."""
 FORCED_END_S = 1.0
-"""After ForceEndTurn, an EndOfTurn comes within this, or the socket is dead."""
+"""ForceEndTurn brings an EndOfTurn within this, or the socket is dead."""
 
 QUESTION_THRESHOLDS: dict[str, tuple[float, int]] = {
     "digits": (0.85, 7000),
@@ -65,4 +65,4 @@ QUESTION_THRESHOLDS: dict[str, tuple[float, int]] = {
     "address": (0.85, 8000),
     "yes_no": (0.6, 4000),
 }
-"""What Flux is configured to while a question waits for its answer: eot threshold, timeout in ms."""
+"""How Flux is configured while a question waits for its answer: eot_threshold, eot_timeout_ms."""

@@ -1,12 +1,12 @@
-"""What a caller says or keys in when asked for something sensitive is not written down. PURE.
+"""Redaction: what a caller says or keys in when asked for something sensitive is not written down. PURE.
 
 The agent must have it; the tape, the record and the logs must not. It is replaced in what is written, in such
-a way that the tape, run again, gives the same commands: keys become `*`, words that mean anything become
-place-holders, which are equal where the words were equal. Words that decide something by themselves stay:
-murmurs, and our own words, which may be an echo. So do the words that are said later.
+a way that the tape, run again, gives the same commands. Keys become `*`. Words become place-holders, which
+are equal where the words were equal. Words that decide something by themselves stay: backchannels, and our
+own words, which may be an echo. Words that are said later stay, too.
 
-Keys that nobody asked for become `*` too. Once something sensitive was asked, so do long numbers that the
-caller says, and the numbers in the agent's own words: it may read back what it was told.
+Keys that nobody asked for become `*`. Once something sensitive was asked, long numbers that the caller says
+are redacted, and the numbers in the agent's own words: it may read back what it heard.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KEY, TERMINATOR = "*", "#"
 
 
 class Redactor:
-    """One call's, which looks at its scene after each event."""
+    """Redacts one call's events and commands. It looks at the call's state after each event."""
 
     def __init__(self, state: ConversationState, digits_asked: Callable[[], bool]) -> None:
         """`keys_asked`: whether the newest key was asked for, as something harmless."""
@@ -58,14 +58,14 @@ class Redactor:
         }
 
     def dispose(self) -> None:
-        """Nothing more is written (see `Call.let_go`)."""
+        """Nothing more is written: take the tables apart, which refer to this object."""
         self._in.clear()
         self._out.clear()
 
     def __call__(
         self, event: ev.Event, commands: list[ev.Command], sensitive: bool
     ) -> tuple[ev.Event, list[ev.Command]]:
-        """What is to be written. `sensitive`: the step is, or was just before this event."""
+        """What may be written. `sensitive`: the step is, or was just before this event."""
         change = self._in.get(type(event))
         if change is not None:
             event = change(event, sensitive)
@@ -90,7 +90,7 @@ class Redactor:
         return event if self._digits_asked() and not sensitive else ev.DtmfPressed(_keys(event.digit))
 
     def _turn_heard(self, event: ev.TurnInfoReceived, sensitive: bool) -> ev.TurnInfoReceived:
-        # As it was when the words came: an end of turn by which something sensitive is asked is none itself.
+        # As it was when the words came: a turn after which something sensitive is asked is not redacted.
         if self._state.turn_redacted:
             return ev.TurnInfoReceived(self._turn_info(event.info))
         self._said.pop(event.info.transcript, None)
@@ -181,7 +181,7 @@ class Redactor:
         )
 
     def _target(self, to: str) -> str:
-        """A number to call is no secret; keys to be pressed may be."""
+        """A number to call is not a secret; keys to press may be."""
         return str(self._state.secrets.hide(to)) if to.startswith("digits:") else to
 
     def _without(self, notes: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from telephony.playback.ledger import Ledger
 
 
 class ReplyQueue:
-    """The replies that are to be spoken, in order; the first is in the caller's ear."""
+    """The replies that will be spoken, in order; the first is in the caller's ear."""
 
     def __init__(self, ledger: Ledger, emit: Callable[[Command], None]) -> None:
         """`emit` takes the commands that follow."""

@@ -1,4 +1,4 @@
-"""Numbers in what people say, and how those are hidden that were withheld: a card's, a PIN. PURE.
+"""Numbers in what people say, and how secret ones are hidden: a card's, a PIN. PURE.
 
 A number may be written in digits, with blanks or hyphens between them, or in words. What is compared is its
 digits, so that a number that was keyed in is also found where it is said, in whole or in part.
@@ -14,11 +14,11 @@ from telephony.conversation.backchannel import is_backchannel
 from telephony.conversation.turn_record import REDACTED
 
 PART = 4
-"""So many digits in a row of a withheld number give it away: "the card that ends in 1111"."""
+"""So many digits in a row of a secret number give it away: "the card that ends in 1111"."""
 SHORTEST = 3
-"""Withheld numbers shorter than this are hidden only where they stand alone."""
+"""Secret numbers shorter than this are hidden only where they stand alone."""
 MOST_KNOWN = 100
-"""Withheld answers that are remembered in a call, each until it ends."""
+"""How many secret answers of a call are remembered, until it ends."""
 
 _ONES = "zero one two three four five six seven eight nine".split()
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
@@ -33,8 +33,8 @@ _TOKEN = re.compile(r"[^\W\d_]+|\d+")
 _BETWEEN = re.compile(r"(?:[\s.,;:/()#*_+-]|\b(?:and|um+|uh+|er+|then)\b)*", re.IGNORECASE)
 """What may stand between the parts of one number."""
 ANSWER, NO_ANSWER = "n", "x"
-"""How a withheld word is written on a tape, before its place in the turn: as part of an answer to a sensitive
-question, or of something else. Run again, the tape must tell the same."""
+"""How a redacted word is written on a tape, before its place in the turn: as part of an answer to a sensitive
+question, or of something else. Run again, the tape must give the same decisions."""
 _STANDS_FOR_A_WORD = re.compile(rf"\b([{ANSWER}{NO_ANSWER}])\d+(?:-\d+)?\b")
 _WORDS = re.compile(
     rf"(?<![^\W\d_])(?:{'|'.join(sorted(NUMBER_WORDS, key=len, reverse=True))})(?![^\W\d_])", re.IGNORECASE
@@ -88,7 +88,7 @@ def _numbers(text: str) -> Iterator[_Number]:
 def is_long(text: str, least: int) -> bool:
     """Whether a text has so many digits, dictated in one go or with words between them.
 
-    Words that were withheld from a tape count as digits: run again, it must come to the same.
+    Words that were redacted on a tape count as digits: run again, it must give the same decisions.
     """
     found = sum(len(number.digits) for number in _numbers(text))
     return found >= least or _STANDS_FOR_A_WORD.search(text) is not None
@@ -106,7 +106,7 @@ def answers_with_a_number(text: str) -> bool:
 
 
 def written_answer(text: str) -> bool | None:
-    """Whether words that were withheld are part of an answer; None where no word is."""
+    """Whether redacted words are part of an answer; None where no word is redacted."""
     kinds = set(_STANDS_FOR_A_WORD.findall(text))
     return ANSWER in kinds if kinds else None
 
@@ -121,7 +121,7 @@ def without_numbers(text: str) -> str:
 
 
 class Secrets:
-    """What was withheld in one call, so that it can be hidden wherever it turns up. Kept in memory only."""
+    """What must be hidden in one call, wherever it turns up. Kept in memory only."""
 
     def __init__(self) -> None:
         self._numbers: list[str] = []
@@ -131,7 +131,7 @@ class Secrets:
         return bool(self._numbers or self._texts)
 
     def add(self, text: str, digits: str = "") -> None:
-        """An answer that is withheld: what was said, and the keys that were pressed."""
+        """A secret answer: what was said, and the keys that were pressed."""
         spoken = [number.digits for number in _numbers(text)]
         for number in (digits, *(one for one in ("".join(spoken), *spoken) if len(one) >= SHORTEST)):
             if number and number not in self._numbers:
@@ -151,7 +151,7 @@ class Secrets:
             mine += [one for one in theirs if one not in mine]
 
     def hide(self, value: Any) -> Any:
-        """The value as it may be written: JSON's types, without what is withheld."""
+        """The value as it may be written: in JSON's types, without the secrets."""
         if isinstance(value, str):
             return self._text(value)
         if value is None or isinstance(value, bool):
@@ -181,7 +181,7 @@ class Secrets:
         return text
 
     def _known(self, digits: str) -> bool:
-        """Whether these digits give a withheld number away."""
+        """Whether these digits give a secret number away."""
         for number in self._numbers:
             if len(number) < SHORTEST:
                 continue

@@ -8,7 +8,7 @@ position that the model gives for the moment we send `clear` is the position at 
 A mark returns when what lies before it was played: it proves a lower limit, and its lateness teaches how much
 later than the model its run is playing (playback/playout_delay.py). Marks that return because of a `clear`
 prove nothing that was heard; but they come at the moment when the `clear` took effect, and so date it.
-Where a mark is overdue, or the `clear` was late, the line stood still: nothing but the last mark is sure.
+Where a mark is overdue, or the `clear` was late, the line had stalled: nothing but the last mark is sure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Our words on their way to the line: the audio that is kept, and when it is due. PURE.
+"""Pacing: the audio that waits for the line, and when it is due. PURE.
 
 Time is passed in as `now`, seconds. Positions are samples of a reply (8,000 a second).
 """
@@ -21,7 +21,7 @@ waits with it, and every `clear` is answered."""
 
 
 class SpokenStore:
-    """The audio of a call's replies, as mu-law bytes, until it was heard or given up."""
+    """The audio of a call's replies, as mu-law bytes, until it is heard or given up."""
 
     def __init__(self) -> None:
         self._audio: dict[int, bytearray] = {}
@@ -35,18 +35,21 @@ class SpokenStore:
         return len(audio)
 
     def read(self, reply: int, start: int, end: int) -> bytes:
+        """Samples [start, end) of a reply, as far as they are there."""
         audio = self._audio.get(reply)
         return bytes(audio[start:end]) if audio is not None else b""
 
     def available(self, reply: int) -> int:
+        """How many samples of a reply there are."""
         return len(self._audio.get(reply, b""))
 
     def drop(self, reply: int) -> None:
+        """The audio of a reply is no longer needed."""
         self._audio.pop(reply, None)
 
     @property
     def samples(self) -> int:
-        """Samples kept over all replies: what the call's bound is held against."""
+        """Samples kept over all replies: what the call's bound is compared with."""
         return sum(map(len, self._audio.values()))
 
 
@@ -135,7 +138,7 @@ class Pacer:
             self._play_end = now
 
     def due(self, now: float) -> list[Due]:
-        """What is to be written to the line now, in order."""
+        """What must be written to the line now, in order."""
         due: list[Due] = []
         reply = self._reply
         if reply is None:

@@ -1,4 +1,4 @@
-"""What marks and timestamps teach about a line: its delay, its jitter, where it stood still. PURE.
+"""What marks and timestamps show of a line: its delay, its jitter, where it stalled. PURE.
 
 A mark comes back between two of the caller's media frames, and one socket keeps its order: the newest frame's
 timestamp dates the mark on the caller's own clock (the ear's), free of the jitter of the way back, to one
@@ -18,7 +18,7 @@ HALF_FRAME_S = 0.010
 
 
 class LineDelay:
-    """What was learnt about the line so far. Times: `now` is ours, `ear` the caller's clock, in seconds."""
+    """What is known of the line so far. Times in seconds: `now` is our clock, `ear` the caller's."""
 
     BASE_S = 0.030
     """Even a clean line rounds to 20 ms frames, and the wheel's tick is 20 ms."""
@@ -28,7 +28,7 @@ class LineDelay:
     LOST_FRAME_S = 0.020
     """The frame that would have dated a mark may be lost."""
     LATE_S = 0.080
-    """Later than jitter explains: the line stood still, or the mark is lost."""
+    """Later than jitter explains: the line stalled, or the mark is lost."""
     RUNS = 8
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class LineDelay:
         """For each of the newest runs, its marks' least round trip, on ours."""
         self._quickest_clear: float | None = None
         self.spread_s = 0.0
-        """How much marks differ that should be equally late, of late."""
+        """How much the newest marks differ that should be equally late."""
         self._marks = 0
 
     def clock(self, stream_ms: int, now: float) -> None:

@@ -1,4 +1,4 @@
-"""How far into each reply the caller has heard, by what was sent, by marks, and by the line's lateness. PURE.
+"""How far into each reply the caller has heard, by what was sent, by marks, and by how late they come. PURE.
 
 Time is passed in as `now`, seconds. Positions are samples of a reply (8,000 a second). The reasoning stands
 at the head of playback/ledger.py.
@@ -18,12 +18,12 @@ LINE_ALLOWANCE_S = 0.5
 LOST_MARK_S = 1.0
 """A last mark that is this late counts as lost; the playout clock speaks instead."""
 FORGOTTEN_MARK_S = 10.0
-"""A mark that is this late will never come: no line stood still so long and lived."""
+"""A mark that is this late will never come: no line stalls so long and recovers."""
 TRUSTED_LATE_S = 0.1
-"""A `clear` that took effect later than this was held up by a line that stood still. What had been sent
-before it may not have arrived either, so its lateness does not say how much more was played."""
+"""A `clear` that took effect later than this was delayed by a stalled line. What had been sent before it may
+not have arrived either, so its lateness does not say how much more was played."""
 RAN_DRY_S = 0.25
-"""A mark that was due so long before the `clear` and came with it: the ear had run dry before the mark."""
+"""A mark was due this long before the `clear` and came with it: the ear had run dry before the mark."""
 FRAME_S = 0.02
 
 
@@ -70,7 +70,7 @@ class _Clear:
     doubtful: bool
     """A mark was overdue when it went out."""
     came: float | None = None
-    """When it did take effect, if a mark told."""
+    """When it did take effect, if a mark showed it."""
     not_before: float | None = None
     """A mark came at its own time, when the `clear` should have returned it before: that had not come."""
 
@@ -136,6 +136,7 @@ class Positions:
             known.first_sent_at = now
 
     def mark_sent(self, name: str, reply: int, sample: int, now: float) -> None:
+        """A mark went out behind this sample of a reply."""
         self._marks[name] = _Mark(reply, sample, max(now, self.play_end), self._run)
 
     def mark_played(self, name: str, now: float, stream_ms: int | None = None) -> bool:
@@ -284,12 +285,15 @@ class Positions:
         return None
 
     def sent_samples(self, reply: int) -> int:
+        """How far into a reply was sent, less what a `clear` took back."""
         known = self._replies.get(reply)
         return known.sent if known else 0
 
     def first_sent_at(self, reply: int) -> float | None:
+        """When the first of a reply was sent; None: nothing was."""
         known = self._replies.get(reply)
         return known.first_sent_at if known else None
 
     def forget(self, reply: int) -> None:
+        """A reply is over: its positions are no longer needed."""
         self._replies.pop(reply, None)

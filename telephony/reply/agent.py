@@ -122,7 +122,7 @@ class Expect:
     """What the question just asked waits for. It lasts until the caller's next turn has ended.
 
     Listening adapts to it: more patience while digits, letters or an address are dictated; the keypad may
-    answer `digits`; a "yeah" is an answer and not a murmur of assent. Keys are masked in all that is saved,
+    answer `digits`; a "yeah" is an answer and not a backchannel. Keys are masked in all that is saved,
     unless `digits` were asked for that are not sensitive.
     """
 

@@ -1,10 +1,10 @@
-"""A whole conversation on virtual time: the pure core, a pure ear, a voice whose audio shows its words. PURE.
+"""A whole call on virtual time: the pure core, a pure ear, a voice whose audio shows its words. PURE.
 
 For tests and benchmarks of turn-taking, ours and a user's: no sockets, no models, no waiting. The voice's
 "audio" carries, in each sample, which word it belongs to, so that what the ear played says exactly which
 words were heard, and when.
 
-    talk = Rehearsal(lambda turn, notes: [f"You said {turn.text}."])
+    talk = VirtualCall(lambda turn, notes: [f"You said {turn.text}."])
     talk.run(4)                 # the greeting
     talk.caller("a small latte please")
     talk.run(3)
@@ -23,7 +23,6 @@ from telephony import events as ev
 from telephony.audio.g711 import PHONE_RATE
 from telephony.conversation.conversation import CallPhase, Conversation
 from telephony.conversation.policy import Policy
-from telephony.deepgram.flux_messages import TurnInfo, Word
 from telephony.playback.pacer import Mark, Pacer, SpokenStore
 from telephony.reply.agent import (
     Agent,
@@ -40,12 +39,13 @@ from telephony.reply.agent import (
 from telephony.reply.yielded import checked
 from telephony.simulator.playout import Playout
 from telephony.testing.virtual_agent import AgentLines, lines_of
+from telephony.testing.virtual_flux import VirtualFlux
+from telephony.testing.virtual_line import VirtualLine
 from telephony.testing.virtual_voice import FIRST_WORDS, VirtualVoice, VirtualWord
 
 __all__ = ["AgentLines", "VirtualCall", "VirtualVoice", "VirtualWord"]
 
 TICK_S = 0.1
-FRAME_MS = 20
 
 _RUN = re.compile(rb"(.)\1*", re.DOTALL)
 
@@ -85,31 +85,27 @@ class VirtualCall:
         self.written: list[tuple[float, ev.Event, list[ev.Command]]] = []
         """The tape as a call's file has it: without sensitive answers."""
         self._redact = self.conversation.redactor()
-        self.failing_phrases = 0
-        """So many phrases from now on cannot be spoken."""
-        self.breaking_phrases = 0
-        """So many phrases after those break off in the middle."""
-        self.ended = ""
-        self.transferred_to = ""
+        self.failing_phrases = self.breaking_phrases = 0
+        """So many phrases from now on cannot be spoken; so many after those break off in the middle."""
+        self.ended = self.transferred_to = ""
         self._think_s = think_s
         self._speak_s = speak_s if callable(speak_s) else lambda phrase: speak_s
-        self._out, self._back = way_out, way_back
-        self._lose_frame, self._return_mark = lose_frame, return_mark
-        self._last_out = self._last_back = 0.0
-        self._rate = 1 + drift_ppm / 1e6
+        self._return_mark = return_mark
+        self._line = VirtualLine(way_out, way_back, lose_frame, drift_ppm)
+        self._flux = VirtualFlux()
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._store = SpokenStore()
         self._pacer = Pacer()
         self._ends: dict[int, list[int]] = {}
         self._live: set[int] = set()
-        self._turn_index = 0
-        self._window_start = 0.0
-        self._sequence = 0
         self._inbox: list[ev.Event] = []
         self._busy = False
         self._perform = self._performers()
-        self.put(ev.CallStarted("call", "CA0", "MZ0", parameters=parameters or {}, resumed=resumed))
+        self._start(ev.CallStarted("call", "CA0", "MZ0", parameters=parameters or {}, resumed=resumed))
+
+    def _start(self, event: ev.CallStarted) -> None:
+        self.put(event)
         self._clock()
         self._tick()
 
@@ -151,21 +147,14 @@ class VirtualCall:
         heapq.heappush(self._queue, (self.now + delay, self._count, do))
 
     def _clock(self) -> None:
-        stamp = ev.MediaTimestamp(self._newest_frame())
+        stamp = ev.MediaTimestamp(self._line.newest_frame_ms(self.ear_now))
         self._from_ear(lambda: self.put(stamp))
         self.after(1.0, self._clock)
-
-    def _newest_frame(self) -> int:
-        """The timestamp of the newest of the caller's frames that was not lost."""
-        frame = int(self.ear_now * 50)
-        while frame and self._lose_frame():
-            frame -= 1
-        return frame * FRAME_MS
 
     @property
     def ear_now(self) -> float:
         """The moment on the ear's own clock."""
-        return self.now * self._rate
+        return self.now * self._line.rate
 
     def _tick(self) -> None:
         self._write_due()
@@ -198,29 +187,12 @@ class VirtualCall:
         times: Sequence[tuple[float, float]] | None = None,
     ) -> None:
         """One of Flux's messages; `quiet_s`: how long ago the last word ended, unless `times` says it."""
-        tokens = text.split()
-        end = self.now - quiet_s
-        times = times or [
-            (end - 0.3 * (len(tokens) - at), end - 0.3 * (len(tokens) - at - 1)) for at in range(len(tokens))
-        ]
-        words = tuple(
-            [Word(w, 0.95, max(0.0, a), max(0.0, b)) for w, (a, b) in zip(tokens, times, strict=True)]
-        )
-        self._sequence += 1
-        ended = event == "EndOfTurn"
-        info = TurnInfo(
-            event, self._turn_index, text, words, 0.8 if ended else 0.1, self._window_start, self.now,
-            trigger if ended else None, self._sequence,
-        )  # fmt: skip
-        if ended:
-            self._turn_index += 1
-            self._window_start = self.now
+        info = self._flux.turn_info(event, text, self.now, quiet_s=quiet_s, trigger=trigger, times=times)
         self.put(ev.TurnInfoReceived(info))
 
     def forget_flux(self) -> None:
         """A new connection: Flux's turn index, sequence and clock begin again."""
-        self._turn_index = self._sequence = 0
-        self._window_start = self.now
+        self._flux.restart(self.now)
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -254,7 +226,7 @@ class VirtualCall:
 
     def played_words(self, until: float | None = None) -> list[tuple[VirtualWord, float, int]]:
         """The same, with the second at which each began."""
-        audio = self.ear.played((self.now if until is None else until) * self._rate)
+        audio = self.ear.played((self.now if until is None else until) * self._line.rate)
         runs: list[tuple[VirtualWord, float, int]] = []
         at, last = 0, -1
         for value, length in _runs(audio):
@@ -311,8 +283,7 @@ class VirtualCall:
                 self.put(ev.Sent(due.reply, due.start, due.end))
 
     def _to_ear(self, do: Callable[[], None]) -> None:
-        at = self._last_out = max(self._last_out, self.now + self._out(self.now))
-        self.after(at - self.now, do)
+        self.after(self._line.out_s(self.now), do)
 
     def _ear_media(self, audio: bytes) -> None:
         self.ear.media(self.ear_now, audio)
@@ -328,19 +299,20 @@ class VirtualCall:
         """Marks that the ear gave back go home; the ear is asked again when its next one is due."""
         due = self.ear.next_deadline()
         if due is not None and due > self.ear_now:
-            self.after((due - self.ear_now) / self._rate, lambda: self._marks(self.ear.due(self.ear_now)))
+            self.after(
+                (due - self.ear_now) / self._line.rate, lambda: self._marks(self.ear.due(self.ear_now))
+            )
         for name in names:
             for late in self._return_mark(name):
                 self.after(late, partial(self._mark_home, name))
 
     def _mark_home(self, name: str) -> None:
-        mark = ev.MarkPlayed(name, self._newest_frame())
+        mark = ev.MarkPlayed(name, self._line.newest_frame_ms(self.ear_now))
         self._from_ear(lambda: self.put(mark))
 
     def _from_ear(self, do: Callable[[], None]) -> None:
         """One socket: what is sent later never comes sooner."""
-        at = self._last_back = max(self._last_back, self.now + self._back(self.now))
-        self.after(at - self.now, do)
+        self.after(self._line.back_s(self.now), do)
 
     def _start_reply(self, command: ev.StartReply) -> None:
         self._live.add(command.reply)
@@ -384,8 +356,8 @@ class VirtualCall:
             self.put(ev.ReplyAudio(command.reply, command.phrase, len(heard)))
             self._ends.setdefault(command.reply, []).append(available)
             self._pacer.phrase_end(command.reply, available)
-            told = ((), "the voice broke off") if broken else (words, "")
-            self.put(ev.PhraseSpoken(command.reply, command.phrase, *told))
+            result = ((), "the voice broke off") if broken else (words, "")
+            self.put(ev.PhraseSpoken(command.reply, command.phrase, *result))
             self._write_due()
 
         self.after(self._speak_s(command.phrase), spoken)

@@ -1,4 +1,4 @@
-"""A voice for rehearsals: its audio says, in each sample, which word it belongs to. PURE."""
+"""A voice for virtual calls: each sample of its audio says which word it belongs to. PURE."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from telephony.playback.word_times import estimate_words
 SAMPLES_A_LETTER = 560
 """70 ms a letter: about a person's pace."""
 GAP = 120
-"""The byte between words; words are told by bytes 1 to 100, in turn."""
+"""The byte between words; words have the bytes 1 to 100, in turn."""
 FIRST_WORDS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class VirtualWord:
-    """A word that the voice made, and how the ear can tell it."""
+    """A word that the voice made, and how the ear knows it."""
 
     reply: int
     text: str

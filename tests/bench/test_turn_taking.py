@@ -20,7 +20,7 @@ def test_the_ledgers_errors_are_within_their_bounds(line: ledger.Line) -> None:
 
 
 @pytest.mark.parametrize("line", [ledger.Line("clean"), ledger.IMPAIRED], ids=["clean", "impaired"])
-def test_no_media_follows_its_clear_and_a_murmur_costs_no_more_than_the_word_that_was_cut(
+def test_no_media_follows_its_clear_and_a_backchannel_costs_no_more_than_the_word_that_was_cut(
     line: ledger.Line,
 ) -> None:
     for seed in range(40):

@@ -71,7 +71,7 @@ def test_an_echo_is_known_from_its_first_word_on(delay_s: float, db: float) -> N
             for length in (0.2, 0.5, 1.5):
                 if heard_s - length >= delay_s:
                     assert share(sound, heard_s - length, heard_s) >= SOUND_SHARE, (heard_s, length)
-    assert sound.way_s == pytest.approx(delay_s, abs=0.01)
+    assert sound.delay_s == pytest.approx(delay_s, abs=0.01)
 
 
 @pytest.mark.parametrize("before_s", [0.3, 0.5, 1.0])
@@ -124,7 +124,7 @@ def test_an_echo_that_comes_by_two_ways_is_known() -> None:
         for heard_s, sound in call(0.08, -18, second=second):
             if 0.4 <= heard_s <= 3.0:
                 assert share(sound, max(0.2, heard_s - 1.2), heard_s) >= SOUND_SHARE, (second, heard_s)
-        assert sound.way_s == pytest.approx(0.08, abs=0.01)
+        assert sound.delay_s == pytest.approx(0.08, abs=0.01)
 
 
 def test_words_without_times_are_compared_from_the_turns_beginning() -> None:

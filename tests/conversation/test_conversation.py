@@ -90,7 +90,7 @@ def test_nothing_is_sent_between_a_hold_and_its_decision() -> None:
     assert sum(isinstance(event, ev.Sent) for _, event, _ in talk.tape) == sent
 
 
-def test_a_voice_that_comes_late_stays_silent_while_the_caller_has_the_floor() -> None:
+def test_a_voice_that_comes_late_stays_silent_while_the_caller_speaks() -> None:
     """All that was sent has been heard, so there is nothing to clear; what the voice brings now must wait."""
     talk = VirtualCall(fixed("One two three. " + LONG), QUIET, speak_s=lambda phrase: 3.0 if phrase else 0.05)
     talk.caller("count for me")
@@ -109,22 +109,22 @@ def test_a_voice_that_comes_late_stays_silent_while_the_caller_has_the_floor() -
     assert not any(isinstance(e, ev.Sent) and e.reply in given_up for _, e, _ in talk.tape[at:])
 
 
-@pytest.mark.parametrize("murmur", ["uh-huh", "okay", "mm-hmm, right", "I see"])
-def test_a_murmur_lets_the_reply_go_on_from_the_first_word_not_wholly_heard(murmur: str) -> None:
+@pytest.mark.parametrize("backchannel", ["uh-huh", "okay", "mm-hmm, right", "I see"])
+def test_a_backchannel_lets_the_reply_go_on_from_the_first_word_not_wholly_heard(backchannel: str) -> None:
     talk = VirtualCall(fixed(LONG), QUIET)
     talk.caller("count for me")
     talk.run(2.5)
-    talk.flux("StartOfTurn", murmur)
+    talk.flux("StartOfTurn", backchannel)
     talk.run(0.5)
-    talk.flux("EndOfTurn", murmur, quiet_s=0.4)
+    talk.flux("EndOfTurn", backchannel, quiet_s=0.4)
     talk.run(9)
     whole = [w.text for w, n in talk.truly_heard() if n == w.samples]
     assert whole == LONG.split(), "no word is lost, and none that was wholly heard is said again"
     assert talk.said_by_agent == [LONG]
-    assert not any(isinstance(c, ev.StartReply) and c.turn.text == murmur for c in talk.commands)
+    assert not any(isinstance(c, ev.StartReply) and c.turn.text == backchannel for c in talk.commands)
 
 
-def test_a_murmur_after_a_question_is_an_answer() -> None:
+def test_a_backchannel_after_a_question_is_an_answer() -> None:
     talk = VirtualCall(
         lambda turn, notes: ["Would you like milk?", Expect("yes_no")] if turn.index == 0 else ["Fine."],
         QUIET,
@@ -145,7 +145,7 @@ def test_noise_that_starts_a_turn_and_brings_no_end_lets_the_reply_go_on() -> No
     assert talk.said_by_agent == [LONG]
 
 
-def test_words_after_a_murmur_stop_the_agent_again() -> None:
+def test_words_after_a_backchannel_stop_the_agent_again() -> None:
     talk = VirtualCall(lambda turn, notes: [LONG] if turn.index == 0 else ["Stopped."], QUIET)
     talk.caller("count for me")
     talk.run(2)
@@ -881,7 +881,7 @@ def test_the_same_tape_gives_the_same_commands() -> None:
     assert [again.receive(event, at) for at, event, _ in talk.tape] == [c for _, _, c in talk.tape]
 
 
-def test_the_voices_own_account_of_an_interrupted_phrase_is_taken_where_ours_is_an_estimate() -> None:
+def test_what_the_voice_reports_of_an_interrupted_phrase_replaces_an_estimate() -> None:
     talk = VirtualCall(
         lambda turn, notes: [LONG] if turn.index == 0 else ["All right."],
         QUIET,
@@ -1005,7 +1005,7 @@ def test_an_echo_that_is_known_by_its_sound_does_not_hold_us_whatever_words_are_
     assert talk.said_by_agent == [LONG]
 
 
-def test_who_speaks_over_an_echo_is_given_the_floor_at_once() -> None:
+def test_a_caller_who_speaks_over_an_echo_is_heard_at_once() -> None:
     talk = VirtualCall(fixed("Yes?"), Wording(greeting=Say(LONG), silence=()))
     talk.run(0.5)
     echoed(talk, "StartOfTurn", "Won.", 0.9)

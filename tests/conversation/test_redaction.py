@@ -184,7 +184,7 @@ def test_keys_that_nobody_asked_for_are_masked(question: Expect | None) -> None:
 
 
 @pytest.mark.parametrize("said", ["no it is four one one two", "I meant 4112 1111", "4 1 1 1 you know"])
-def test_a_number_that_is_said_later_is_withheld_too(said: str) -> None:
+def test_a_number_that_is_said_later_is_redacted_too(said: str) -> None:
     """It may correct the answer, or be it once more: unless the agent has asked for a number."""
     talk = VirtualCall(card_desk, QUIET)
     talk.caller("my account")
@@ -246,9 +246,9 @@ def test_what_the_agent_reads_back_is_hidden(deltas: list[str], keyed: bool) -> 
 
 def resumed(talk: VirtualCall, *, here: bool) -> dict[str, Any]:
     """What the next stream is told: in this process, or in another one."""
-    saved, withheld = split_secrets(json.loads(json.dumps(talk.conversation.state_to_resume())))
+    saved, secrets = split_secrets(json.loads(json.dumps(talk.conversation.state_to_resume())))
     assert b"4937" not in json.dumps(saved).encode() and b"tangerine" not in json.dumps(saved).encode()
-    return saved | withheld if here else saved
+    return saved | secrets if here else saved
 
 
 @pytest.mark.parametrize("spoken", [True, False])
