@@ -11,6 +11,7 @@ TelephonyError
 ├── RemoteProtocolError a peer broke a protocol
 │   └── FluxProtocolError   a text that no client of Flux may send
 ├── VoiceFailed         a local voice could not speak a text
+├── ReplyFailed         an agent has no reply, and says why in words for the log
 ├── SocketLost          a connection could not be made or is over
 ├── PeerRefused         a peer answered no: its status, and its own reason where it gave one
 └── PeerLost            a peer that was there has gone
@@ -67,6 +68,10 @@ class FluxProtocolError(RemoteProtocolError):
 
 class VoiceFailed(TelephonyError):
     """A local voice could not speak: its process died, took too long, or has too much to do."""
+
+
+class ReplyFailed(TelephonyError):
+    """An agent has no reply. The message says why, in one line, and nothing of what was said in the call."""
 
 
 class SocketLost(TelephonyError):

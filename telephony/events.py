@@ -324,6 +324,20 @@ class ReleaseReply:
 
 
 @frozen
+class PauseReply:
+    """The caller makes a sound over a reply that its agent is still making: it need make no more of it."""
+
+    reply: int
+
+
+@frozen
+class ContinueReply:
+    """It was nothing: its agent goes on making it."""
+
+    reply: int
+
+
+@frozen
 class CancelReply:
     """Give a reply up: its agent, its voice, its audio. `heard_ms`: how much of it was heard."""
 
@@ -386,6 +400,7 @@ class DecisionLogged:
 
 
 Command: TypeAlias = (
-    ClearAudio | Play | StopPlaying | StartReply | Speak | ReleaseReply | CancelReply | DropAudio
-    | SetThresholds | EndTurn | ReopenListening | EndCall | TransferCall | DecisionLogged
+    ClearAudio | Play | StopPlaying | StartReply | Speak | ReleaseReply | PauseReply | ContinueReply
+    | CancelReply | DropAudio | SetThresholds | EndTurn | ReopenListening | EndCall | TransferCall
+    | DecisionLogged
 )  # fmt: skip

@@ -46,7 +46,7 @@ from telephony.listen.events import ListenEvent, SttConnected, SttDisconnected
 from telephony.playback.pacer import Mark
 from telephony.reply.agent import Expect as ExpectAnswer
 from telephony.reply.agent import HangUp, Note, Said, Say, Transfer, Wait
-from telephony.reply.reply_scope import Release
+from telephony.reply.reply_scope import Pause, Release
 from telephony.reply.runner import run_reply
 
 log = logging.getLogger(__name__)
@@ -112,6 +112,7 @@ class Call(CallFacts):
         )
         self._replies: dict[int, asyncio.Task[None]] = {}
         self._drafts: dict[int, Release] = {}
+        self._pauses: dict[int, Pause] = {}
         self._inbox: deque[ev.Event] = deque()
         self._draining = False
         self._timer: asyncio.TimerHandle | None = None
@@ -133,6 +134,8 @@ class Call(CallFacts):
             ev.Speak: self._speaking.speak,
             ev.ReleaseReply: self._release_reply,
             ev.CancelReply: self._cancel_reply,
+            ev.PauseReply: self._pause_reply,
+            ev.ContinueReply: self._continue_reply,
             ev.DropAudio: self._speaking.drop,
             ev.SetThresholds: self._set_thresholds,
             ev.EndTurn: lambda c: self._listening.send(ForceEndTurn()),
@@ -419,12 +422,27 @@ class Call(CallFacts):
         release = Release(released=not command.draft)
         if command.draft:
             self._drafts[number] = release
+        pause = self._pauses[number] = Pause()
         reply = run_reply(
-            agent, number, command.turn, command.notes, emit, lambda: conversation.redacting, release
+            agent, number, command.turn, command.notes, emit, lambda: conversation.redacting, release, pause
         )
         task = self._loop.create_task(reply)
         self._replies[number] = task
-        task.add_done_callback(lambda _: self._replies.pop(number, None))
+        task.add_done_callback(lambda _: self._forget_reply(number))
+
+    def _forget_reply(self, number: int) -> None:
+        self._replies.pop(number, None)
+        self._pauses.pop(number, None)
+
+    def _pause_reply(self, command: ev.PauseReply) -> None:
+        pause = self._pauses.get(command.reply)
+        if pause is not None:
+            pause.begin()
+
+    def _continue_reply(self, command: ev.ContinueReply) -> None:
+        pause = self._pauses.get(command.reply)
+        if pause is not None:
+            pause.end()
 
     def _said(self, reply: int, said: Said | Exception | None) -> None:
         """What the agent yielded; None: it is done; an exception: it failed."""

@@ -18,11 +18,11 @@ from telephony.deepgram.flux_codec import FluxOptions
 from telephony.deepgram.refusals import remedy
 from telephony.errors import BadSetting, PeerRefused
 from telephony.listen.deepgram import FluxClient
+from telephony.llm.loading import AgentLoader, names_own_agent
 from telephony.record.store import RecordStore, summary
 from telephony.reply.agent import Agent, Wording, wording_of
 from telephony.reply.isolation import MOST_THREADS, ThreadedAgent
 from telephony.reply.loading import load_agent, names_class
-from telephony.reply.scripted import ScriptedAgent
 from telephony.server.state import ServerState
 from telephony.speak.deepgram import VoiceClient
 from telephony.speak.phrase_cache import PhraseMemory
@@ -54,6 +54,7 @@ class CallResources:
     wording: Wording
     policy: Policy
     store: RecordStore
+    agents: AgentLoader
     wheel: PacingWheel = field(default_factory=PacingWheel)
     intake: InboundBatch = field(default_factory=InboundBatch)
     phrases: PhraseMemory = field(default_factory=PhraseMemory)
@@ -98,8 +99,8 @@ class CallResources:
 
 
 def isolated(agent: Agent, spec: str, settings: Settings, stack: AsyncExitStack) -> Agent:
-    """The agent as AGENT_ISOLATION has it run; a script never blocks, and stays in the calls' loop."""
-    if settings.agent_isolation == "loop" or isinstance(agent, ScriptedAgent):
+    """The agent as AGENT_ISOLATION has it run; ours never block, and stay in the calls' loop."""
+    if settings.agent_isolation == "loop" or not names_own_agent(spec):
         return agent
     most = MOST_THREADS if names_class(spec) else 1
     threaded = ThreadedAgent(agent, lambda: load_agent(spec, settings), most)
@@ -112,10 +113,23 @@ async def open_services(
     settings: Settings, speech: SpeechPeer, line: ServerState
 ) -> AsyncIterator[CallResources]:
     """Services for one process, closed at the end. Raises BadAgent, BadScript, BadSetting."""
-    stack = AsyncExitStack()
-    agent = isolated(load_agent(settings.agent, settings), settings.agent, settings, stack)
+    async with AsyncExitStack() as stack:
+        loader = AgentLoader(settings, line.shared, stack)
+        agent = isolated(await loader.load(settings.agent), settings.agent, settings, stack)
+        services = _services(settings, speech, line, agent, loader)
+        stack.push_async_callback(services.store.close)
+        stack.push_async_callback(services.voice.close)
+        stack.push_async_callback(services.flux.close)
+        line.metrics.unwritten = lambda: services.store.left_out
+        async with prepared(services):
+            yield services
+
+
+def _services(
+    settings: Settings, speech: SpeechPeer, line: ServerState, agent: Agent, loader: AgentLoader
+) -> CallResources:
     key = speech.api_key.reveal()
-    services = CallResources(
+    return CallResources(
         settings,
         line,
         FluxClient(speech.url, key),
@@ -125,17 +139,9 @@ async def open_services(
         wording_of(agent),
         policy_of(settings),
         RecordStore(settings.data_dir),
+        loader,
         agent_name=settings.agent,
     )
-    line.metrics.unwritten = lambda: services.store.left_out
-    try:
-        async with prepared(services):
-            yield services
-    finally:
-        await services.flux.close()
-        await services.voice.close()
-        await services.store.close()
-        await stack.aclose()
 
 
 @asynccontextmanager

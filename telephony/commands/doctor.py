@@ -138,12 +138,12 @@ def _spoken_by(name: str, names: list[str], voice_for: Callable[[str, list[str]]
 
 
 def agent(settings: Settings) -> Iterator[Finding]:
-    """The agent, and each route's."""
-    from telephony.reply.loading import load_agent
+    """The agent, and each route's, with its prompt."""
+    from telephony.llm.loading import check_agent
 
-    for spec, route in _of_routes(settings, settings.agent, "agent").items():
+    for (spec, prompt), route in _agents(settings).items():
         try:
-            load_agent(spec, settings, f"agent{route}" if route else "AGENT")
+            check_agent(spec, settings, f"agent{route}" if route else "AGENT", prompt)
         except BadInput as error:
             yield bad(f"agent {spec}{route}", str(error))
         else:
@@ -166,6 +166,21 @@ def routes(settings: Settings) -> Iterator[Finding]:
     foreign = sorted(one for one in languages if primary(one) != ENGLISH)
     if settings.deepgram().local and foreign:
         yield note(f"{', '.join(foreign)}: the local engine hears English only", "set DEEPGRAM_API_KEY")
+
+
+def _agents(settings: Settings) -> dict[tuple[str, str], str]:
+    """Every agent with its route's prompt, and where it comes from other than the settings."""
+    from telephony.server.number_routes_file import routes_of
+
+    found = {(settings.agent, ""): ""}
+    try:
+        routes = routes_of(settings)
+    except BadInput:
+        return found  # told by the check of the routes
+    for route in (routes.default, *routes.routes):
+        where = f" (ROUTES, {route.name or 'default'})"
+        found.setdefault((route.agent or settings.agent, route.prompt), where)
+    return found
 
 
 def _of_routes(settings: Settings, usual: str, field: str) -> dict[str, str]:

@@ -138,6 +138,11 @@ class Settings:
     llm_between_tokens_seconds: float = setting(number(0.1, 300), "3", "maximum seconds between two tokens")
     llm_total_seconds: float = setting(number(1, 3600), "20", "maximum seconds that one answer may take")
     llm_max_tokens: int = setting(whole(1, 100_000), "600", "maximum length of an answer, in tokens")
+    llm_context_tokens: int = setting(
+        whole(1000, 10_000_000),
+        "16000",
+        "tokens that the model can take, prompt and answer together; longer calls are summarised",
+    )
     llm_options: dict[str, Any] = setting(
         fields_of_json(),
         "",

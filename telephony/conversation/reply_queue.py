@@ -11,7 +11,9 @@ from telephony.events import (
     CancelReply,
     ClearAudio,
     Command,
+    ContinueReply,
     DropAudio,
+    PauseReply,
     PhraseSpoken,
     Play,
     ReplyAudio,
@@ -121,6 +123,12 @@ class ReplyQueue:
 
     def pause(self, now: float, reason: str) -> None:
         """Stop, empty the carrier's buffer, and settle what was heard. Nothing is sent until `go_on`."""
+        self._stop(now, reason)
+        for reply in self.queue:
+            if not reply.ended:
+                self._emit(PauseReply(reply.number))
+
+    def _stop(self, now: float, reason: str) -> None:
         self.paused = True
         audible = self._ledger.audible(now)
         if audible:
@@ -139,6 +147,8 @@ class ReplyQueue:
         """The pause is over: every reply goes on from the first word that was not wholly heard."""
         self.paused = False
         for reply in self.queue:
+            if not reply.ended:
+                self._emit(ContinueReply(reply.number))
             if reply.segment:
                 # By now the line may have shown more exactly where the `clear` cut.
                 reply.resume_at(self._ledger.resume_point(reply.number, now))
@@ -146,7 +156,7 @@ class ReplyQueue:
     def cut(self, now: float, reason: str) -> list[Reply]:
         """Give up all that is queued; returns the replies that were cut, with the ledger settled."""
         if not self.paused:
-            self.pause(now, reason)
+            self._stop(now, reason)
         self.paused = False
         cut, self.queue = self.queue, []
         for reply in cut:

@@ -43,6 +43,8 @@ class Exchange:
     after: int
     """The number of that line."""
     messages: tuple[ChatMessage, ...]
+    turn: int = 0
+    """The caller's turn in which they were called."""
 
 
 def messages_of(

@@ -72,6 +72,11 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
+def check_tools(settings: Settings) -> None:
+    """Raises BadTool, of one line, for LLM_TOOLS that cannot be tools."""
+    Toolbox(functions_of(settings.llm_tools), builtin=builtin_tools(dict(settings.transfer_to)))
+
+
 @asynccontextmanager
 async def open_tools(
     settings: Settings,

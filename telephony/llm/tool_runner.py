@@ -20,7 +20,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -197,9 +197,18 @@ class TurnTools:
         self._note(*late)
         return late
 
-    def reminders(self) -> tuple[str, ...]:
-        """What tools did in this call, oldest first, for the model: the history does not say it."""
-        return tuple(self._reminder(ran) for ran in list(self._books.ran.values())[-MOST_TOLD:])
+    def reminders(self, told: Collection[int] = ()) -> tuple[str, ...]:
+        """What tools did in this call, oldest first, for the model: the history does not say it.
+
+        `told`: turns whose tools the model is shown with what they gave; of those only what was interrupted
+        is said.
+        """
+        left = [
+            ran
+            for ran in self._books.ran.values()
+            if ran.turn not in told or (ran.work is not None and ran.work.interrupted)
+        ]
+        return tuple(self._reminder(ran) for ran in left[-MOST_TOLD:])
 
     def _reminder(self, ran: Ran) -> str:
         outcome = ran.work.outcome.result() if ran.work and ran.work.outcome.done() else ran.outcome

@@ -1,4 +1,4 @@
-"""What the code under one reply may ask of it: has the caller's turn surely ended, is it to be kept quiet?
+"""What the code under one reply may ask of it: has the turn surely ended, does the caller make a sound?
 
 A context variable carries it, so that it goes with the reply into its tasks and threads.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -52,6 +52,57 @@ class Release:
                 self._waiting.discard(waiter)
 
 
+class Pause:
+    """Whether the caller makes a sound over a reply that is still being made: its end, or nothing.
+
+    Work that costs something stops meanwhile. It belongs to the event loop of the calls.
+    """
+
+    def __init__(self) -> None:
+        self._on = False
+        self._cut: set[asyncio.Timeout] = set()
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    @property
+    def on(self) -> bool:
+        """The caller makes a sound, and nobody knows yet what it is."""
+        return self._on
+
+    def begin(self) -> None:
+        """The caller makes a sound."""
+        self._on = True
+        cut, self._cut = self._cut, set()
+        for limit in cut:
+            limit.reschedule(asyncio.get_running_loop().time())
+
+    def end(self) -> None:
+        """It was nothing: the reply goes on."""
+        self._on = False
+        waiting, self._waiting = self._waiting, set()
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def over(self) -> None:
+        """Wait until there is none. The reply of a turn that is over is cancelled here."""
+        while self._on:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.add(future)
+            try:
+                await future
+            finally:
+                self._waiting.discard(future)
+
+    @contextlib.contextmanager
+    def expires(self, limit: asyncio.Timeout) -> Iterator[None]:
+        """Within it, this time-out expires with the caller's first sound."""
+        self._cut.add(limit)
+        try:
+            yield
+        finally:
+            self._cut.discard(limit)
+
+
 @dataclass(frozen=True, slots=True)
 class ReplyScope:
     """One reply, as code under it sees it."""
@@ -59,6 +110,7 @@ class ReplyScope:
     release: Release = field(default_factory=lambda: Release(released=True))
     withholding: Callable[[], bool] = lambda: False
     """Whether something was said in this call that is not to be written down."""
+    pause: Pause = field(default_factory=Pause)
 
 
 _scope: ContextVar[ReplyScope | None] = ContextVar("reply scope", default=None)

@@ -19,9 +19,10 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from telephony.base import json_codec
+from telephony.errors import ReplyFailed
 from telephony.reply import reply_scope
 from telephony.reply.agent import Agent, HangUp, Note, Notes, Said, Say, Transfer, Turn
-from telephony.reply.reply_scope import Release, ReplyScope
+from telephony.reply.reply_scope import Pause, Release, ReplyScope
 from telephony.reply.yielded import NotAllowed, checked
 
 log = logging.getLogger(__name__)
@@ -49,15 +50,17 @@ async def run_reply(
     emit: Emit,
     withholding: Callable[[], bool] = lambda: False,
     release: Release | None = None,
+    pause: Pause | None = None,
 ) -> None:
     """Run the agent's reply to its end. Cancel this task to cancel the reply.
 
     A step of the agent's code that keeps the event loop for more than 100 ms is logged with the agent's name.
     An exception is logged with its text and traceback; by its type and lines only where `withholding` says
     that the agent may know something that is not to be written down. `release`: of a draft, when it becomes
-    the answer; see `Turn.released`.
+    the answer; see `Turn.released`. `pause`: while the caller makes a sound over it.
     """
-    reply_scope.enter(ReplyScope(release or Release(released=True), withholding))
+    scope = ReplyScope(release or Release(released=True), withholding, pause or Pause())
+    reply_scope.enter(scope)
     out = _Outlet(emit, withholding)
     inner = asyncio.create_task(_drive(agent, reply, turn, notes, out), name=f"reply {reply}")
     try:
@@ -89,6 +92,9 @@ class _Outlet:
     def failed(self, name: str, reply: int, error: BaseException) -> None:
         """Log an exception of the agent's."""
         if self.closed:
+            return
+        if isinstance(error, ReplyFailed):
+            log.warning("agent %s: reply %d failed: %s", name, reply, error)
             return
         log_failure(f"agent {name}: reply {reply} failed", error, self._withholding())
 

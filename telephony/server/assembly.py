@@ -26,6 +26,7 @@ from telephony.config.settings import Settings, SpeechPeer
 from telephony.engine.process import EngineProcess
 from telephony.engine.server import default_limit
 from telephony.errors import BadSetting
+from telephony.llm.health import model_check
 from telephony.record.call_files import Keeping
 from telephony.record.consent import MayStopRecording, announced
 from telephony.record.recorder import Recorder, TappedStream
@@ -33,7 +34,6 @@ from telephony.record.recording import Recording
 from telephony.record.recovery import close_records
 from telephony.record.retention import Retention
 from telephony.reply.agent import Wording, wording_of
-from telephony.reply.loading import load_agent
 from telephony.reply.scripted import ScriptedAgent
 from telephony.server.dialler import Dialler
 from telephony.server.number_routes import Route
@@ -99,6 +99,8 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[ServerSt
     )
     _close_records(settings.data_dir, processes, stack)
     line.answer = await _answer_with(services, line, stack)
+    if services.agents.client is not None:
+        line.readiness.checks.append(model_check(services.agents.client))
     line.say_goodbye = services.say_goodbye
     line.leave_records = services.leave_records
     line.sounding = services.sounding
@@ -204,10 +206,11 @@ async def _way(services: CallResources, route: Route, stack: AsyncExitStack) -> 
     Raises BadAgent or BadScript when its agent cannot be loaded.
     """
     agent = services.agent
-    if route.agent:
+    if route.agent or route.prompt:
+        spec = route.agent or services.settings.agent
         where = f"agent (ROUTES, {route.name or 'default'})"
-        loaded = load_agent(route.agent, services.settings, where)
-        agent = isolated(loaded, route.agent, services.settings, stack)
+        loaded = await services.agents.load(spec, where, route.prompt)
+        agent = isolated(loaded, spec, services.settings, stack)
     if isinstance(agent, ScriptedAgent):
         services.line.allow_transfers(agent.script.transfers)
     wording = wording_of(agent)

@@ -50,6 +50,8 @@ class Route:
     language: str = ""
     """A language code, `de` or `en-GB`."""
     greeting: str = ""
+    prompt: str = ""
+    """Of `agent: llm`: a file, or the text itself."""
 
     def fits(self, to: str, caller: str, now: float) -> bool:
         """Whether this route answers such a call (two addresses) at this Unix time."""

@@ -45,7 +45,7 @@ from telephony.config.settings import Settings
 from telephony.config.yaml_file import Value, read_yaml
 from telephony.server.number_routes import Hours, Route, Routes, covers
 
-ANSWERS = ("agent", "voice", "language", "greeting")
+ANSWERS = ("agent", "voice", "language", "greeting", "prompt")
 CONDITIONS = ("to", "from", "hours", "days", "timezone")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ANYBODY = "*"
@@ -127,6 +127,7 @@ def _answered(route: Route, fields: dict[str, Value], cloud: bool) -> Route:
         voice=found.get("voice", ""),
         language=found.get("language", ""),
         greeting=found.get("greeting", ""),
+        prompt=found.get("prompt", ""),
     )
 
 
