@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import aiohttp
 
@@ -16,6 +17,7 @@ from telephony.llm.check import check_model
 from telephony.llm.client import open_session
 from telephony.llm.endpoints import ChatEndpoint
 from telephony.llm.from_settings import endpoints_of
+from telephony.llm.mcp_servers import McpServers
 from telephony.server import speech_check
 from telephony.server.number_routes import Routes
 from telephony.server.number_routes_file import routes_of
@@ -23,7 +25,7 @@ from telephony.server.speech_check import LISTEN, SpeechQuestion, ask, questions
 
 
 def look(settings: Settings) -> Iterator[Finding]:
-    """Asks all peers at once, each for at most 5 s; a model for 12 s."""
+    """Asks all peers at once, each for at most 5 s; a model for 12 s, MCP servers for 45 s."""
     return iter(asyncio.run(_look(settings)))
 
 
@@ -33,6 +35,8 @@ async def _look(settings: Settings) -> list[Finding]:
         if not settings.deepgram().local:
             asked += [_speech(session, settings, one) for one in questions(settings, _routes(settings))]
         asked += [_model(settings, one) for one in endpoints_of(settings)]
+        if settings.mcp_servers is not None:
+            asked.append(_mcp(settings.mcp_servers))
         if has_credentials(settings):
             asked.append(_account(settings))
         if settings.public_url:
@@ -65,6 +69,16 @@ async def _model(settings: Settings, endpoint: ChatEndpoint) -> Finding:
     async with open_session() as session:
         found = await check_model(session, settings, endpoint)
     return good(found.what) if found.fault is None else bad(found.what, found.remedy)
+
+
+async def _mcp(path: Path) -> Finding:
+    """Starts the MCP servers, and stops them."""
+    try:
+        async with McpServers.open(path) as servers:
+            count = len(servers.tools)
+            return good(f"MCP_SERVERS: {', '.join(servers.names) or 'no server'}: {count} tools")
+    except BadInput as error:
+        return bad(str(error), 'mend it, or set "disabled": true for that server')
 
 
 async def _account(settings: Settings) -> Finding:

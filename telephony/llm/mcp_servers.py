@@ -97,6 +97,11 @@ class McpServers:
             await self._stop()
 
     @property
+    def names(self) -> list[str]:
+        """What the file calls them."""
+        return [server.name for server in self._servers]
+
+    @property
     def pid(self) -> int:
         """The process number of what talks to the servers."""
         return self._child.pid if self._child else 0

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from telephony.base.shared_store import SqliteSharedStore
+from telephony.commands.doctor_findings import Verdict
+from telephony.commands.doctor_peers import look
 from telephony.config.settings import Settings
 from telephony.llm.chat import ToolCall
 from telephony.llm.mcp_file import BadServers, read_servers
@@ -194,6 +196,19 @@ async def told(runner: ToolRunner, name: str, arguments: str) -> list[ToolResult
 
 
 # ---- bad input
+
+
+@pytest.mark.parametrize(
+    ("command", "verdict", "line"),
+    [
+        (sys.executable, Verdict.GOOD, "MCP_SERVERS: shop: 7 tools"),
+        ("/nowhere", Verdict.BAD, "there is no command '/nowhere'"),
+    ],
+)
+def test_the_doctor_starts_them(tmp_path: Path, command: str, verdict: Verdict, line: str) -> None:
+    path = written(tmp_path, shop=by_command(tmp_path) | {"command": command})
+    [finding] = look(Settings.load({"MCP_SERVERS": str(path), "DEEPGRAM_URL": "local"}))
+    assert finding.verdict is verdict and line in finding.what
 
 
 @pytest.mark.parametrize(
