@@ -32,12 +32,32 @@ async def refused(found: Settings) -> str:
 
 async def test_a_model_that_answers_is_asked_for_a_token_and_hung_up_on() -> None:
     async with FakeChat(api_key=KEY, models=["small"], faults=[NAMED["endless"]]) as model:
-        await refuse_absent_models(settings(model.url))
         (found,) = await check_models(settings(model.url))
         await model.idle()
         assert found.fault is None
         assert f"LLM_URL={model.url} LLM_MODEL=small answers" in found.what
         assert all(one.closed_at is not None for one in model.asked)
+
+
+async def test_a_model_that_is_listed_to_nobody_without_the_key_costs_no_token_at_a_start() -> None:
+    async with FakeChat(api_key=KEY, models=["small"]) as model:
+        await refuse_absent_models(settings(model.url))
+        assert model.asked == []
+
+
+async def test_a_list_that_everybody_may_see_proves_no_key() -> None:
+    async with FakeChat(models=["small"]) as model:
+        await refuse_absent_models(settings(model.url))
+        assert len(model.asked) == 1
+        await refuse_absent_models(Settings.load({"LLM_URL": model.url, "LLM_MODEL": "small"}))
+        assert len(model.asked) == 1  # without a key there is nothing to prove
+
+
+async def test_a_name_that_is_not_listed_may_still_be_answered() -> None:
+    """As `llama3.2` is where `llama3.2:latest` is listed."""
+    async with FakeChat() as model:
+        await refuse_absent_models(settings(model.url))
+        assert len(model.asked) == 1
 
 
 async def test_without_a_model_there_is_nothing_to_check() -> None:
