@@ -6,7 +6,6 @@ which a call flows; each says in its own docstring what it is for. tests/test_la
 errors           what can go wrong; logs: lines without secrets
 base/            files, subprocesses, the store that processes share, throttles
 audio/           mu-law, linear16, resampling, gain, WAV. PURE
-normalization/   written words as they are read aloud: figures, dates, addresses. PURE
 deepgram/        the wires to Deepgram: messages, rules, the socket
 config/          the settings, and what may be dialled
 
@@ -14,7 +13,7 @@ carrier/      1  Twilio: signatures, tokens, media-stream messages, TwiML, REST
 listen/       2  the caller's audio -> turn events, through Flux
 reply/        3  what the caller said -> what we say: agents, scripts
 events           what happens in a call, and what it commands
-speak/        4  our words -> sound: phrases, the voice
+speak/        4  our words -> sound: text normalization, phrases, the voice
 playback/     5  what is playing, what was heard. PURE
 conversation/    one call's decisions: events in, commands out. PURE
 record/          the call afterwards: tape, record, recording

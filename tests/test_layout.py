@@ -15,13 +15,13 @@ PACKAGE = ROOT / "telephony"
 # The folders in the order in which they may import one another: each only those before it. `errors`, `events`
 # and `logs` are single files with a place in that order.
 ORDER = (
-    *("errors", "base", "audio", "normalization", "deepgram", "config", "logs"),
+    *("errors", "base", "audio", "deepgram", "config", "logs"),
     *("carrier", "listen", "reply", "events", "speak", "playback", "conversation", "record", "llm", "call"),
     *("engine", "server", "simulator", "testing", "commands", "cli", "__main__"),
 )
 # Folders that decide and do nothing else: no clock, no network, no randomness, no SDK. Every file in them is
 # pure. A file elsewhere joins them by saying PURE in its docstring.
-PURE_FOLDERS = ("audio", "normalization", "playback", "conversation")
+PURE_FOLDERS = ("audio", "playback", "conversation")
 IMPURE = {
     "asyncio",
     "aiohttp",

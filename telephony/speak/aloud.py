@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import accumulate
 
 from telephony.events import WordTime
-from telephony.normalization.spoken_form import spoken_form
+from telephony.speak.text_normalization import spoken_form
 
 KEPT = 2048
 """Phrases that are remembered: a script says the same ones again and again."""

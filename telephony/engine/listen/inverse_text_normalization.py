@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from telephony.normalization.number_words import cardinal, ordinal
+from telephony.speak.number_words import cardinal, ordinal
 
 DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 DIGIT_WORDS: Final = frozenset({*DIGITS, "oh", "o", "double", "triple"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from telephony.normalization.spoken_form import SpokenToken
+from telephony.speak.text_normalization import SpokenToken
 
 Clause = tuple[SpokenToken, ...]
 

@@ -22,7 +22,7 @@ from telephony.engine.speak.voice_chunk import SpokenWord, VoiceChunk
 from telephony.engine.speak.voice_list import VoiceEntry, find_voices, voice_for
 from telephony.engine.speak.word_times import Weighed
 from telephony.errors import VoiceFailed
-from telephony.normalization.spoken_form import spoken_form
+from telephony.speak.text_normalization import spoken_form
 
 __all__ = ["SpokenWord", "VoiceChunk", "Voices"]
 

@@ -1,16 +1,16 @@
-"""Words, initials, Roman numerals and addresses: what is made of letters, as it is said."""
+"""Words, initials, Roman numerals and addresses: what is made of letters, as it is said. PURE."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from telephony.normalization import numbers
-from telephony.normalization.codes import code, is_spelled, named_as, spell
-from telephony.normalization.number_words import cardinal, digits, ordinal
-from telephony.normalization.rule import at
-from telephony.normalization.times import DAY_NAMES, MONTH_NAMES, NAMED_RANGE, is_month
-from telephony.normalization.words import (
+from telephony.speak import spoken_numbers
+from telephony.speak.number_words import cardinal, digits, ordinal
+from telephony.speak.spoken_codes import code, is_spelled, named_as, spell
+from telephony.speak.spoken_rule import at
+from telephony.speak.spoken_times import DAY_NAMES, MONTH_NAMES, NAMED_RANGE, is_month
+from telephony.speak.spoken_words import (
     ABBREVIATIONS,
     ADDRESS_SIGNS,
     ADDRESS_WORDS,
@@ -63,7 +63,7 @@ def say(words: Words, index: int, shouted: bool) -> str:
         named_as(words, index) or at(words, index + 2).rstrip(".").lower() in _STREET_NAMES
     ):
         return code(word)
-    number = numbers.say(words, index)
+    number = spoken_numbers.say(words, index)
     if number is not None:
         return number
     for rule in (_by_place, _named, _roman):

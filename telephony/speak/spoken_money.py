@@ -1,12 +1,12 @@
-"""Money as it is written -> as it is said: any currency, before or behind the amount."""
+"""Money as it is written -> as it is said: any currency, before or behind the amount. PURE."""
 
 from __future__ import annotations
 
 import re
 
-from telephony.normalization.number_words import decimal, money, plural
-from telephony.normalization.rule import NUMBER, Rules, Words, american, at, rules
-from telephony.normalization.units import CURRENCIES, PER, POINT_IS_DECIMAL, SCALES, SHORT_SCALES, UNITS
+from telephony.speak.number_words import decimal, money, plural
+from telephony.speak.spoken_rule import NUMBER, Rules, Words, american, at, rules
+from telephony.speak.spoken_units import CURRENCIES, PER, POINT_IS_DECIMAL, SCALES, SHORT_SCALES, UNITS
 
 _SIGN = "|".join(sorted((re.escape(sign) for sign in CURRENCIES), key=len, reverse=True))
 _SIGN = f"(?-i:{_SIGN})"  # "kr" and "Rs" as they are written

@@ -1,4 +1,4 @@
-"""What is written shorter than it is said: letters, abbreviations, units, signs."""
+"""What is written shorter than it is said: letters, abbreviations, units, signs. PURE."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Hours, dates, years and the spans between two of them, as they are written -> as they are said."""
+"""Hours, dates, years and the spans between two of them, as they are written -> as they are said. PURE."""
 
 from __future__ import annotations
 
 import re
 
-from telephony.normalization.number_words import MONTHS, cardinal, clock, date, decade, ordinal, plural, year
-from telephony.normalization.rule import Rules, Words, at, rules
+from telephony.speak.number_words import MONTHS, cardinal, clock, date, decade, ordinal, plural, year
+from telephony.speak.spoken_rule import Rules, Words, at, rules
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SHORT_DAYS = "mon tue tues wed thu thur thurs fri sat sun".split()

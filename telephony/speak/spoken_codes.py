@@ -1,4 +1,4 @@
-"""Telephone numbers, and other digits and letters that are written down one by one by who hears them."""
+"""Telephone numbers, and other digits and letters that the listener writes down one by one. PURE."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import phonenumbers
 
-from telephony.normalization.number_words import cardinal, digits
-from telephony.normalization.rule import Words, at
-from telephony.normalization.units import CURRENCIES
-from telephony.normalization.words import CODE_WORDS, LETTERS, PLACE_WORDS, SAID_AS_WORDS, SPELLED
+from telephony.speak.number_words import cardinal, digits
+from telephony.speak.spoken_rule import Words, at
+from telephony.speak.spoken_units import CURRENCIES
+from telephony.speak.spoken_words import CODE_WORDS, LETTERS, PLACE_WORDS, SAID_AS_WORDS, SPELLED
 
 SERVICE_NUMBERS = frozenset(
     "000 061 091 100 101 102 105 108 110 111 112 113 115 116 117 118 119 120 144 190 191 "

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony.engine.speak.clauses import MOST_CHARACTERS, clauses, said
-from telephony.normalization.number_words import cardinal, ordinal
-from telephony.normalization.spoken_form import spoken_form
+from telephony.speak.number_words import cardinal, ordinal
+from telephony.speak.text_normalization import spoken_form
 
 CASES = {
     # plain numbers

@@ -1,4 +1,4 @@
-"""Everything with digits in it: amounts, measures, fractions, ranges, versions, codes, plain numbers.
+"""Everything with digits in it: amounts, measures, fractions, ranges, versions, codes, plain numbers. PURE.
 
 A table of patterns, tried in order; the first that matches the word says it. Money, times and codes have
 modules of their own.
@@ -9,17 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from telephony.normalization import money, times
-from telephony.normalization.codes import (
-    code,
-    in_groups,
-    is_code,
-    is_service_number,
-    may_be_counted,
-    say_international,
-    spell,
-)
-from telephony.normalization.number_words import (
+from telephony.speak import spoken_money, spoken_times
+from telephony.speak.number_words import (
     cardinal,
     date,
     decimal,
@@ -29,7 +20,16 @@ from telephony.normalization.number_words import (
     plural,
     year,
 )
-from telephony.normalization.rule import (
+from telephony.speak.spoken_codes import (
+    code,
+    in_groups,
+    is_code,
+    is_service_number,
+    may_be_counted,
+    say_international,
+    spell,
+)
+from telephony.speak.spoken_rule import (
     NUMBER,
     Rules,
     Words,
@@ -39,8 +39,8 @@ from telephony.normalization.rule import (
     is_number,
     rules,
 )
-from telephony.normalization.times import MERIDIEM, before_a_year, half, is_month
-from telephony.normalization.units import CAPITAL_UNITS, GLUED_UNITS, NO_UNITS, TWO_WORD_UNITS, unit_of
+from telephony.speak.spoken_times import MERIDIEM, before_a_year, half, is_month
+from telephony.speak.spoken_units import CAPITAL_UNITS, GLUED_UNITS, NO_UNITS, TWO_WORD_UNITS, unit_of
 
 _VULGAR = {
     sign: fraction(int(upper), int(lower))
@@ -75,7 +75,7 @@ def say(words: Words, index: int) -> str | None:
         return half(meridiem[1] + "m").strip()
     if word in _VULGAR:
         return ("and " if is_number(before) else "") + _VULGAR[word]
-    for behind in (money.say, times.hour_behind, _unit_behind):
+    for behind in (spoken_money.say, spoken_times.hour_behind, _unit_behind):
         said = behind(words, index)
         if said is not None:
             return said
@@ -189,7 +189,7 @@ def _fraction(match: re.Match[str], words: Words, index: int) -> str | None:
         return None
     if at(words, index + 1).lower() in ("stars", "points", "people", "questions"):
         return f"{cardinal(upper)} out of {cardinal(lower)}"
-    dated = before.lower().rstrip(".") in times.DAY_NAMES or before.lower() in (
+    dated = before.lower().rstrip(".") in spoken_times.DAY_NAMES or before.lower() in (
         "on",
         "by",
         "until",
@@ -352,7 +352,7 @@ _LIKE_A_NUMBER = r"[-+~]?[$€£¥]?\.?\d[^-–]*"
 _STAGE = r"[-]?(?:alpha|beta|rc|dev|preview|a|b)[-.]?\d*"
 
 _RULES: Rules = (
-    *money.RULES,
+    *spoken_money.RULES,
     *rules(
         (r"(\d{3})-(\d{4})", lambda match, words, index: f"{digits(match[1])}, {digits(match[2])}"),
         (r"\+\d{7,15}", lambda match, words, index: say_international(match[0])),
@@ -362,7 +362,7 @@ _RULES: Rules = (
         (r"(no|p|pp|fig|ch|vol)\.(\d+)", _figure),
         (r"(\d+/\d+)/\d+-\d+", lambda match, words, index: None),
     ),
-    *times.RULES,
+    *spoken_times.RULES,
     *rules(
         (rf"{_SIGNED}({NUMBER})(%|‰)", _percent),
         (rf"({NUMBER})[-–]({NUMBER})%", _percent_range),

@@ -1,4 +1,4 @@
-"""What the rules of reading share: a pattern for one word, what is said for it, and the words around it."""
+"""What reading rules share: a pattern for one word, what is said for it, the words around it. PURE."""
 
 from __future__ import annotations
 

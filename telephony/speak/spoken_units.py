@@ -1,4 +1,4 @@
-"""Units of measure and money: as they are written, and as they are said."""
+"""Units of measure and money: as they are written, and as they are said. PURE."""
 
 from __future__ import annotations
 

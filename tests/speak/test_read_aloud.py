@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony.engine.speak.clauses import said
-from telephony.normalization.number_words import MONTHS, cardinal, ordinal, year
-from telephony.normalization.spoken_form import spoken_form
-from telephony.normalization.units import CURRENCIES
-from telephony.normalization.words import LETTERS
+from telephony.speak.number_words import MONTHS, cardinal, ordinal, year
+from telephony.speak.spoken_units import CURRENCIES
+from telephony.speak.spoken_words import LETTERS
+from telephony.speak.text_normalization import spoken_form
 from tests.shared import shared_path
 
 HERE = Path(__file__).parent

@@ -1,4 +1,4 @@
-"""Text as it is written -> words as a person reads them aloud, each still tied to its place in the text.
+"""Text as it is written -> words as a person reads them aloud, each tied to its place in the text. PURE.
 
     spoken_form("Dr. Lee, 10:05 a.m., $4.50") ->
         Dr. "doctor" · Lee "Lee" · 10:05 "ten oh five" · a.m. "ay em" · $4.50 "four dollars and fifty cents"
@@ -13,12 +13,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from telephony.normalization import letters
-from telephony.normalization.codes import joins, say_run
-from telephony.normalization.letters import INITIALS, NAME_ABBREVIATIONS
-from telephony.normalization.times import RANGE_DASH, spans
-from telephony.normalization.units import CURRENCIES, TWO_WORD_UNITS, unit_of
-from telephony.normalization.words import ABBREVIATIONS, SENTENCE_ENDERS, TITLES
+from telephony.speak import spoken_letters
+from telephony.speak.spoken_codes import joins, say_run
+from telephony.speak.spoken_letters import INITIALS, NAME_ABBREVIATIONS
+from telephony.speak.spoken_times import RANGE_DASH, spans
+from telephony.speak.spoken_units import CURRENCIES, TWO_WORD_UNITS, unit_of
+from telephony.speak.spoken_words import ABBREVIATIONS, SENTENCE_ENDERS, TITLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def spoken_form(text: str) -> tuple[SpokenToken, ...]:
     for index, (start, end) in enumerate(pieces):
         raw, last = plain[start:end], index + 1 == len(words)
         to = raw in _RANGE and spans(words, index)
-        spoken = to or said_here.get(index) or letters.say(words, index, shouted)
+        spoken = to or said_here.get(index) or spoken_letters.say(words, index, shouted)
         pause = "" if to or _is_unit_within(raw, words, index) else _pause_after(raw, words[index], last)
         if not spoken and pause and tokens and not tokens[-1].pause:  # "yes — no": the dash is a pause
             tokens[-1] = replace(tokens[-1], pause=pause)

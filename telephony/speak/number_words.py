@@ -1,4 +1,4 @@
-"""Numbers as an American says them."""
+"""Numbers as an American says them. PURE."""
 
 from __future__ import annotations
 
