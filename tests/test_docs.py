@@ -202,7 +202,8 @@ def test_every_route_is_documented() -> None:
 
 
 def test_the_metrics_of_the_page_are_those_of_the_server() -> None:
-    source = (ROOT / "telephony" / "server" / "metrics.py").read_text(encoding="utf-8")
+    files = (ROOT / "telephony" / "server").glob("*metrics.py")
+    source = "".join(file.read_text(encoding="utf-8") for file in files)
     shown = re.findall(r"`(voice_\w+?)(?:_total)?`", read("docs/operations.md").partition("## Logs")[0])
     assert sorted(set(shown)) == sorted(set(re.findall(r'"(voice_\w+)"', source)))
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import aiohttp
 
+from telephony.deepgram.refusals import unreached
 from telephony.llm.answer import AGENT, Answer, authorization
 from telephony.llm.chat import ChatPart, ChatRequest, Finished
 from telephony.llm.endpoints import ChatEndpoint, Deadlines
@@ -89,6 +90,8 @@ class ChatClient:
         self.counts = ChatCounts()
         self.failure = ""
         """Why the last turn had no answer; empty: it had one, or was itself what the model refused."""
+        self.on_first_token: Callable[[float], None] = lambda seconds: None
+        """Told after how many seconds the first token came."""
         self._session = session
         self._own = session is None
         self._max_tokens = max_tokens
@@ -104,6 +107,7 @@ class ChatClient:
         try:
             answer = await self._first(request)
             self.counts.by_fallback += answer.endpoint is not self.endpoints[0]
+            self.on_first_token(asyncio.get_running_loop().time() - answer.started)
             for part in answer.ready:
                 yield self._counted(part)
             while not answer.over:
@@ -123,8 +127,13 @@ class ChatClient:
                 answer.close()
 
     async def warm(self) -> None:
-        """Open a connection to each endpoint, so that the first turn need not. Raises nothing."""
-        await asyncio.gather(*(self._warm(one) for one in self.endpoints))
+        """Open a connection to each endpoint, so that the first turn need not. Raises nothing.
+
+        `failure` says so when no endpoint is there.
+        """
+        failures = await asyncio.gather(*(self._warm(one) for one in self.endpoints))
+        if all(failures):
+            self.failure = failures[0]
 
     async def close(self) -> None:
         """Close the session, where it is the client's own."""
@@ -132,7 +141,8 @@ class ChatClient:
             await self._session.close()
             self._session = None
 
-    async def _warm(self, endpoint: ChatEndpoint) -> None:
+    async def _warm(self, endpoint: ChatEndpoint) -> str:
+        """Why the endpoint is not there; empty: it is."""
         headers = {"User-Agent": AGENT, **authorization(endpoint)}
         limit = aiohttp.ClientTimeout(total=self.deadlines.connect_s + 1.0, connect=self.deadlines.connect_s)
         try:
@@ -142,7 +152,8 @@ class ChatClient:
             async with request as response:
                 await response.read()
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            log.debug("%s: no connection ahead of the calls: %s", endpoint.where, type(error).__name__)
+            return f"{endpoint.where}: {unreached(error)}"
+        return f"{endpoint.where}: {response.status}" if response.status >= 500 else ""
 
     @property
     def session(self) -> aiohttp.ClientSession:

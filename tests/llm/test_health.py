@@ -40,6 +40,21 @@ async def test_a_model_that_fails_is_told_of_until_it_is_there_again() -> None:
         await again.close()
 
 
+async def test_a_model_that_is_not_there_at_the_start_is_told_of() -> None:
+    model = FakeChat()
+    await model.start()
+    port = model.port
+    await model.close()
+    async with open_session() as session:
+        client = ChatClient([ChatEndpoint(chat_url(model.url), "m")], session)
+        await client.warm()
+        assert "Connection refused" in await model_check(client)()
+        again = FakeChat()
+        await again.start(port)
+        assert await model_check(client)() == ""
+        await again.close()
+
+
 async def test_while_turns_go_well_nothing_is_asked() -> None:
     async with FakeChat() as model, open_session() as session:
         client = ChatClient([ChatEndpoint(chat_url(model.url), "m")], session)
