@@ -36,6 +36,7 @@ from telephony.record.retention import Retention
 from telephony.reply.agent import Wording, wording_of
 from telephony.reply.scripted import ScriptedAgent
 from telephony.server.dialler import Dialler
+from telephony.server.model_metrics import ModelMetrics
 from telephony.server.number_routes import Route
 from telephony.server.number_routes_file import routes_of
 from telephony.server.speech_health import speech_check
@@ -101,6 +102,7 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[ServerSt
     line.answer = await _answer_with(services, line, stack)
     if services.agents.client is not None:
         line.readiness.checks.append(model_check(services.agents.client))
+        ModelMetrics(services.agents.client, line.metrics.registry)
     line.say_goodbye = services.say_goodbye
     line.leave_records = services.leave_records
     line.sounding = services.sounding
