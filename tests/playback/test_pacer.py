@@ -1,30 +1,8 @@
-"""Pacing, and the ledger of what was heard."""
+"""Pacing: how far ahead of the ear audio is sent, and where marks lie."""
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from telephony.events import WordTime
-from telephony.playback.ledger import Ledger, WordState
-from telephony.playback.pacer import LEAD_S, Mark, PacedPiece, Pacer
-
-WORDS = (WordTime("one", 0, 4000), WordTime("two", 4000, 8000), WordTime("three", 8000, 12000))
-
-
-def ledger_with_three_words() -> Ledger:
-    """A reply of three words of half a second each, all sent at 10.0."""
-    ledger = Ledger()
-    ledger.add_phrase(1, "one two three")
-    ledger.audio(1, 0, 12000)
-    ledger.phrase_done(1, 0, WORDS)
-    ledger.sent(1, 0, 12000, 10.0)
-    ledger.mark_sent("1.1.1", 1, 12000, 10.0)
-    return ledger
-
-
-def states(ledger: Ledger, now: float) -> list[WordState]:
-    return [word.state for word in ledger.words(1, now)]
+from telephony.playback.pacer import LEAD_S, Mark, PacedPiece, Pacer, SpokenStore
 
 
 def test_the_first_lead_goes_out_at_once_and_the_rest_keeps_pace() -> None:
@@ -73,74 +51,39 @@ def test_a_phrase_end_learnt_after_all_was_sent_still_gets_its_mark() -> None:
     assert [due.sample for due in pacer.due(0.1) if isinstance(due, Mark)] == [800]
 
 
-def test_words_are_heard_not_heard_or_uncertain() -> None:
-    ledger = ledger_with_three_words()
-    assert states(ledger, 10.75) == [WordState.HEARD, WordState.UNCERTAIN, WordState.NOT_HEARD]
+def test_a_piece_ends_where_its_phrase_ends() -> None:
+    """So the mark lies exactly behind the phrase, and says that it was heard."""
+    pacer = Pacer()
+    pacer.play(1, 0, 1, 1700, [900, 1700])
+    assert [due.end for due in pacer.due(0.0) if isinstance(due, PacedPiece)] == [800, 900, 1700]
 
 
-def test_a_returned_mark_proves_what_lies_before_it() -> None:
-    ledger = ledger_with_three_words()
-    assert ledger.mark_played("1.1.1", 11.55)
-    assert ledger.heard(1, 11.55).bound_ms == 0
-    assert states(ledger, 11.55) == [WordState.HEARD] * 3
+def test_audio_that_comes_after_what_was_sent_has_played_is_an_underrun_but_a_beginning_is_not() -> None:
+    pacer = Pacer()
+    pacer.play(1, 0, 1, 800, [])
+    pacer.due(0.0)
+    pacer.extend(1, 1600)
+    pacer.due(5.0)
+    assert pacer.underruns == 1
+    pacer.play(2, 0, 1, 800, [])
+    pacer.due(20.0)
+    assert pacer.underruns == 1
 
 
-def test_marks_that_return_because_of_a_clear_prove_nothing() -> None:
-    ledger = ledger_with_three_words()
-    ledger.cleared(10.75)
-    assert not ledger.mark_played("1.1.1", 10.8)
-    assert ledger.heard_text(1, 20.0) == "one"
-    assert ledger.resume_point(1, 20.0) == 4000
+def test_what_is_stopped_is_not_due_until_it_is_played_again() -> None:
+    pacer = Pacer()
+    pacer.play(1, 0, 1, 8000, [8000])
+    pacer.due(0.0)
+    pacer.stop(0.1, cleared=True)
+    assert pacer.due(3.0) == [] and pacer.playing_s(0.1) == 0.0
+    pacer.play(1, 400, 2, 8000, [8000])
+    first = pacer.due(3.0)[0]
+    assert isinstance(first, PacedPiece) and first.start == 400
 
 
-def test_a_duplicate_or_unknown_mark_changes_nothing() -> None:
-    ledger = ledger_with_three_words()
-    assert ledger.mark_played("1.1.1", 11.55)
-    assert not ledger.mark_played("1.1.1", 11.6)
-    assert not ledger.mark_played("9.9.9", 11.6)
-
-
-def test_a_lost_mark_widens_the_bound_and_the_clock_speaks_in_its_place() -> None:
-    ledger = ledger_with_three_words()
-    assert ledger.heard(1, 13.0).bound_ms > 1000
-    assert not ledger.all_heard(1, 12.4)
-    assert ledger.all_heard(1, 12.6)
-
-
-def test_a_later_mark_proves_earlier_replies_too() -> None:
-    ledger = ledger_with_three_words()
-    ledger.add_phrase(2, "four")
-    ledger.audio(2, 0, 4000)
-    ledger.sent(2, 0, 4000, 10.1)
-    ledger.mark_sent("2.1.1", 2, 4000, 10.1)
-    ledger.mark_played("2.1.1", 12.1)
-    assert ledger.heard(1, 12.1).samples == 12000 and ledger.heard(1, 12.1).bound_ms == 0
-
-
-def test_going_on_after_a_clear_counts_on_from_where_it_was() -> None:
-    ledger = ledger_with_three_words()
-    ledger.cleared(10.75)
-    ledger.sent(1, 4000, 12000, 12.0)
-    assert ledger.heard_text(1, 12.0) == "one"
-    assert ledger.heard_text(1, 12.6) == "one two"
-
-
-@given(
-    st.lists(st.tuples(st.integers(1, 2000), st.floats(0, 0.4)), min_size=1, max_size=30),
-    st.floats(0, 5),
-)
-def test_never_more_is_heard_than_was_sent_and_never_less_than_a_moment_before(
-    pieces: list[tuple[int, float]], later: float
-) -> None:
-    ledger = Ledger()
-    ledger.add_phrase(1, "word")
-    now, position, before = 1.0, 0, 0
-    for samples, gap in pieces:
-        ledger.audio(1, 0, samples)
-        ledger.sent(1, position, position + samples, now)
-        position += samples
-        now += gap
-        heard = ledger.heard(1, now).samples
-        assert before <= heard <= position
-        before = heard
-    assert before <= ledger.heard(1, now + later).samples <= position
+def test_the_store_forgets_what_was_heard() -> None:
+    store = SpokenStore()
+    assert store.append(1, b"abc") == 3 and store.append(2, b"de") == 2 and store.append(1, b"f") == 4
+    assert store.read(1, 1, 9) == b"bcf" and store.samples == 6
+    store.drop(1)
+    assert (store.available(1), store.read(1, 0, 4), store.samples) == (0, b"", 2)
