@@ -140,7 +140,7 @@ async def close_stream(server: Running, word: NextStep | None, after_s: float = 
     await asyncio.sleep(after_s)
     [socket] = server.line.sockets
     if word is not None:
-        await server.line.leave_word(server_call(server), word)
+        await server.line.set_next_step(server_call(server), word)
     await socket.close()
     await until(lambda: socket not in server.line.sockets)
 

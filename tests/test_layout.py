@@ -97,7 +97,6 @@ def test_every_folder_has_a_place_in_the_order() -> None:
     assert here - {"__init__"} == set(ORDER)
 
 
-@pytest.mark.xfail(strict=True, reason="being mended")
 def test_folders_import_only_what_lies_below_them() -> None:
     upward = [
         f"{name} -> {other}"
@@ -110,7 +109,6 @@ def test_folders_import_only_what_lies_below_them() -> None:
     assert upward == []
 
 
-@pytest.mark.xfail(strict=True, reason="being mended")
 def test_no_modules_import_each_other_in_a_circle() -> None:
     """Whatever hides it: an import in a function, or one for types only."""
     left = {name: ours(name) for name in FILES if name != "telephony"}

@@ -17,7 +17,7 @@ from telephony.testing.faults import NONE, Faults
 from tests.real_line import running
 from tests.twilio_side import until
 
-PARTS = ("_conversation", "_reading", "_speaking", "_listening", "_outbox", "_tape", "_stream", "_socket")
+PARTS = ("_conversation", "_inbound", "_outbound", "_listening", "_own_sound", "_tape", "_socket")
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from telephony.engine.models import catalogue
 from telephony.engine.process import EngineProcess
 from telephony.record import tape
 from telephony.speak.deepgram import VoiceClient
-from telephony.speak.phrase_cache import PhraseMemory
+from telephony.speak.phrase_cache import PhraseAudioCache
 from telephony.speak.presynthesis import phrases_of, prepare_phrases
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.xdist_group("recorded call")]
@@ -154,7 +154,7 @@ def largest_step(samples: Any) -> int:
 async def test_the_agents_channel_has_no_gap_and_no_step_that_the_voice_lacks(demo: PlacedCall) -> None:
     """20 ms of zeros would be an underrun; a step, a click where pieces or phrases meet."""
     texts = [c.text for e in demo.entries() for c in e.commands if isinstance(c, ev.Speak)]
-    memory = PhraseMemory()
+    memory = PhraseAudioCache()
     engine = await EngineProcess.start(Settings.load({}))
     client = VoiceClient(engine.url, "local", Settings.load({}).voice)
     try:

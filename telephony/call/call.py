@@ -24,12 +24,12 @@ from telephony.call.facts import CallFacts
 from telephony.call.inbound import Inbound
 from telephony.call.outbound import Outbound
 from telephony.call.resources import CallResources
+from telephony.call.sound_observer import SoundObserver
 from telephony.call.speech_state import SpeechState
 from telephony.carrier.call_flow import NextStep, Step
 from telephony.carrier.media_messages import Started
 from telephony.carrier.media_stream import ServerStream
 from telephony.carrier.websocket import FrameSocket
-from telephony.carrier.writer import CarrierWriter
 from telephony.conversation.acoustic_echo import OwnSound
 from telephony.conversation.conversation import Conversation
 from telephony.deepgram import refusals
@@ -59,56 +59,65 @@ CLOSE_S = 2.0
 
 
 async def answer(
-    socket: FrameSocket, stream: ServerStream, started: Started, services: CallResources
+    socket: FrameSocket,
+    stream: ServerStream,
+    started: Started,
+    resources: CallResources,
+    observer: SoundObserver | None = None,
 ) -> None:
-    """Hold the call whose stream has just begun; returns when its socket is done with."""
+    """Run the call whose stream has just begun; returns when its socket is done with."""
     resumed = None
     if "resumed" in started.parameters:
-        resumed = await services.line.saved_conversation(started.call_sid)
-    call = Call(socket, stream, started, services)
-    services.calls[call.call_id] = call
-    services.line.metrics.began(call)
+        resumed = await resources.host.saved_conversation(started.call_sid)
+    call = Call(socket, stream, started, resources, observer)
+    resources.calls.add(call)
+    resources.host.metrics.began(call)
     try:
-        await call.hold(resumed)
+        await call.run(resumed)
     finally:
-        del services.calls[call.call_id]
-        services.line.metrics.ended(call)
-        call.tell_ended()
-        call.let_go()
+        resources.calls.remove(call)
+        resources.host.metrics.ended(call)
+        call.report_end()
+        call.dispose()
 
 
 class Call(CallFacts):
     """The shell around one conversation."""
 
     def __init__(
-        self, socket: FrameSocket, stream: ServerStream, started: Started, services: CallResources
+        self,
+        socket: FrameSocket,
+        stream: ServerStream,
+        started: Started,
+        resources: CallResources,
+        observer: SoundObserver | None = None,
     ) -> None:
         self.call_id = uuid.uuid4().hex[:16]
         self.started = started
         self._socket = socket
-        self._stream = stream
-        self._services = services
+        self._resources = resources
         self._loop = asyncio.get_running_loop()
         self._t0 = self._loop.time()
-        self._conversation = Conversation(services.wording, services.policy)
+        self._conversation = Conversation(resources.wording, resources.policy)
         self._redact = self._conversation.redactor()
-        self._sensitive = False  # what the conversation said of itself after the last event
-        self._outbox = CarrierWriter(socket, services.line.metrics.barged_in)
-        self._written = 0  # samples handed to the outbox
+        self._sensitive = False  # as the conversation said after the last event
         self._turn_began: float | None = None  # by the monotonic clock, until something is cleared for it
-        options = services.flux_options
-        self._hears = SpeechState()
-        self._listening = services.flux.open(options, self._heard)
-        listen = services.intake.conversion.stream(
+        self._stt_state = SpeechState()
+        options = resources.listen_options
+        self._listening = resources.listen.open(options, self._receive_listening)
+        transcode = resources.transcoder.stream(
             options.encoding or "linear16", options.sample_rate or 16000, self._listening.send_audio
         )
-        self._own_sound = OwnSound(listen, self._loop.time)
-        self._reading = Inbound(socket, stream, services.intake, self._own_sound.hear, self._put)
-        self._speaking = Outbound(services, started.call_sid, self._put, self._write_due)
-        self._saving = Checkpoints(
+        self._own_sound = OwnSound(transcode, self._loop.time)
+        self._inbound = Inbound(socket, stream, resources.batch, self._own_sound.hear, self._put, observer)
+        self._outbound = Outbound(
+            socket, stream, resources, started.call_sid, self._own_sound, self._put, self._now,
+            self._phrase_sent, observer,
+        )  # fmt: skip
+        self._checkpoints = Checkpoints(
             started.call_sid,
             lambda ahead_s: self._conversation.state_to_resume(self._now() + ahead_s),
-            services.line.saver,
+            resources.host.saver,
         )
         self._replies: dict[int, asyncio.Task[None]] = {}
         self._drafts: dict[int, Release] = {}
@@ -118,25 +127,30 @@ class Call(CallFacts):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         began = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self._origin = {"started": began, "agent": services.agent_name}
-        self._tape = services.store.open_tape(
-            self.call_id, started.call_sid, services.wording, services.policy, self._origin
+        self._origin = {"started": began, "agent": resources.agent_name}
+        self._tape = resources.store.open_tape(
+            self.call_id, started.call_sid, resources.wording, resources.policy, self._origin
         )
         self._next_look = LOOK_EVERY_S
         self._too_late = ""  # the caller's last words, heard when the call was over
-        self._after: NextStep | None = None
+        self._next_step: NextStep | None = None
         self._over = asyncio.Event()
-        self._performers: dict[type, Callable[[Any], None]] = {
+        self._performers = self._table()
+
+    def _table(self) -> dict[type, Callable[[Any], None]]:
+        """What carries out each kind of command."""
+        outbound = self._outbound
+        return {
             ev.ClearAudio: self._clear_audio,
-            ev.Play: self._speaking.play,
-            ev.StopPlaying: lambda c: self._speaking.stop(self._now()),
+            ev.Play: outbound.play,
+            ev.StopPlaying: lambda c: outbound.stop(),
             ev.StartReply: self._start_reply,
-            ev.Speak: self._speaking.speak,
+            ev.Speak: outbound.synthesis.speak,
             ev.ReleaseReply: self._release_reply,
             ev.CancelReply: self._cancel_reply,
             ev.PauseReply: self._pause_reply,
             ev.ContinueReply: self._continue_reply,
-            ev.DropAudio: self._speaking.drop,
+            ev.DropAudio: outbound.drop,
             ev.SetThresholds: self._set_thresholds,
             ev.EndTurn: lambda c: self._listening.send(ForceEndTurn()),
             ev.ReopenListening: lambda c: self._listening.reopen(c.reason),
@@ -147,17 +161,16 @@ class Call(CallFacts):
 
     # ---- life
 
-    async def hold(self, resumed: dict[str, Any] | None) -> None:
+    async def run(self, resumed: dict[str, Any] | None) -> None:
         """Run the call to its end."""
         log.info("call %s: begins as %s", self.started.call_sid, self.call_id)
-        key = self._services.wheel.add(self._tick)
+        key = self._resources.wheel.add(self._tick)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(self._listening.run()),
-                    group.create_task(self._speaking.run()),
-                    group.create_task(self._outbox.run()),
-                    group.create_task(self._reading.run()),
+                    group.create_task(self._inbound.run()),
+                    *self._outbound.start(group),
                 ]
                 self._put(self._started_event(resumed))
                 await self._over.wait()
@@ -165,13 +178,13 @@ class Call(CallFacts):
                 for task in tasks:
                     task.cancel()
         finally:
-            self._services.wheel.remove(key)
+            self._resources.wheel.remove(key)
             self._stop_timer()
-            self._saving.stop()
+            self._checkpoints.stop()
             for task in self._replies.values():
                 task.cancel()
             self._tape.close()
-            await self._services.store.save(self.call_id, self.record())  # which may fail, and says so itself
+            await self._resources.store.save(self.call_id, self.record())  # it logs its own failure
             log.info(
                 "call %s: over after %.1f s, ended by %s, %d turns",
                 self.started.call_sid,
@@ -193,24 +206,24 @@ class Call(CallFacts):
         )
 
     async def _close(self) -> None:
-        """Leave word how the call goes on, then let the socket and the speech connections go."""
-        line, sid = self._services.line, self.started.call_sid
-        if self._after is not None:  # before all else: a transfer must not be lost with the conversation
-            await self._in_time("the word of what follows", line.leave_word(sid, self._after))
-        await self._in_time("the conversation", self._save(self._after))
-        self._speaking.close()
+        """Store the call's next step, then close the socket and the speech connections."""
+        host, sid = self._resources.host, self.started.call_sid
+        if self._next_step is not None:  # before all else: a transfer must not be lost with the conversation
+            await self._in_time("the next step", host.set_next_step(sid, self._next_step))
+        await self._in_time("the conversation", self._save(self._next_step))
+        self._outbound.synthesis.close()
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(CLOSE_S):
                 await asyncio.gather(self._listening.close(), self._close_socket())
 
-    async def _save(self, after: NextStep | None) -> None:
+    async def _save(self, step: NextStep | None) -> None:
         """The last state of the conversation is kept for the call's next stream, where there may be one."""
-        line, sid = self._services.line, self.started.call_sid
-        self._saving.stop()
-        if after is None or after.then is not Step.HANG_UP:
-            await line.save_conversation(sid, self._conversation.state_to_resume())
+        host, sid = self._resources.host, self.started.call_sid
+        self._checkpoints.stop()
+        if step is None or step.then is not Step.HANG_UP:
+            await host.save_conversation(sid, self._conversation.state_to_resume())
         else:
-            await line.forget_conversation(sid)
+            await host.forget_conversation(sid)
 
     async def _in_time(self, what: str, saving: Coroutine[Any, Any, None]) -> None:
         """Save something; that it fails costs nothing but itself."""
@@ -224,28 +237,30 @@ class Call(CallFacts):
         if not self._socket.closed:
             await self._socket.close()
 
-    def let_go(self) -> None:
+    def dispose(self) -> None:
         """It is over and written down: take it apart.
 
-        Its parts know each other by callbacks; left in such circles they would stay, 30 KiB a call, until the
-        garbage collector looks, which it seldom does here (`serve.GC_THRESHOLDS`).
+        Its parts refer to each other by callbacks. Left in such cycles they would stay, 30 KiB a call, until
+        the garbage collector looks, which it seldom does here (`serve.GC_THRESHOLDS`).
         """
         self._performers.clear()
         self._conversation.dispose()
         self._redact.dispose()
         self._draining = True  # what comes late is put into an inbox that nobody reads
-        del self._listening, self._own_sound, self._reading, self._speaking, self._saving, self._services
+        self._outbound.dispose()
+        del self._listening, self._own_sound, self._inbound, self._outbound, self._checkpoints
+        del self._resources
 
     def say_goodbye(self) -> None:
         """Have the call end politely."""
-        farewell = self._services.wording.farewell
+        farewell = self._resources.wording.farewell
         self._put(ev.OperatorCommand(farewell, hang_up=True, reason="the server stops"))
 
     def stop(self) -> None:
         """The process ends now: write down what is known."""
         self._put(ev.CallStopped(ev.EndReason.STOPPED))
         self._tape.close()
-        self._services.store.save_soon(self.call_id, self.record())
+        self._resources.store.save_soon(self.call_id, self.record())
 
     # ---- the inbox
 
@@ -273,7 +288,7 @@ class Call(CallFacts):
         commands = conversation.receive(event, now)
         self._sensitive = conversation.sensitive
         self._tape.note(now, *self._redact(event, commands, before or self._sensitive))
-        self._saving.look(event, commands)
+        self._checkpoints.look(event, commands)
         for command in commands:
             self._performers[type(command)](command)
         if conversation.over:
@@ -312,78 +327,52 @@ class Call(CallFacts):
     # ---- the carrier
 
     def _tick(self, now: float) -> None:
-        """The wheel's turn: write what is due, and see to what the clock alone can tell."""
-        if self._speaking.feeding:
-            self._write_due()
-        self._reading.watch(now, self._conversation.turn_open)
+        """The timing wheel's turn: write what is due, and see to what the clock alone can show."""
+        self._outbound.tick()
+        self._inbound.watch(now, self._conversation.turn_open)
         if now - self._t0 >= self._next_look:
             self._next_look = now - self._t0 + LOOK_EVERY_S
-            silent_s = self._reading.silent_s(now)
+            silent_s = self._inbound.silent_s(now)
             # A line that stands still brings no marks either.
             overdue_s = (
                 0.0 if silent_s > STANDS_STILL_S else self._conversation.ledger.unanswered_s(self._now())
             )
-            if silent_s > NO_MEDIA_S or self._outbox.stuck(now, overdue_s):
+            if silent_s > NO_MEDIA_S or self._outbound.stuck(now, overdue_s):
                 self._put(ev.CallStopped(ev.EndReason.ERROR))
 
-    def _write_due(self) -> None:
-        due = self._speaking.due(self._now())
-        if not due:
-            return
-        texts: list[str] = []
-        sent: list[ev.Sent | ev.MarkSent] = []
-        for part in due:
-            if isinstance(part, Mark):
-                if self._speaking.ends_phrase(part):
-                    playing_s = self._speaking.playing_s(self._now())
-                    self._saving.phrase_ends(playing_s, partial(self._will_be_heard, part))
-                texts.append(self._stream.encode_mark(part.name))
-                last = sent[-1] if sent else None
-                if isinstance(last, ev.Sent) and not last.mark and last.end == part.sample:
-                    sent[-1] = ev.Sent(last.reply, last.start, last.end, part.name)
-                else:
-                    sent.append(ev.MarkSent(part.name, part.reply, part.sample))
-            else:
-                sound = self._speaking.audio(part)
-                self._own_sound.ours(sound, self._loop.time())
-                texts.append(self._stream.encode_media(sound))
-                self._written += part.end - part.start
-                sent.append(ev.Sent(part.reply, part.start, part.end))
-        self._outbox.put(*texts)
-        for event in sent:
-            self._put(event)
+    def _phrase_sent(self, mark: Mark, in_s: float) -> None:
+        """All of a phrase was sent; it is saved as heard when it is."""
+        self._checkpoints.phrase_ends(in_s, partial(self._will_be_heard, mark))
 
     def _will_be_heard(self, mark: Mark) -> bool:
         """Whether our words up to a mark count as heard in what is saved now."""
         return self._conversation.ledger.reaches(mark.reply, mark.sample, self._now() + AHEAD_S)
 
     def _clear_audio(self, command: ev.ClearAudio) -> None:
-        self._outbox.clear(self._stream.encode_clear(), self._turn_began)
-        self._own_sound.cleared(self._loop.time())
+        self._outbound.clear(self._turn_began)
         self._turn_began = None  # what else is cleared in this turn is not its beginning's doing
 
     def _end_call(self, command: ev.EndCall) -> None:
-        self._after = NextStep(Step.HANG_UP)
+        self._next_step = NextStep(Step.HANG_UP)
         if command.reason.voice_lost:
-            self._after = NextStep(Step.SAY, text=self._services.policy.apology)
+            self._next_step = NextStep(Step.SAY, text=self._resources.policy.apology)
 
     def _transfer(self, command: ev.TransferCall) -> None:
-        told = self.started.parameters
-        ours = told.get("from" if told.get("direction", "").startswith("outbound") else "to", "")
-        self._after = self._services.line.transfer(self.started.call_sid, command.to, ours)
+        given = self.started.parameters
+        ours = given.get("from" if self.is_outbound else "to", "")
+        self._next_step = self._resources.host.transfer(self.started.call_sid, command.to, ours)
 
     # ---- listening
 
-    def _heard(self, event: ListenEvent) -> None:
+    def _receive_listening(self, event: ListenEvent) -> None:
         if isinstance(event, TurnInfo):
             if self._conversation.over:
                 self._too_late = event.transcript or self._too_late
-            if self._hears.works():
+            if self._stt_state.works():
                 log.warning("call %s: listening is back", self.started.call_sid)
             if event.event == START_OF_TURN:
-                self._turn_began = (
-                    time.monotonic()
-                )  # uvloop's own clock stands still within a turn of the loop
+                # uvloop's own clock stands still within a turn of the loop.
+                self._turn_began = time.monotonic()
             measured = self._own_sound.measure(event)
             if measured is not None:
                 self._put(measured)
@@ -391,9 +380,9 @@ class Call(CallFacts):
             if event.event == END_OF_TURN:
                 self._turn_began = None
         elif isinstance(event, SttDisconnected):
-            told = refusals.told("listening", event.status, event.dg_error, event.reason)
-            if self._hears.down(told):
-                log.warning("call %s: %s", self.started.call_sid, told)
+            why = refusals.describe("listening", event.status, event.dg_error, event.reason)
+            if self._stt_state.down(why):
+                log.warning("call %s: %s", self.started.call_sid, why)
             self._put(event)
         elif isinstance(event, SttConnected):
             self._own_sound.connected(event.offset_s)
@@ -417,7 +406,7 @@ class Call(CallFacts):
 
     def _start_reply(self, command: ev.StartReply) -> None:
         number = command.reply
-        agent, emit = self._services.agent, partial(self._said, number)
+        agent, emit = self._resources.agent, partial(self._receive_reply, number)
         conversation = self._conversation
         release = Release(released=not command.draft)
         if command.draft:
@@ -444,7 +433,7 @@ class Call(CallFacts):
         if pause is not None:
             pause.end()
 
-    def _said(self, reply: int, said: Said | Exception | None) -> None:
+    def _receive_reply(self, reply: int, said: Said | Exception | None) -> None:
         """What the agent yielded; None: it is done; an exception: it failed."""
         if isinstance(said, str):
             self._put(ev.ReplyText(reply, said))
@@ -463,11 +452,11 @@ class Call(CallFacts):
         release = self._drafts.pop(command.reply, None)
         if release is not None:
             release.set()
-        self._speaking.release(command)
+        self._outbound.synthesis.release(command.reply)
 
     def _cancel_reply(self, command: ev.CancelReply) -> None:
         self._drafts.pop(command.reply, None)
         task = self._replies.pop(command.reply, None)
         if task is not None:
             task.cancel()
-        self._speaking.cancel(command)
+        self._outbound.cancel(command)

@@ -1,4 +1,4 @@
-"""The end of a call, told to its agent once: an agent's optional method `ended`.
+"""The end of a call, reported to its agent once: an agent's optional method `ended`.
 
 A call may have several streams: one whose socket broke goes on in another, one that was transferred may
 come back. So the end of a stream is the end of the call only when somebody hung up; else it is when the
@@ -18,16 +18,16 @@ from telephony.reply.runner import agent_name, log_failure
 
 log = logging.getLogger(__name__)
 
-TOLD_S = 10.0
+NOTIFY_S = 10.0
 """How long an agent may take with the end of a call."""
 LOOK_S = 5.0
-"""How often it is looked whether the carrier has told another process that a call is over."""
+"""How often to look whether the carrier has told another process that a call is over."""
 
 
-async def tell(
-    agent: Agent, call: EndedCall, withholding: Callable[[], bool], within_s: float = TOLD_S
+async def notify_ended(
+    agent: Agent, call: EndedCall, withholding: Callable[[], bool], within_s: float = NOTIFY_S
 ) -> None:
-    """Tell the agent of a call that is over, if it wants to know; what fails in it is logged."""
+    """Call the agent's `ended`, if it has one; what fails in it is logged."""
     ended = _hook(agent)
     if ended is None:
         return
@@ -56,7 +56,7 @@ def _hook(agent: object) -> Callable[[EndedCall], Awaitable[None]] | None:
 class _Waiting:
     """A call that may go on."""
 
-    tell: Callable[[], Coroutine[Any, Any, None]]
+    notify: Callable[[], Coroutine[Any, Any, None]]
     until: float
     """By the loop's clock."""
 
@@ -69,23 +69,23 @@ class Endings:
         self._is_ended = is_ended
         self._ttl_s = ttl_s
         self._waiting: dict[str, _Waiting] = {}
-        self._telling: set[asyncio.Task[None]] = set()
+        self._notifying: set[asyncio.Task[None]] = set()
         self._looking: asyncio.Task[None] | None = None
 
     def stream_began(self, call_sid: str) -> None:
-        """The call goes on here: its end is told when it ends."""
+        """The call goes on here: its end is reported when it ends."""
         self._waiting.pop(call_sid, None)
 
     def stream_ended(
-        self, call_sid: str, tell: Callable[[], Coroutine[Any, Any, None]], *, final: bool
+        self, call_sid: str, notify: Callable[[], Coroutine[Any, Any, None]], *, final: bool
     ) -> None:
-        """A stream has ended; `final`: the call with it. `tell` tells the agent."""
+        """A stream has ended; `final`: the call with it. `notify` calls its agent."""
         if final:
             self._waiting.pop(call_sid, None)
-            self._tell(tell)
+            self._notify(notify)
             return
         loop = asyncio.get_running_loop()
-        self._waiting[call_sid] = _Waiting(tell, loop.time() + self._ttl_s)
+        self._waiting[call_sid] = _Waiting(notify, loop.time() + self._ttl_s)
         if self._looking is None:
             self._looking = loop.create_task(self._look())
 
@@ -93,20 +93,20 @@ class Endings:
         """The carrier says that a call is over."""
         waiting = self._waiting.pop(call_sid, None)
         if waiting is not None:
-            self._tell(waiting.tell)
+            self._notify(waiting.notify)
 
     async def close(self) -> None:
-        """The server stops: wait for agents that are being told. Calls that are away may go on elsewhere."""
+        """The server stops: wait for agents that are being notified. Other calls may go on elsewhere."""
         if self._looking is not None:
             self._looking.cancel()
         self._waiting.clear()
-        if self._telling:
-            await asyncio.wait(self._telling, timeout=TOLD_S)
+        if self._notifying:
+            await asyncio.wait(self._notifying, timeout=NOTIFY_S)
 
-    def _tell(self, tell: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        task = asyncio.get_running_loop().create_task(tell())
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+    def _notify(self, notify: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        task = asyncio.get_running_loop().create_task(notify())
+        self._notifying.add(task)
+        task.add_done_callback(self._notifying.discard)
 
     async def _look(self) -> None:
         loop = asyncio.get_running_loop()

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from telephony.call.endings import tell
+from telephony.call.endings import notify_ended
+from telephony.call.figures import Outcome, Traffic
 from telephony.call.inbound import Inbound
 from telephony.call.outbound import Outbound
 from telephony.call.resources import CallResources
@@ -17,10 +18,9 @@ from telephony.carrier.media_messages import Started
 from telephony.carrier.websocket import FrameSocket
 from telephony.conversation.conversation import Conversation
 from telephony.events import EndReason
-from telephony.listen.deepgram import FluxConnection
+from telephony.listen.client import ListenConnection
 from telephony.record.call_record import record_of
 from telephony.reply.agent import EndedCall
-from telephony.server.metrics import Outcome, Traffic
 
 OVER_WITH = (Step.HANG_UP, Step.SAY)
 """What is left to do of a call that is over."""
@@ -32,25 +32,33 @@ class CallFacts:
     call_id: str
     started: Started
     _socket: FrameSocket
-    _services: CallResources
+    _resources: CallResources
     _loop: asyncio.AbstractEventLoop
     _conversation: Conversation
-    _listening: FluxConnection
-    _reading: Inbound
-    _speaking: Outbound
-    _hears: SpeechState
+    _listening: ListenConnection
+    _inbound: Inbound
+    _outbound: Outbound
+    _stt_state: SpeechState
     _origin: dict[str, str]
-    _written: int
     _too_late: str
-    _after: NextStep | None
+    _next_step: NextStep | None
 
     def _now(self) -> float:
         """Seconds since the call began."""
         raise NotImplementedError
 
-    def tell_ended(self) -> None:
-        """Its stream is over: the agent is told when the call is."""
-        conversation, after = self._conversation, self._after
+    @property
+    def is_outbound(self) -> bool:
+        """Whether Twilio calls it outbound.
+
+        Its Direction is `inbound`, `outbound-api` or `outbound-dial` (Twilio, "TwiML Voice: request
+        parameters"); our TwiML hands it on.
+        """
+        return self.started.parameters.get("direction", "").startswith("outbound")
+
+    def report_end(self) -> None:
+        """Its stream is over: the agent is notified when the call is."""
+        conversation, after = self._conversation, self._next_step
         ended = EndedCall(
             conversation.info,
             dict(conversation.notes),
@@ -60,15 +68,15 @@ class CallFacts:
             round(self._now(), 3),
         )
         final = conversation.ended_by is EndReason.CALLER or (after is not None and after.then in OVER_WITH)
-        withholding = conversation.redacting  # told later, by what does not know the conversation
-        telling = partial(tell, self._services.agent, ended, lambda: withholding)
-        self._services.line.endings.stream_ended(self.started.call_sid, telling, final=final)
+        withholding = conversation.redacting  # used later, without the conversation
+        notify = partial(notify_ended, self._resources.agent, ended, lambda: withholding)
+        self._resources.host.endings.stream_ended(self.started.call_sid, notify, final=final)
 
     def silent_s(self) -> float | None:
         """For how long its stream has brought no frame; None when it has ended."""
         if self._conversation.over or self._socket.closed:
             return None
-        return self._reading.silent_s(self._loop.time())
+        return self._inbound.silent_s(self._loop.time())
 
     @property
     def sensitive(self) -> bool:
@@ -104,28 +112,31 @@ class CallFacts:
             self.started.call_sid,
             ended_by=conversation.ended_by,
             duration_s=self._now(),
-            media=self._reading.account(),
+            media=self._inbound.media_record(),
             origin=self._origin,
         )
-        return {**record, "speech": problems(self._hears, self._speaking.state, conversation.hang_up_reason)}
+        return {
+            **record,
+            "speech": problems(self._stt_state, self._outbound.synthesis.state, conversation.hang_up_reason),
+        }
 
     def traffic(self) -> Traffic:
         """What went over its line so far."""
-        caller, listening = self._reading.counts, self._listening.counts
+        caller, listening = self._inbound.counts, self._listening.counts
         return Traffic(
             frames_in=caller.frames,
-            samples_out=self._written,
+            samples_out=self._outbound.samples_sent,
             samples_lost=caller.filled,
             samples_late=caller.dropped,
-            underruns=self._speaking.underruns,
+            underruns=self._outbound.underruns,
             stt_lost=listening.lost,
             stt_failed=listening.failures,
         )
 
     def outcome(self) -> Outcome:
-        """What it was, told once at its end."""
+        """What it was, reported once at its end."""
         record, parameters = self.record(), self.started.parameters
-        dialled = "dial" in parameters or parameters.get("direction", "").startswith("outbound")
+        dialled = "dial" in parameters or self.is_outbound
         latencies = [turn["latency_ms"] for turn in record["turns"] if turn["latency_ms"]]
         responses = [latency["mouth_to_ear"] / 1000 for latency in latencies]
         return Outcome(dialled, self._conversation.ended_by, record["duration_s"], responses)

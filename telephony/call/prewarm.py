@@ -1,7 +1,7 @@
 """Speech that is connected while Twilio connects: opened at the webhook, taken over by the call's stream.
 
 Twilio needs about half a second from our answer to `start`. Handshakes with listening and the voice fit into
-that. What they report meanwhile is kept, and told to the call when it takes them over.
+that. What they report meanwhile is kept, and reported to the call when it takes them over.
 """
 
 from __future__ import annotations
@@ -9,15 +9,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar, cast
+from contextlib import suppress
+from dataclasses import replace
+from typing import Generic, TypeVar
 
 from telephony.call.resources import CallResources
-from telephony.listen.deepgram import FluxClient
-from telephony.speak.deepgram import VoiceClient
+from telephony.deepgram.flux_options import FluxOptions
+from telephony.listen.client import ListenConnection
+from telephony.listen.events import ListenEvent
+from telephony.speak.client import SpeakConnection
+from telephony.speak.events import VoiceEvent
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+CLOSE_S = 2.0
 
 
 class Relay(Generic[T]):
@@ -41,121 +47,119 @@ class Relay(Generic[T]):
             target(event)
 
 
-class Running:
-    """A connection that runs already; its `run` waits for the end of that, all else is its own."""
+class PrewarmedListening:
+    """A ListenClient for one call, whose connection is open already."""
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        self._task = asyncio.create_task(connection.run())
+    def __init__(self, resources: CallResources) -> None:
+        self.taken = False
+        self._relay: Relay[ListenEvent] = Relay()
+        self._connection = resources.listen.open(resources.listen_options, self._relay)
+        self._connection.start()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
+    def open(self, options: FluxOptions, on_event: Callable[[ListenEvent], None]) -> ListenConnection:
+        """Hand the connection over; its options were given when it was opened."""
+        self.taken = True
+        asyncio.get_running_loop().call_soon(self._relay.to, on_event)  # when the call is complete
+        return self._connection
 
-    async def run(self) -> None:
-        """As the connection's own: until it is closed; cancelling ends it."""
-        try:
-            await self._task
-        finally:
-            self._task.cancel()
-
-    async def drop(self) -> None:
-        """Nobody came for it."""
-        closing = self._connection.close()  # the voice's is not a coroutine
-        if closing is not None:
-            await closing
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+    async def close(self) -> None:
+        """No call has taken it over."""
+        await self._connection.close()
+        await _ended(self._connection)
 
 
-@dataclass(slots=True)
+class PrewarmedVoice:
+    """A SpeakClient for one call, whose connection is open already."""
+
+    def __init__(self, resources: CallResources) -> None:
+        self.taken = False
+        self.url, self.model = resources.speak.url, resources.speak.model
+        self._relay: Relay[VoiceEvent] = Relay()
+        self._ahead_s: Callable[[], float] = lambda: 0.0
+        self._connection = resources.speak.open(self._relay, lambda: self._ahead_s())
+        self._connection.start()
+
+    def open(
+        self, on_event: Callable[[VoiceEvent], None], ahead_s: Callable[[], float] | None = None
+    ) -> SpeakConnection:
+        """Hand the connection over."""
+        self.taken = True
+        self._ahead_s = ahead_s or self._ahead_s
+        asyncio.get_running_loop().call_soon(self._relay.to, on_event)
+        return self._connection
+
+    async def close(self) -> None:
+        """No call has taken it over."""
+        self._connection.close()
+        await _ended(self._connection)
+
+
+async def _ended(connection: ListenConnection | SpeakConnection) -> None:
+    """Wait for the end of a connection that was closed; one that does not end in time is cancelled."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_S):
+            await connection.run()
+
+
 class Prewarmed:
     """Listening and a voice for one call to come."""
 
-    services: CallResources
-    heard: Relay[Any] = field(default_factory=Relay)
-    voiced: Relay[Any] = field(default_factory=Relay)
-    ahead_s: Callable[[], float] = lambda: 0.0
-    listening: Running = field(init=False)
-    voice: Running = field(init=False)
-    _taken: list[Running] = field(default_factory=list)
+    def __init__(self, resources: CallResources) -> None:
+        self._resources = resources
+        self._listening = PrewarmedListening(resources)
+        self._voice = PrewarmedVoice(resources)
 
-    def __post_init__(self) -> None:
-        services = self.services
-        self.listening = Running(services.flux.open(services.flux_options, self.heard))
-        self.voice = Running(services.voice.open(self.voiced, lambda: self.ahead_s()))
-
-    def unused(self) -> list[Running]:
-        """The connections that no call took over."""
-        return [one for one in (self.listening, self.voice) if one not in self._taken]
+    @property
+    def taken(self) -> bool:
+        """Whether a call has taken over both."""
+        return self._listening.taken and self._voice.taken
 
     def for_the_call(self) -> CallResources:
-        """The services with these connections as what `open` gives, once each."""
-        flux = cast(FluxClient, Opened(self._take_listening))
-        voice = cast(VoiceClient, Opened(self._take_voice, self.services.voice.model))
-        return replace(self.services, flux=flux, voice=voice)
+        """The resources with these connections as what `open` gives, once each."""
+        return replace(self._resources, listen=self._listening, speak=self._voice)
 
-    def _take_listening(self, _: object, on_event: Callable[[Any], None]) -> Running:
-        asyncio.get_running_loop().call_soon(self.heard.to, on_event)  # when the call is complete
-        self._taken.append(self.listening)
-        return self.listening
-
-    def _take_voice(
-        self, on_event: Callable[[Any], None], ahead_s: Callable[[], float] | None = None
-    ) -> Running:
-        self.ahead_s = ahead_s or self.ahead_s
-        asyncio.get_running_loop().call_soon(self.voiced.to, on_event)
-        self._taken.append(self.voice)
-        return self.voice
-
-    async def drop(self) -> None:
+    async def close(self) -> None:
         """No stream came, or its call did not come so far."""
-        await asyncio.gather(*(one.drop() for one in self.unused()), return_exceptions=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A client whose connection is open already."""
-
-    open: Callable[..., Running]
-    model: str = ""
-    """The voice's name."""
+        left = [one for one in (self._listening, self._voice) if not one.taken]
+        await asyncio.gather(*(one.close() for one in left), return_exceptions=True)
 
 
 class PrewarmedCalls:
     """The calls that are expected, by CallSid."""
 
-    def __init__(self, way_of: Callable[[Mapping[str, str]], CallResources]) -> None:
-        """`way_of` gives the services for what a stream will be told."""
-        self._way_of = way_of
-        self._warm: dict[str, Prewarmed] = {}
-        self._given: dict[str, list[Prewarmed]] = {}  # to streams that are there
-        self._dropping: set[asyncio.Task[None]] = set()
+    def __init__(self, resources_for: Callable[[Mapping[str, str]], CallResources]) -> None:
+        """`resources_for` gives the resources for the parameters that a stream will have."""
+        self._resources_for = resources_for
+        self._expected: dict[str, Prewarmed] = {}
+        self._handed_over: dict[str, list[Prewarmed]] = {}
+        """To streams that are there."""
+        self._closing: set[asyncio.Task[None]] = set()
 
     def prewarm(self, call_sid: str, about: Mapping[str, str]) -> None:
         """Connect for this call."""
-        if call_sid not in self._warm:
-            self._warm[call_sid] = Prewarmed(self._way_of(about))
+        if call_sid not in self._expected:
+            self._expected[call_sid] = Prewarmed(self._resources_for(about))
 
     def take(self, call_sid: str) -> CallResources | None:
-        """The services with the open connections, for the stream that has come."""
-        warm = self._warm.pop(call_sid, None)
-        if warm is None:
+        """The resources with the open connections, for the stream that has come."""
+        prewarmed = self._expected.pop(call_sid, None)
+        if prewarmed is None:
             return None
-        self._given.setdefault(call_sid, []).append(warm)
-        return warm.for_the_call()
+        self._handed_over.setdefault(call_sid, []).append(prewarmed)
+        return prewarmed.for_the_call()
 
     def forget(self, call_sid: str) -> None:
-        """No stream came, or it is over: close what was opened and is no call's."""
-        waiting = self._warm.pop(call_sid, None)
-        for warm in [*self._given.pop(call_sid, ()), *((waiting,) if waiting else ())]:
-            if not warm.unused():
+        """No stream came, or it is over: close what was opened and that no call has taken over."""
+        expected = self._expected.pop(call_sid, None)
+        for prewarmed in [*self._handed_over.pop(call_sid, ()), *((expected,) if expected else ())]:
+            if prewarmed.taken:
                 continue
-            task = asyncio.create_task(warm.drop())
-            self._dropping.add(task)
-            task.add_done_callback(self._dropping.discard)
+            task = asyncio.create_task(prewarmed.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
         """At the end of the process."""
-        for call_sid in list(self._warm):
+        for call_sid in list(self._expected):
             self.forget(call_sid)
-        await asyncio.gather(*self._dropping)
+        await asyncio.gather(*self._closing)

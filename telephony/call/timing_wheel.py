@@ -14,7 +14,7 @@ burst of a tick short: 120 calls at once would write for 3 ms."""
 SLOTS = 5
 
 
-class PacingWheel:
+class TimingWheel:
     """Calls each registered function every 100 ms, a fifth of them in each tick of 20 ms."""
 
     def __init__(self) -> None:

@@ -26,13 +26,12 @@ too_large          more than 64 KiB                                     ends the
 
 from __future__ import annotations
 
-from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, TypeGuard
 
 from telephony.audio.g711 import PHONE_RATE
 from telephony.base.frozen import frozen
@@ -161,35 +160,6 @@ class ServerStream:
         except _Bad as bad:
             return self._fault(bad.fault, str(bad))
 
-    def frame(self, message: str) -> tuple[int, bytes] | None:
-        """The timestamp, in ms, and the sound of a flawless frame of the caller: fifty of them a second.
-
-        None: it is something else, or has a flaw. Nothing was changed then, and `receive` can tell.
-        """
-        if not self._open or len(message) > MAX_MESSAGE_BYTES // 4:
-            return None
-        try:
-            parsed = loads(message)
-            if parsed["event"] != "media" or parsed["streamSid"] != self.stream_sid:
-                return None
-            media = parsed["media"]
-            chunk, timestamp = media["chunk"], media["timestamp"]
-            if not (
-                chunk.isdigit()
-                and timestamp.isdigit()
-                and len(chunk) <= _MAX_DIGITS >= len(timestamp)
-                and chunk.isascii()
-                and timestamp.isascii()
-                and media.get("track", "inbound") == "inbound"
-            ):
-                return None
-            sound = a2b_base64(media["payload"], strict_mode=True)
-            stamp = int(timestamp)
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            return None
-        self.counters.media += 1
-        return stamp, sound
-
     def encode_media(self, payload: bytes) -> str:
         """Sound for the caller: headerless mu-law, any length."""
         if not self._media_head:
@@ -211,22 +181,25 @@ class ServerStream:
         return f'{{"event":"clear",{self._sid_tail}}}'
 
     def _media(self, message: dict[str, Any]) -> ServerEvent:
-        self._check_stream(message)
+        if not self._open or message.get("streamSid") != self.stream_sid:
+            self._check_stream(message)
         media = message.get("media")
         if type(media) is not dict:
             raise _Bad(Fault.WRONG_TYPE, "media without its object")
         payload, track = media.get("payload"), media.get("track", "inbound")
-        if type(payload) is not str or type(track) is not str:
-            raise _Bad(Fault.WRONG_TYPE, "media.payload or media.track is not text")
-        if track != "inbound":
+        if track != "inbound" or type(payload) is not str:
+            if type(payload) is not str or type(track) is not str:
+                raise _Bad(Fault.WRONG_TYPE, "media.payload or media.track is not text")
             return self._unknown("media of another track")
-        chunk, timestamp = _number(media, "chunk"), _number(media, "timestamp")
+        chunk, timestamp = media.get("chunk"), media.get("timestamp")
+        if not _is_number(chunk) or not _is_number(timestamp):
+            raise _Bad(Fault.WRONG_TYPE, "media.chunk or media.timestamp is not a number written as text")
         try:
             sound = a2b_base64(payload, strict_mode=True)
-        except (Base64Error, ValueError):  # ValueError: not ASCII
+        except ValueError:  # also binascii.Error; a plain one: not ASCII
             raise _Bad(Fault.BAD_BASE64, "media.payload is not base64") from None
         self.counters.media += 1
-        return Media(chunk, timestamp, sound)
+        return Media(int(chunk), int(timestamp), sound)
 
     def _other(self, event: Any, message: dict[str, Any]) -> ServerEvent:
         if type(event) is not str:
@@ -330,12 +303,9 @@ def _text(message: dict[str, Any], name: str) -> str:
     return value
 
 
-def _number(message: dict[str, Any], name: str) -> int:
-    value = message.get(name)
-    # Not int(value) alone: that also takes signs, blanks, underscores and the digits of every script.
-    if type(value) is not str or len(value) > _MAX_DIGITS or not (value.isascii() and value.isdigit()):
-        raise _Bad(Fault.WRONG_TYPE, f"{name} is not a number written as text")
-    return int(value)
+def _is_number(value: Any) -> TypeGuard[str]:
+    # int(value) alone also takes signs, blanks, underscores and the digits of every script.
+    return type(value) is str and len(value) <= _MAX_DIGITS and value.isdigit() and value.isascii()
 
 
 def _tracks(start: dict[str, Any]) -> tuple[str, ...]:

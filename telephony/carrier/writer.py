@@ -1,4 +1,4 @@
-"""What is to be written to the carrier: at once while it keeps up, else by a task that waits for it."""
+"""What is written to the carrier: at once while it keeps up, else by a task that waits for it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,16 @@ LIMIT = 500
 
 
 class CarrierWriter:
-    """The carrier's outbox. Putting never waits; a task of its own does, when the peer does not keep up."""
+    """Putting never waits; a task of its own does, when the peer does not keep up."""
 
-    def __init__(
-        self, socket: FrameSocket, barged_in: Callable[[float], None] = lambda seconds: None
-    ) -> None:
-        """`barged_in` is told how many seconds after its cause a `clear` was written."""
+    def __init__(self, socket: FrameSocket, barged_in: Callable[[float], None]) -> None:
+        """`barged_in` gets the seconds from what the caller did to the `clear` that was written for it."""
         self._socket = socket
         self._waiting: deque[str] = deque()
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._idle = False
-        """The writer task has nothing to do, and the peer keeps up."""
+        """The writer task has nothing to do, and the peer is known to keep up."""
         self._writing_since: float | None = None
         self._overflowed = False
         self._watch = ReaderWatch()
@@ -40,10 +38,10 @@ class CarrierWriter:
         self._cause: tuple[str, float] | None = None
 
     def stuck(self, now: float, overdue_s: float = 0.0) -> bool:
-        """Whether the peer is to be given up: it took nothing for 2 s, or reads nothing, or it overflowed.
+        """Whether the peer must be given up: it took nothing for 2 s, or reads nothing, or it overflowed.
 
-        `overdue_s`: for how many seconds a mark is overdue while the peer's own messages come.
-        To be asked now and then; a deadline of its own for each message would cost more than the message.
+        `overdue_s`: for how many seconds a mark is overdue while the peer's own messages come. Call this now
+        and then: a deadline of its own for each message would cost more than the message.
         """
         since = self._writing_since
         if self._overflowed or (since is not None and now - since > STUCK_S):
@@ -70,6 +68,7 @@ class CarrierWriter:
             self._overflowed = True
         else:
             self._waiting += texts
+            self._wake.set()
 
     def clear(self, text: str, since: float | None = None) -> None:
         """Throw away what waits, media and its marks alike, and have the `clear` written first.
@@ -82,6 +81,7 @@ class CarrierWriter:
             self._write(text)
         else:
             self._waiting.append(text)
+            self._wake.set()
 
     async def run(self) -> None:
         """Write until cancelled, or until the peer is gone."""
@@ -90,28 +90,39 @@ class CarrierWriter:
                 self._writing_since = self._loop.time()
                 await self._socket.drained()
                 if self._waiting:
-                    self._write(self._waiting.popleft())
+                    await self._write_next()
                     continue
                 self._writing_since = None
                 self._wake.clear()
-                self._idle = True
+                self._idle = self._socket.keeps_up is True
                 await self._wake.wait()
         except ConnectionError:
             return  # the reader sees the end too, and says so
         finally:
             self._idle = False
 
+    async def _write_next(self) -> None:
+        text = self._waiting.popleft()
+        if self._socket.keeps_up is None:
+            await self._socket.send_str(text)
+            self._note_clear(text)
+        else:
+            self._write(text)
+
     def _write(self, *texts: str) -> None:
-        """Write now. What the peer does not take at once, or never will, is for the task to wait for."""
+        """Write now. The task waits for what the peer does not take at once, or never will."""
         try:
             keeps_up = self._socket.write_texts(texts)
         except ConnectionError:
             keeps_up = False
         else:
-            # The very `clear`: what was being written when it came is not it.
-            if self._cause is not None and texts[0] is self._cause[0]:
-                self._barged_in(time.monotonic() - self._cause[1])
-                self._cause = None
+            self._note_clear(texts[0])
         if not keeps_up:
             self._idle = False
             self._wake.set()
+
+    def _note_clear(self, text: str) -> None:
+        # The very `clear`: what was being written when it came is not it.
+        if self._cause is not None and text is self._cause[0]:
+            self._barged_in(time.monotonic() - self._cause[1])
+            self._cause = None

@@ -31,7 +31,7 @@ def remedy(status: int | None) -> str:
     return REMEDIES.get(status, "The service has trouble of its own: try again later")
 
 
-def told(what: str, status: int | None, dg_error: str | None, reason: str) -> str:
+def describe(what: str, status: int | None, dg_error: str | None, reason: str) -> str:
     """A lost or refused connection in a line of a log: what happened, the service's own words, what to do."""
     if status is None:
         return f"{what} is down: {reason}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 CONNECT_S = (1.5, 3.0, 5.0)
 """Deadlines of successive handshakes, seconds. The first is short: its failure is cheap, silence is not."""
+ONE_CONNECT_S = 3.0
+"""The deadline of a handshake that is not tried again."""
 STEADY_S = 3.0
 """After a connection that lived so long, in seconds, the first pause is due again."""
 BACKOFF_S = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)

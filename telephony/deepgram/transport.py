@@ -25,13 +25,15 @@ from deepgram import AsyncDeepgramClient, DeepgramClientEnvironment
 from deepgram.transport import install_transport
 
 from telephony.base import json_codec
+from telephony.base.aiohttp_internals import LeanClientSocket
 from telephony.deepgram import refusals
-from telephony.errors import PeerRefused, SocketLost, forget_frames
+from telephony.deepgram.retry import ONE_CONNECT_S
+from telephony.deepgram.sdk_internals import ask_once_for_headers
+from telephony.errors import PeerRefused, SocketLost
 
 HEARTBEAT_S = 2.0  # a dead peer is noticed after 3 s: ping, and half as long for the pong
 CLOSE_S = 1.0
 BODY_S = 0.5  # a refusal whose body does not come is still a refusal
-CONNECT_S = 3.0
 BODY_LIMIT = 500
 
 Connection = TypeVar("Connection")
@@ -73,33 +75,6 @@ async def _refuse(request: ClientRequest, handler: ClientHandlerType) -> ClientR
     raise HandshakeRefused(response.status, headers.get("dg-error"), body, headers.get("dg-request-id"))
 
 
-class _Socket(aiohttp.ClientWebSocketResponse[Any]):
-    def abort(self) -> None:
-        """Drop the connection now: a close handshake would wait behind a full send buffer."""
-        connection = self._response.connection
-        if connection is not None and connection.transport is not None:
-            connection.transport.abort()
-
-    def let_go(self) -> None:
-        """It is over: break the circles that aiohttp leaves, 12 KiB a socket."""
-        forget_frames(self.exception())
-        forget_frames(self._reader.exception())
-        protocol = getattr(self._writer, "protocol", None)
-        if getattr(protocol, "_data_received_cb", None) is not None:  # it would tell us of each packet
-            setattr(protocol, "_data_received_cb", None)  # noqa: B010 - a private name of aiohttp's
-
-    def _on_data_received(self) -> None:
-        """aiohttp tells of each packet, which puts the next ping off.
-
-        aiohttp itself does so in a callback of the loop. Noting the moment is enough: its timer, when it
-        fires too early, looks at this and waits on.
-        """
-        if self._pong_response_cb is not None or self._heartbeat is None or self._loop is None:
-            super()._on_data_received()
-        else:
-            self._heartbeat_when = self._loop.time() + self._heartbeat
-
-
 @dataclass(slots=True)
 class _Opening:
     """What the factory, called by the SDK, is to make its socket from."""
@@ -113,6 +88,10 @@ class _Opening:
 _opening: ContextVar[_Opening | None] = ContextVar("speech_socket_opening", default=None)
 
 
+def _not_connected(data: bytes) -> bool:
+    return False
+
+
 class SpeechSocket:
     """One websocket to the speech service, as the SDK's AsyncTransport protocol asks."""
 
@@ -122,12 +101,18 @@ class SpeechSocket:
         self._headers = dict(headers)
         self._own_session = opening is None
         self._session = aiohttp.ClientSession(**_SESSION) if opening is None else opening.session
-        self._connect_s = CONNECT_S if opening is None else opening.connect_s
+        self._connect_s = ONE_CONNECT_S if opening is None else opening.connect_s
         self._text_as_bytes = opening is not None and opening.text_as_bytes
         self._lock = asyncio.Lock()
-        self._socket: _Socket | None = None
+        self._socket: LeanClientSocket | None = None
         self._deadline: asyncio.Timeout | None = None
         self._ended: str | None = None
+        self.send_now: Callable[[bytes], bool] = _not_connected
+        """Write a binary message if the socket takes it at once. False: nothing was written, `send` it.
+
+        A message a call every 80 ms: the coroutines of the way through the SDK and aiohttp, which do nothing
+        but call each other, cost as much as half of the writing.
+        """
         if opening is not None:
             opening.socket = self
 
@@ -147,6 +132,7 @@ class SpeechSocket:
             try:
                 async with asyncio.timeout(self._connect_s) as self._deadline:
                     self._socket = await self._handshake()
+                self.send_now = self._socket.send_now
             except TimeoutError:
                 raise SocketLost(self._end(f"no handshake within {self._connect_s:g} s")) from None
             except (aiohttp.ClientError, OSError) as error:
@@ -154,7 +140,7 @@ class SpeechSocket:
             finally:
                 self._deadline = None  # it knows the task, whose end may know us
 
-    async def _handshake(self) -> _Socket:
+    async def _handshake(self) -> LeanClientSocket:
         socket = await self._session.ws_connect(
             self.url,
             headers=self._headers,
@@ -163,7 +149,7 @@ class SpeechSocket:
             timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
             decode_text=False,  # our codec reads bytes
         )
-        assert isinstance(socket, _Socket)
+        assert isinstance(socket, LeanClientSocket)
         return socket
 
     async def send(self, data: str | bytes) -> None:
@@ -178,21 +164,6 @@ class SpeechSocket:
                 await self._socket.send_bytes(data)
         except (aiohttp.ClientError, OSError) as error:
             raise SocketLost(self._end(refusals.unreached(error))) from error
-
-    def send_now(self, data: bytes) -> bool:
-        """Write a binary message if the socket takes it at once. False: nothing was written, `send` it.
-
-        A message a call every 80 ms: the coroutines of the way through the SDK and aiohttp, which do nothing
-        but call each other, cost as much as half of the writing. It is aiohttp's writer that writes.
-        """
-        writer = None if self._socket is None else self._socket._writer
-        write = getattr(writer, "_write_websocket_frame", None)
-        if writer is None or write is None or writer._closing or writer.protocol.writing_paused:
-            return False
-        if writer.transport.is_closing():
-            return False
-        write(data, WSMsgType.BINARY, 0)
-        return True
 
     async def recv(self) -> str | bytes:
         """The next message. Raises SocketLost at the end, `ended` says which."""
@@ -232,7 +203,7 @@ class SpeechSocket:
             try:
                 await self._socket.close()
             finally:
-                self._socket.let_go()
+                self._socket.dispose()
         if self._own_session:
             await self._session.close()
 
@@ -241,14 +212,14 @@ class SpeechSocket:
             self._ended = reason
         return self._ended
 
-    def _why(self, socket: _Socket, message: aiohttp.WSMessage) -> str:
+    def _why(self, socket: LeanClientSocket, message: aiohttp.WSMessage) -> str:
         error = message.data if message.type is WSMsgType.ERROR else socket.exception()
         if isinstance(error, BaseException):
             return refusals.unreached(error)
         return f"closed {socket.close_code}"
 
 
-_SESSION: dict[str, Any] = {"ws_response_class": _Socket, "middlewares": (_refuse,)}
+_SESSION: dict[str, Any] = {"ws_response_class": LeanClientSocket, "middlewares": (_refuse,)}
 
 
 def speech_session() -> aiohttp.ClientSession:
@@ -266,12 +237,7 @@ def sdk_client(url: str, api_key: str) -> AsyncDeepgramClient:
     client = AsyncDeepgramClient(
         api_key=api_key or "local", environment=environment, transport_factory=SpeechSocket
     )
-    # Each connection asks for the headers, and they ask the disk for the SDK's version: a fifth of what
-    # setting up a call costs, in the event loop. They never change, so one asking is enough. (The SDK itself
-    # replaces this method, for short-lived tokens.)
-    wrapper = client._client_wrapper
-    headers = wrapper.get_headers()
-    setattr(wrapper, "get_headers", headers.copy)  # noqa: B010 - to mypy a method is no attribute
+    ask_once_for_headers(client)
     return client
 
 
@@ -280,7 +246,7 @@ async def connected(
     connect: Callable[[], AbstractAsyncContextManager[Connection]],
     session: aiohttp.ClientSession,
     *,
-    connect_s: float = CONNECT_S,
+    connect_s: float = ONE_CONNECT_S,
     text_as_bytes: bool = False,
     on_socket: Callable[[SpeechSocket], None] | None = None,
 ) -> AsyncIterator[tuple[Connection, SpeechSocket]]:

@@ -9,99 +9,67 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import TYPE_CHECKING, Protocol
+
+import aiohttp
 
 from telephony.deepgram import flux_codec
-from telephony.deepgram.health import told
+from telephony.deepgram.health import Health, told
+from telephony.deepgram.retry import FINAL_STATUSES, STEADY_S, connect_s, pause_s
 from telephony.deepgram.transport import HandshakeRefused, SpeechSocket, connected
 from telephony.errors import SocketLost
+from telephony.listen.client import ListenCounts
 from telephony.listen.configure_queue import ACK_S, ConfigureQueue
-from telephony.listen.events import SttConnected, SttDisconnected
+from telephony.listen.events import ListenEvent, SttConnected, SttDisconnected
+from telephony.listen.liveness import Liveness
 from telephony.listen.replay import ReplayBuffer
 
 if TYPE_CHECKING:
     from deepgram.listen.v2.socket_client import AsyncV2SocketClient
 
-    from telephony.listen.deepgram import FluxClient
-
 log = logging.getLogger(__name__)
 
-ListenEvent: TypeAlias = flux_codec.ServerMessage | SttConnected | SttDisconnected
-
-BACKOFF_S = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
-STEADY_S = 3.0  # a connection that lived so long starts the backoff anew
 KEPT_S = 10.0
+"""Of audio that is not settled; what is older is dropped."""
 QUIET_S = 1.2
-"""Kept of audio in which nothing was heard: StartOfTurn comes 0.6 s after the onset, in the captures."""
-AHEAD_S = 1.0  # of the audio that was sent, by rounding to the service's own blocks
-SILENT_S = 2.0  # Updates come every 0.25 s of audio, in silence too
-UPDATE_S = 0.5  # of the audio, at most so much was not in one yet
-SEND_S = 1.0
+"""Kept of audio in which nothing was heard: StartOfTurn comes 0.6 s after the onset in recorded sessions."""
+AHEAD_S = 1.0
+"""How far a TurnInfo may be ahead of the audio that was sent: Flux rounds to blocks of its own."""
 CLOSE_S = 1.0
 MAX_ERRORS = 3
 ERRORS_WITHIN_S = 10.0
-FINAL_STATUSES = frozenset(range(400, 500)) - {408, 425, 429}
-"""Asking again would be answered alike; 429 is the account's concurrency, which may come free."""
 
 _BYTES_PER_SAMPLE = {"linear16": 2, "mulaw": 1}
 
 
-@dataclass(slots=True)
-class ListenCounts:
-    """What befell one call's listening."""
+class FluxPeer(Protocol):
+    """What a connection needs of the process's Flux client."""
 
-    connections: int = 0
-    failures: int = 0
-    """Handshakes that failed."""
-    lost: int = 0
-    """Connections that ended while the call went on."""
-    unknown: int = 0
-    """Messages that could not be used."""
-    defects: int = 0
-    """Messages that could be read, and then were more than we can take."""
+    health: Health
+    connect_s: tuple[float, ...]
+    """Deadlines of successive handshakes, seconds."""
 
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The HTTP session of all connections."""
 
-class Begun:
-    """A coroutine that has run as far as it could outside of any task; a task awaits the rest of it."""
+    def connect(self, options: flux_codec.FluxOptions, /) -> AbstractAsyncContextManager[AsyncV2SocketClient]:
+        """The SDK's connection, not yet made."""
 
-    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._coroutine = coroutine
-        self._waits_for: Any = None
-        self._lost: SocketLost | None = None
-        self.done = False
-        """It ended, and well."""
-        try:
-            self._waits_for = coroutine.send(None)
-        except StopIteration:
-            self.done = True
-        except SocketLost as lost:  # is raised where the rest is awaited
-            self._lost = lost
+    def watch(self, connection: FluxConnection, /) -> None:
+        """Call the connection's `check` four times a second."""
 
-    def __await__(self) -> Generator[Any, Any, None]:
-        if self._lost is not None:
-            raise self._lost
-        while not self.done:
-            try:
-                yield self._waits_for
-            except BaseException as thrown:
-                step = partial(self._coroutine.throw, thrown)
-            else:
-                step = partial(self._coroutine.send, None)
-            try:
-                self._waits_for = step()
-            except StopIteration:
-                self.done = True
+    def unwatch(self, connection: FluxConnection, /) -> None:
+        """No more of it."""
 
 
 class FluxConnection:
     """One call's listening, over as many sockets as it takes."""
 
     def __init__(
-        self, client: FluxClient, options: flux_codec.FluxOptions, on_event: Callable[[ListenEvent], None]
+        self, client: FluxPeer, options: flux_codec.FluxOptions, on_event: Callable[[ListenEvent], None]
     ) -> None:
         self.counts = ListenCounts()
         self._client = client
@@ -115,10 +83,8 @@ class FluxConnection:
         self._owed: flux_codec.ConfigureSuccess | None = None
         """The answer to Configures that became part of a handshake."""
         self._wake = asyncio.Event()
-        self._idle: AsyncV2SocketClient | None = None
-        """The connection whose sender waits for something to send."""
-        self._begun: Begun | None = None
-        """What was begun to be sent without the sender, and must wait for the socket."""
+        self._idle = False
+        """The sender task waits, and nothing waits for it: audio may be written without it."""
         self._over = asyncio.Event()
         self._finished = asyncio.Event()
         self._socket: SpeechSocket | None = None
@@ -126,11 +92,8 @@ class FluxConnection:
         self._up = False
         self._closing = False
         self._errors: deque[float] = deque(maxlen=MAX_ERRORS)
-        self._heard_at = 0.0
-        self._heard_position = 0
-        self._checked = 0
-        """How far the audio had been sent when the watchdogs last looked."""
-        self._sending_since: float | None = None
+        self._liveness = Liveness(self._rate)
+        self._running: asyncio.Task[None] | None = None
 
     @property
     def up(self) -> bool:
@@ -146,13 +109,13 @@ class FluxConnection:
         """Give the next audio, in the encoding of the options. Never waits; the last 10 s are kept."""
         if self._closing or not chunk:
             return
-        if self._idle is not None and not self._controls:
+        # Waking the sender's task costs more than the sending.
+        if self._idle and self._socket is not None and self._socket.send_now(chunk):
             self._audio.append_sent(chunk)
-            self._send_at_once(self._idle, chunk)
             return
         if self._audio.append(chunk):
             self.reopen(f"it is {KEPT_S:g} s behind")
-        self._wake.set()
+        self._wake_sender()
 
     def send(self, message: flux_codec.Configure | flux_codec.ForceEndTurn) -> None:
         """Send after the audio given so far. One Configure waits for its answer at a time; the last wins."""
@@ -169,8 +132,21 @@ class FluxConnection:
         if self._socket is not None and not self._closing:
             self._socket.abort(reason)
 
+    def start(self) -> None:
+        """Connect now, in a task of its own; `run` waits for its end."""
+        if self._running is None:
+            self._running = asyncio.create_task(self._run(), name="listening")
+
     async def run(self) -> None:
-        """Connect and stay connected until `close()`, or until the service refuses for good."""
+        """Stay connected until `close()`, or until the service refuses for good; cancelling ends it."""
+        self.start()
+        assert self._running is not None
+        try:
+            await self._running
+        finally:
+            self._running = None  # a task that was cancelled knows us by its traceback
+
+    async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         attempt = 0
         try:
@@ -184,7 +160,7 @@ class FluxConnection:
                 if not down.retry:
                     return
                 attempt = 0 if loop.time() - began > STEADY_S else attempt + 1
-                await self._pause(BACKOFF_S[min(max(attempt - 1, 0), len(BACKOFF_S) - 1)])
+                await self._pause(pause_s(max(attempt - 1, 0)))
         finally:
             self._over.set()
             self._finished.set()
@@ -207,17 +183,12 @@ class FluxConnection:
                     await self._finished.wait()
 
     def check(self, now: float) -> None:
-        """The watchdogs; the client calls this every 0.25 s."""
+        """Look for a dead peer and for a Configure without an answer; called four times a second."""
         if self._socket is None or self._closing:
             return
-        unheard = self._audio.next - self._heard_position
-        if self._audio.next == self._checked and unheard < UPDATE_S * self._rate:
-            self._heard_at = max(self._heard_at, now)  # it has nothing to say of a line that stands still
-        self._checked = self._audio.next
-        if self._sending_since is not None and now - self._sending_since > SEND_S:
-            self._socket.abort(f"it takes nothing: a send is stuck for {SEND_S:g} s")
-        elif now - self._heard_at > SILENT_S and unheard >= SILENT_S * self._rate:
-            self._socket.abort(f"no message for {SILENT_S:g} s of audio that says it was heard")
+        trouble = self._liveness.trouble(self._audio.next, now)
+        if trouble:
+            self._socket.abort(trouble)
         elif self._configure.overdue(now):
             self._settle_configure(flux_codec.ConfigureFailure("NO_ANSWER", f"no answer in {ACK_S:g} s"))
 
@@ -228,15 +199,14 @@ class FluxConnection:
 
     async def _connect_once(self, attempt: int) -> SttDisconnected:
         """One socket from its handshake to its end, and how it ended."""
-        deadlines = self._client.connect_s
         options = self._adopt_configure()
-        self._base = self._heard_position = self._audio.rewind()
+        self._base = self._audio.rewind()
         self._client.watch(self)
         try:
             async with connected(
-                lambda: self._client.sdk.listen.v2.connect(**_query(options)),
+                lambda: self._client.connect(options),
                 self._client.session,
-                connect_s=deadlines[min(attempt, len(deadlines) - 1)],
+                connect_s=connect_s(attempt, self._client.connect_s),
                 text_as_bytes=True,
                 on_socket=self._opened,
             ) as (connection, socket):
@@ -253,22 +223,21 @@ class FluxConnection:
             self.counts.failures += 1
             return SttDisconnected(str(lost))
         finally:
-            self._client.connections.discard(self)
-            self._socket, self._up, self._sending_since = None, False, None
+            self._client.unwatch(self)
+            self._socket, self._up = None, False
 
     def _opened(self, socket: SpeechSocket) -> None:
         self._socket = socket
-        self._heard_at = asyncio.get_running_loop().time()
+        self._liveness.connected(self._base, asyncio.get_running_loop().time())
 
     async def _serve(self, connection: AsyncV2SocketClient) -> bool:
         """Send and receive until the socket is over. Returns whether another one is worth trying."""
         assert self._socket is not None
-        loop = asyncio.get_running_loop()
-        self._heard_at = loop.time()
+        self._liveness.connected(self._base, asyncio.get_running_loop().time())
         sender = asyncio.create_task(self._send_all(connection))
         retry = True
         try:
-            # The SDK hands bytes through as they are: our codec parses them, at a sixth of its models' cost.
+            # The SDK hands bytes through as they are. Our codec parses them at a sixth of its models' cost.
             async for text in connection:
                 retry = self._take(text) and retry
         finally:
@@ -284,38 +253,25 @@ class FluxConnection:
         assert self._socket is not None
         try:
             while True:
-                self._sending_since = loop.time()
-                if self._begun is not None:
-                    begun, self._begun = self._begun, None
-                    await begun
-                elif self._controls and self._controls[0][0] <= self._audio.next:
+                self._liveness.sending(loop.time())
+                if self._controls and self._controls[0][0] <= self._audio.next:
                     await self._send_control(connection, self._controls.popleft()[1])
                 elif (chunk := self._audio.take()) is not None:
                     await connection.send_media(chunk)
                 else:
-                    self._sending_since = None
+                    self._liveness.sending(None)
                     self._wake.clear()
-                    self._idle = connection
+                    self._idle = True
                     await self._wake.wait()
-                    self._idle = None
         except SocketLost:
             pass  # the reader sees it too
         finally:
-            self._idle = self._begun = None
+            self._idle = False
             self._socket.abort("its sender ended")
 
-    def _send_at_once(self, connection: AsyncV2SocketClient, chunk: bytes) -> None:
-        """Send a chunk, without waking the sender for it: that costs more than the sending.
-
-        A socket that can take it does so at once, or before the SDK's coroutine waits for anything. Whatever
-        else comes of it is the sender's affair.
-        """
-        if self._socket is not None and self._socket.send_now(chunk):
-            return
-        begun = Begun(connection.send_media(chunk))
-        if not begun.done:
-            self._idle, self._begun = None, begun
-            self._wake.set()
+    def _wake_sender(self) -> None:
+        self._idle = False
+        self._wake.set()
 
     async def _send_control(self, connection: AsyncV2SocketClient, message: flux_codec.ClientMessage) -> None:
         match message:
@@ -357,7 +313,7 @@ class FluxConnection:
                     return True
             case flux_codec.ConfigureSuccess() | flux_codec.ConfigureFailure():
                 if self._configure.on_its_way:
-                    self._heard_at = asyncio.get_running_loop().time()
+                    self._liveness.answered(asyncio.get_running_loop().time())
                 self._settle_configure(message)
                 return True
             case flux_codec.FatalError(code):
@@ -372,16 +328,11 @@ class FluxConnection:
         return retry
 
     def _settle(self, info: flux_codec.TurnInfo) -> bool:
-        """Take note of how far it has heard. False: further than there is audio, so it cannot be believed.
-
-        Only what moves this is a sign of life: a service that repeats itself, or sends what cannot be read,
-        is as dead as one that sends nothing.
-        """
+        """Note how far it has heard. False: further than there is audio, so it cannot be believed."""
         heard = self._base + int(info.audio_window_end * self._rate)
         if heard > self._audio.next + int(AHEAD_S * self._rate):
             return False
-        if heard > self._heard_position:
-            self._heard_position, self._heard_at = heard, asyncio.get_running_loop().time()
+        self._liveness.heard(heard, asyncio.get_running_loop().time())
         if info.event == flux_codec.END_OF_TURN:
             self._audio.settle(heard)
         elif not info.transcript:
@@ -399,7 +350,7 @@ class FluxConnection:
 
     def _put(self, message: flux_codec.ClientMessage) -> None:
         self._controls.append((self._audio.end, message))
-        self._wake.set()
+        self._wake_sender()
 
     def _next_configure(self) -> None:
         message = self._configure.next()
@@ -433,14 +384,3 @@ class FluxConnection:
                 bool(options.profanity_filter),
             )
         return options
-
-
-def _query(options: flux_codec.FluxOptions) -> dict[str, Any]:
-    """The options as arguments of the SDK's connect()."""
-    query: dict[str, Any] = {}
-    for name, value in options.to_query():
-        query.setdefault(name, []).append(value)
-    return {
-        name: values if name in ("keyterm", "language_hint", "tag") else values[0]
-        for name, values in query.items()
-    }

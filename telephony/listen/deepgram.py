@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
 from telephony.deepgram import flux_codec
 from telephony.deepgram.health import Health
+from telephony.deepgram.retry import CONNECT_S
 from telephony.deepgram.transport import sdk_client, speech_session
-from telephony.listen.connection import FluxConnection, ListenCounts
+from telephony.listen.connection import FluxConnection
 from telephony.listen.events import ListenEvent
 
-__all__ = ["FluxClient", "FluxConnection", "ListenCounts", "ListenEvent"]
+if TYPE_CHECKING:
+    from deepgram.listen.v2.socket_client import AsyncV2SocketClient
 
-CONNECT_S = (1.5, 3.0, 5.0)  # the first try is short: its failure is cheap, a dead caller is not
 WATCH_S = 0.25
+LISTS = ("keyterm", "language_hint", "tag")
+"""Parameters that may be given several times (Deepgram, "Flux", the reference of /v2/listen)."""
 
 
 class FluxClient:
@@ -24,11 +29,11 @@ class FluxClient:
 
     def __init__(self, url: str, api_key: str = "", *, connect_s: tuple[float, ...] = CONNECT_S) -> None:
         self.url = url
-        self.sdk = sdk_client(url, api_key)
         self.connect_s = connect_s
         self.health = Health("nobody can be heard")
         """What its calls met."""
         self.connections: set[FluxConnection] = set()
+        self._sdk = sdk_client(url, api_key)
         self._session: aiohttp.ClientSession | None = None
         self._watch: asyncio.TimerHandle | None = None
 
@@ -45,6 +50,15 @@ class FluxClient:
             raise flux_codec.BadFluxOptions(problems)
         return FluxConnection(self, options, on_event)
 
+    def connect(self, options: flux_codec.FluxOptions) -> AbstractAsyncContextManager[AsyncV2SocketClient]:
+        """The SDK's connection: it knows the path and the authentication."""
+        query: dict[str, Any] = {}
+        for name, value in options.to_query():
+            query.setdefault(name, []).append(value)
+        once = {name: values if name in LISTS else values[0] for name, values in query.items()}
+        connecting: AbstractAsyncContextManager[AsyncV2SocketClient] = self._sdk.listen.v2.connect(**once)
+        return connecting
+
     @property
     def session(self) -> aiohttp.ClientSession:
         """The HTTP session, made at the first use in the running loop."""
@@ -53,10 +67,14 @@ class FluxClient:
         return self._session
 
     def watch(self, connection: FluxConnection) -> None:
-        """Look after a connection; one timer serves all of them."""
+        """Call the connection's `check` four times a second; one timer serves all of them."""
         self.connections.add(connection)
         if self._watch is None:
             self._watch = asyncio.get_running_loop().call_later(WATCH_S, self._look)
+
+    def unwatch(self, connection: FluxConnection) -> None:
+        """No more of it."""
+        self.connections.discard(connection)
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""The callers' chunks on their way to Flux: in the encoding it was promised, all calls' chunks together."""
+"""The callers' chunks on their way to Flux: transcoded into the encoding it expects, all calls' together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from telephony.audio.g711 import PHONE_RATE, ulaw_to_linear16
 from telephony.audio.resampler import Resampler
-from telephony.audio.upsampler import Upsampler, UpsamplerStream
+from telephony.listen.upsampler import Upsampler, UpsamplerStream
 
 log = logging.getLogger(__name__)
 
@@ -16,12 +16,11 @@ Listen = Callable[[bytes], None]
 
 
 class Transcoder:
-    """One process's share: what comes in within one turn of the event loop is converted at its end, or when
-    `convert` is called."""
+    """One process's: what comes within one turn of the event loop is transcoded at its end, or by `flush`."""
 
     def __init__(self) -> None:
-        self._doubler: Upsampler | None = None
-        self._followed: list[bytes] = []
+        self._upsampler: Upsampler | None = None
+        self._waiting: list[bytes] = []
         self._listeners: list[Listen] = []
 
     def stream(self, encoding: str, sample_rate: int, listen: Listen) -> Listen:
@@ -36,30 +35,30 @@ class Transcoder:
         if sample_rate != 2 * PHONE_RATE:
             resampler = Resampler(PHONE_RATE, sample_rate)
             return lambda ulaw: listen(resampler.feed(ulaw_to_linear16(ulaw)))
-        if self._doubler is None:
-            self._doubler = Upsampler()
-        follow = UpsamplerStream().follow
-        followed, listeners = self._followed, self._listeners
+        if self._upsampler is None:
+            self._upsampler = Upsampler()
+        with_lead = UpsamplerStream().with_lead
+        waiting, listeners = self._waiting, self._listeners
         loop = asyncio.get_running_loop()
 
         def put(ulaw: bytes) -> None:
-            if not followed:
-                loop.call_soon(self.convert)
-            followed.append(follow(ulaw))
+            if not waiting:
+                loop.call_soon(self.flush)
+            waiting.append(with_lead(ulaw))
             listeners.append(listen)
 
         return put
 
-    def convert(self) -> None:
-        """Convert what is there, and hand it on."""
-        if self._doubler is None or not self._followed:
+    def flush(self) -> None:
+        """Transcode what is there, and hand it on."""
+        if self._upsampler is None or not self._waiting:
             return
-        sounds = self._doubler(self._followed)
-        self._followed.clear()
+        sounds = self._upsampler(self._waiting)
+        self._waiting.clear()
         listeners = self._listeners.copy()
         self._listeners.clear()
         for listen, sound in zip(listeners, sounds, strict=True):
             try:
                 listen(sound)
-            except Exception:  # one call's trouble is not the others'
+            except Exception:  # the edge of a call: the others' audio goes on
                 log.exception("a call's audio could not be given to listening")

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from telephony.audio.g711 import PHONE_RATE
-from telephony.carrier.media_messages import Media
-from telephony.carrier.media_stream import ServerEvent, ServerStream
 from telephony.record.recording import SILENCE, Recording, wav_header
 
 log = logging.getLogger(__name__)
@@ -51,38 +49,27 @@ class RecordedCall(Protocol):
         """Whether the caller has said something before that."""
 
 
-class TappedStream(ServerStream):
-    """A stream that goes on from another one, and lets a recording hear both sides."""
+class RecordingObserver:
+    """Hears both sides of a call for its recording."""
 
-    def __init__(self, stream: ServerStream, recording: Recording, look: Callable[[], None]) -> None:
-        self.__dict__.update(stream.__dict__)
+    def __init__(self, recording: Recording, look: Callable[[], None]) -> None:
+        """`look` is called before each frame of the caller's."""
         self._recording = recording
         self._look = look
         self._clock = asyncio.get_running_loop().time
 
-    def frame(self, message: str) -> tuple[int, bytes] | None:
-        frame = super().frame(message)
-        if frame is not None:
-            self._heard(*frame)
-        return frame
-
-    def receive(self, message: str | bytes) -> ServerEvent:
-        event = super().receive(message)
-        if type(event) is Media:
-            self._heard(event.timestamp_ms, event.payload)
-        return event
-
-    def _heard(self, timestamp_ms: int, ulaw: bytes) -> None:
+    def caller(self, timestamp_ms: int, ulaw: bytes) -> None:
+        """A frame of the caller's."""
         self._look()
         self._recording.caller(self._clock(), timestamp_ms, ulaw)
 
-    def encode_media(self, payload: bytes) -> str:
-        self._recording.agent(self._clock(), payload)
-        return super().encode_media(payload)
+    def agent(self, ulaw: bytes) -> None:
+        """Sound was sent to the caller."""
+        self._recording.agent(self._clock(), ulaw)
 
-    def encode_clear(self) -> str:
+    def cleared(self) -> None:
+        """What was not played yet was taken back."""
         self._recording.clear(self._clock())
-        return super().encode_clear()
 
 
 def blank(sound: bytes, start: int, blanks: Sequence[tuple[int, int]]) -> bytes:

@@ -57,11 +57,11 @@ def summary(record: dict[str, Any]) -> dict[str, Any]:
 class RecordStore:
     """The calls of now and before."""
 
-    def __init__(self, data_dir: Path, process: str = "") -> None:
-        """`process`: this one's name, by which others find out whether it lives (processes.py)."""
+    def __init__(self, data_dir: Path, process: str = "", clock: Callable[[], float] = time.time) -> None:
+        """`process`: this one's name, by which others find out whether it lives (live_processes.py). `clock`:
+        by which a call is kept, best one that goes on when the wall clock is set."""
         self.process = process
-        self.clock: Callable[[], float] = time.time
-        """By which a call is kept: best one that goes on when the wall clock is set."""
+        self.clock = clock
         self.left_out = 0
         """Events and records that could not be written, in all calls."""
         self._root = f"{data_dir}/calls"

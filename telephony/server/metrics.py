@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, GCCollector, Histogram, ProcessCollector, generate_latest
@@ -17,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from telephony.audio.g711 import FRAME_SAMPLES
+from telephony.call.figures import Measured, Traffic
 from telephony.events import EndReason
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -37,60 +37,6 @@ END_REASONS = {
     EndReason.SOCKET_LOST: "lost",
 }
 CUT = "cut"  # by the end of the server, by a newer stream of the same call, or by a failure of ours
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """Counts of one call, or of many."""
-
-    frames_in: int = 0
-    """Media messages taken, 20 ms each."""
-    samples_out: int = 0
-    """Of 1/8000 s, handed to the carrier's writer."""
-    samples_lost: int = 0
-    """Skipped by the caller's timestamps."""
-    samples_late: int = 0
-    """Of the caller, left out: they came twice, or after silence had taken their place."""
-    underruns: int = 0
-    """Times the caller heard silence within a reply, since its audio was not there in time."""
-    stt_lost: int = 0
-    """Listening connections that ended while the call went on."""
-    stt_failed: int = 0
-    """Listening handshakes that failed."""
-
-    def __add__(self, other: Traffic) -> Traffic:
-        return Traffic(
-            self.frames_in + other.frames_in,
-            self.samples_out + other.samples_out,
-            self.samples_lost + other.samples_lost,
-            self.samples_late + other.samples_late,
-            self.underruns + other.underruns,
-            self.stt_lost + other.stt_lost,
-            self.stt_failed + other.stt_failed,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a call was, told once at its end."""
-
-    dialled: bool
-    """We called, rather than were called."""
-    ended_by: EndReason | None
-    """As in its record."""
-    duration_s: float
-    responses_s: Sequence[float]
-    """Of each answered turn, from the caller's last sound to our first at the caller's ear; seconds."""
-
-
-class Measured(Protocol):
-    """A call, as far as it is measured."""
-
-    def traffic(self) -> Traffic:
-        """Its counts so far; cheap, and none ever falls."""
-
-    def outcome(self) -> Outcome:
-        """To be asked at its end."""
 
 
 class LineState(Protocol):

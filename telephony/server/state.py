@@ -203,7 +203,7 @@ class ServerState:
         kept = await self.shared.keep(f"answer:{call_sid}", answer, KNOWN_TTL_S)
         return str(kept.get("twiml", twiml))
 
-    async def leave_word(self, call_sid: str, word: NextStep) -> None:
+    async def set_next_step(self, call_sid: str, word: NextStep) -> None:
         """Say how the call goes on. To be awaited before its media socket is closed: Twilio asks at once.
 
         A transfer is made by REST where that is possible: then Twilio ends the stream, and asks nothing.
@@ -250,8 +250,8 @@ class ServerState:
         """To be held by what answers a webhook of this call: the next one sees what it did."""
         return self._turns.setdefault(call_sid, asyncio.Lock())
 
-    async def take_word(self, call_sid: str) -> NextStep | None:
-        """What leave_word left, once."""
+    async def pop_next_step(self, call_sid: str) -> NextStep | None:
+        """What set_next_step left, once."""
         left = await self.shared.take(f"next:{call_sid}")
         return None if left is None else NextStep.from_dict(left)
 

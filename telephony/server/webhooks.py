@@ -113,7 +113,7 @@ async def after(request: web.Request) -> web.Response:
         this = named or _fingerprint(request, form)
         if kept is not None and kept["request"] == this:
             return _response(str(kept["twiml"]))
-        word = await line.take_word(call_sid)
+        word = await line.pop_next_step(call_sid)
         if word is None and (elsewhere := await line.shared.get(f"away:{call_sid}")):
             if not _is_back(elsewhere, request, form):
                 return _begun(request, call_sid)

@@ -11,13 +11,17 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
+import aiohttp
+
+from telephony.audio.agc import VoiceLevel
 from telephony.audio.g711 import PHONE_RATE
 from telephony.deepgram import speak_messages as wire
-from telephony.deepgram.health import told
+from telephony.deepgram.health import Health, told
+from telephony.deepgram.retry import FINAL_STATUSES, STEADY_S, connect_s, pause_s
 from telephony.deepgram.transport import HandshakeRefused, SpeechSocket, connected
 from telephony.errors import BadAudio, SocketLost
 from telephony.speak.events import (
@@ -29,19 +33,28 @@ from telephony.speak.events import (
     VoiceEvent,
 )
 from telephony.speak.voice_audio import VoiceAudio
-from telephony.speak.voice_state import Phrase, VoiceCounts, in_samples
-
-if TYPE_CHECKING:
-    from telephony.speak.deepgram import VoiceClient
+from telephony.speak.voice_state import Deadlines, Phrase, VoiceCounts, in_samples
 
 log = logging.getLogger(__name__)
 
-CONNECT_S = (1.5, 3.0, 5.0)  # the first try is short: its failure is cheap, a silent agent is not
-BACKOFF_S = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
-STEADY_S = 3.0  # a connection that lived so long starts the backoff anew
-TRIES = 2  # a phrase whose socket is lost before its first audio is spoken once more
-FINAL_STATUSES = frozenset(range(400, 500)) - {408, 425, 429}
-"""Asking again would be answered alike; 429 is the account's concurrency, which may come free."""
+TRIES = 2
+"""A phrase whose socket is lost before its first audio is spoken once more."""
+
+
+class VoicePeer(Protocol):
+    """What a channel needs of the process's voice client."""
+
+    dialect: wire.Dialect
+    deadlines: Deadlines
+    level: VoiceLevel
+    health: Health
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The HTTP session of all connections."""
+
+    def connect(self) -> AbstractAsyncContextManager[Any]:
+        """The SDK's connection, not yet made."""
 
 
 def _nobody(*told: object) -> None:
@@ -52,7 +65,7 @@ def _nobody(*told: object) -> None:
 class Channel:
     """One session of the voice, over as many sockets as it takes."""
 
-    client: VoiceClient
+    client: VoicePeer
     on_event: Callable[[VoiceEvent], None]
     counts: VoiceCounts
     on_down: Callable[[Channel, VoiceDisconnected], None]
@@ -145,7 +158,7 @@ class Channel:
             if down is not None:
                 self._lost(down)
             attempt = 0 if self._aborted or loop.time() - began > STEADY_S else attempt + 1
-            await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
+            await asyncio.sleep(pause_s(attempt))
 
     async def _connect_once(self, attempt: int) -> VoiceDisconnected | None:
         """One socket from its handshake to its end; returns how it ended."""
@@ -153,7 +166,7 @@ class Channel:
             async with connected(
                 self.client.connect,
                 self.client.session,
-                connect_s=CONNECT_S[min(attempt, len(CONNECT_S) - 1)],
+                connect_s=connect_s(attempt),
                 on_socket=self._opened,
             ) as (_, socket):
                 self.counts.connections += 1

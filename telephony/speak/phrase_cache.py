@@ -19,7 +19,7 @@ class RememberedPhrase:
     words: tuple[WordTime, ...]
 
 
-class PhraseMemory:
+class PhraseAudioCache:
     """The newest phrases of one voice, up to `limit_bytes` of audio. One per process."""
 
     def __init__(self, limit_bytes: int = 4_000_000) -> None:

@@ -1,28 +1,29 @@
-"""Has the line's standing sentences spoken beforehand, so that they are heard at once."""
+"""Has the agent's standing sentences spoken in advance, so that they are heard at once."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from telephony.errors import PeerRefused
+from telephony.deepgram.refusals import remedy
+from telephony.deepgram.retry import FINAL_STATUSES
+from telephony.errors import BadSetting, PeerRefused
 from telephony.events import WordTime
 from telephony.reply.agent import Wording
 from telephony.speak.aloud import aloud, is_english
-from telephony.speak.channel import FINAL_STATUSES
-from telephony.speak.deepgram import (
-    PhraseAudio,
-    PhraseDone,
-    PhraseFailed,
-    VoiceClient,
-    VoiceDisconnected,
-    VoiceEvent,
-)
-from telephony.speak.phrase_cache import PhraseMemory
+from telephony.speak.client import SpeakClient
+from telephony.speak.events import PhraseAudio, PhraseDone, PhraseFailed, VoiceDisconnected, VoiceEvent
+from telephony.speak.phrase_cache import PhraseAudioCache
 from telephony.speak.phrases import Phraser
 
 log = logging.getLogger(__name__)
 
+GREETING_READY_S = 15.0
+"""How long the start of the server waits for the greeting's audio; after that it is made in the call."""
+BAD_REQUEST, NOT_FOUND = 400, 404
+"""A speech service has no such model; there is no speech service."""
 PHRASE_DEADLINE_S = 10.0
 DOWNS = 3
 """Lost connections in one phrase, more than one bad phrase causes: the service is not there."""
@@ -43,8 +44,8 @@ def standing_lines(wording: Wording) -> list[str]:
     return [line for line in lines if line]
 
 
-async def prepare_phrases(client: VoiceClient, memory: PhraseMemory, lines: list[str]) -> None:
-    """Speak `lines` into `memory`, one phrase after another. A phrase that fails is left out.
+async def prepare_phrases(client: SpeakClient, cache: PhraseAudioCache, lines: list[str]) -> None:
+    """Speak `lines` into `cache`, one phrase after another. A phrase that fails is left out.
 
     Raises PeerRefused where the speech service refuses for good. One that is not there, or is busy, is left
     alone: it may speak when the first call comes.
@@ -66,7 +67,7 @@ async def prepare_phrases(client: VoiceClient, memory: PhraseMemory, lines: list
             if spoken is None:
                 failed += 1
                 continue
-            memory.put(text, *spoken)
+            cache.put(text, *spoken)
     finally:
         if failed:
             log.warning("%d of %d standing phrases could not be spoken yet", failed, len(wanted))
@@ -96,3 +97,49 @@ async def _one(
                     return None
     except TimeoutError:
         return None
+
+
+@asynccontextmanager
+async def presynthesized(
+    client: SpeakClient, cache: PhraseAudioCache, wording: Wording, where: str = "VOICE"
+) -> AsyncIterator[None]:
+    """The standing phrases are spoken in advance, the greeting before anything else goes on.
+
+    Raises BadSetting, naming `where` the voice was chosen, when the speech service has no such voice.
+    """
+    lines = standing_lines(wording)
+    preparing = asyncio.create_task(prepare_phrases(client, cache, lines))
+    try:
+        greeting = phrases_of(lines[0], client.model) if lines else []  # where there is one
+        await _greeting_ready(cache, greeting, preparing)
+        _check_voice(preparing, client, where)
+        yield
+    finally:
+        preparing.cancel()
+        await asyncio.gather(preparing, return_exceptions=True)
+
+
+async def _greeting_ready(cache: PhraseAudioCache, wanted: list[str], preparing: asyncio.Task[None]) -> None:
+    """Wait until the greeting can be heard at once; a voice that fails now may yet work in the call."""
+    try:
+        async with asyncio.timeout(GREETING_READY_S):
+            while not preparing.done() and not all(cache.get(p) for p in wanted):
+                await asyncio.wait((preparing,), timeout=0.02)
+    except TimeoutError:
+        log.warning(
+            "the greeting is not ready after %g s: the first caller may wait for it", GREETING_READY_S
+        )
+
+
+def _check_voice(preparing: asyncio.Task[None], client: SpeakClient, where: str) -> None:
+    """Raises BadSetting when the speech service has no such voice, or does not synthesize speech."""
+    refused = preparing.exception() if preparing.done() and not preparing.cancelled() else None
+    if not isinstance(refused, PeerRefused):
+        return
+    if refused.status == BAD_REQUEST:
+        allowed = f"{refused.reason} (the local engine's voices: telephony engine --voices)"
+        raise BadSetting(where, client.model, allowed) from refused
+    if refused.status == NOT_FOUND:
+        allowed = f"it serves no speech ({refused.reason})"
+        raise BadSetting("DEEPGRAM_URL", client.url, allowed) from refused
+    log.error("no call will be answered aloud: %s. %s", refused, remedy(refused.status))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from telephony.call.endings import tell
+from telephony.call.endings import notify_ended
 from telephony.record.recovery import close_records
 from telephony.reply.agent import CallInfo, EndedCall
 from tests.flow_agents import ENDED
@@ -140,18 +140,18 @@ async def test_an_agent_that_takes_too_long_is_stopped(caplog: pytest.LogCapture
     async def forever(call: EndedCall) -> None:
         await asyncio.Event().wait()
 
-    await tell(Odd(forever), OVER, lambda: False, 0.01)  # type: ignore[arg-type]
+    await notify_ended(Odd(forever), OVER, lambda: False, 0.01)  # type: ignore[arg-type]
     assert "took more than 0.01 s" in caplog.text
 
 
 @pytest.mark.parametrize("ended", [None, 7, lambda: None, lambda call: None, lambda call: 1 / 0])
 async def test_no_ended_or_an_odd_one_harms_nobody(ended: object) -> None:
-    await tell(Odd(ended), OVER, lambda: False)  # type: ignore[arg-type]
+    await notify_ended(Odd(ended), OVER, lambda: False)  # type: ignore[arg-type]
 
 
 async def test_while_something_is_withheld_its_failure_has_no_text(caplog: pytest.LogCaptureFixture) -> None:
     async def trips(call: EndedCall) -> None:
         raise ValueError("no such card: 4111")
 
-    await tell(Odd(trips), OVER, lambda: True)  # type: ignore[arg-type]
+    await notify_ended(Odd(trips), OVER, lambda: True)  # type: ignore[arg-type]
     assert "4111" not in caplog.text and "test_endings.py:" in caplog.text

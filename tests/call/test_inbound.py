@@ -15,7 +15,7 @@ import pytest
 from aiohttp import ClientWebSocketResponse, web
 
 from telephony import events as ev
-from telephony.call.inbound import AWAITED_S, Inbound
+from telephony.call.inbound import FRAMES_STOPPED_S, Inbound
 from telephony.call.inbound_batch import InboundBatch
 from telephony.carrier.media_stream import ServerStream
 from telephony.carrier.websocket import FrameSocket
@@ -34,7 +34,7 @@ class Line:
         self.chunks: list[bytes] = []
         self.events: list[ev.Event] = []
         self.news = asyncio.Event()
-        self.reading: Inbound
+        self.inbound: Inbound
         self.socket: FrameSocket
         self.carrier: ClientWebSocketResponse
         self.url = ""
@@ -47,9 +47,9 @@ class Line:
         sound = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
         start = {"streamSid": SID, "accountSid": "AC0", "callSid": "CA0", "mediaFormat": sound}
         stream.receive(json.dumps({"event": "start", "streamSid": SID, "start": start}))
-        self.reading = Inbound(self.socket, stream, InboundBatch(), self._chunk, self._event)
+        self.inbound = Inbound(self.socket, stream, InboundBatch(lambda: None), self._chunk, self._event)
         self.news.set()
-        await self.reading.run()
+        await self.inbound.run()
         return self.socket
 
     def _chunk(self, chunk: bytes) -> None:
@@ -95,14 +95,14 @@ class Line:
         closing = asyncio.create_task(self.carrier.close())
         async with asyncio.timeout(5):
             while not closing.done():
-                self.reading.watch(asyncio.get_running_loop().time() + AWAITED_S + 0.1)
+                self.inbound.watch(asyncio.get_running_loop().time() + FRAMES_STOPPED_S + 0.1)
                 await self.fence()
 
     async def all_read(self) -> None:
         """Have all frames read that were sent, as if none had come for a while."""
         async with asyncio.timeout(5):
-            while self.reading.counts.frames < self._frames:
-                self.reading.watch(asyncio.get_running_loop().time() + AWAITED_S + 0.1)
+            while self.inbound.counts.frames < self._frames:
+                self.inbound.watch(asyncio.get_running_loop().time() + FRAMES_STOPPED_S + 0.1)
                 await self.fence()
 
 
@@ -124,7 +124,7 @@ async def line() -> AsyncIterator[Line]:
         async with aiohttp.ClientSession() as session:
             line.carrier = await session.ws_connect(url)
             line.url = f"{url}/fence"
-            await line.until(lambda: hasattr(line, "reading"))
+            await line.until(lambda: hasattr(line, "inbound"))
             yield line
             await line.hang_up()
     finally:
@@ -135,7 +135,7 @@ async def test_a_chunk_is_there_with_its_last_frame(line: Line) -> None:
     """Each one, though frames are read four at a time: no chunk waits for a frame of the next."""
     for number in range(1, 30):
         await line.frames(4)
-        await line.until(lambda: len(line.chunks) >= line.reading.counts.frames // 4 == number)  # noqa: B023
+        await line.until(lambda: len(line.chunks) >= line.inbound.counts.frames // 4 == number)  # noqa: B023
     sound = b"".join(line.chunks)
     assert sound == b"".join(bytes([number % 256]) * 160 for number in range(1, 4 * 29 + 1))
 
@@ -148,7 +148,7 @@ async def test_between_chunks_the_kernel_keeps_what_comes(line: Line) -> None:
     await line.frames(3)
     await line.send(event="dtmf", dtmf={"track": "inbound_track", "digit": "5"})
     await line.fence()
-    assert line.reading.counts.frames == 4 and not line.happened(ev.DtmfPressed)
+    assert line.inbound.counts.frames == 4 and not line.happened(ev.DtmfPressed)
     await line.frames(1)
     await line.until(lambda: len(line.chunks) == 2)
     assert line.happened(ev.DtmfPressed) == 1
@@ -161,7 +161,7 @@ async def test_a_chunk_that_is_out_of_step_is_not_late(line: Line) -> None:
     await line.all_read()
     await line.frames(1)
     await line.fence()
-    assert line.reading.counts.frames == 6
+    assert line.inbound.counts.frames == 6
     await line.frames(1)
     await line.until(lambda: len(line.chunks) == 2)
 
@@ -171,7 +171,7 @@ async def test_when_no_frames_come_nothing_is_kept(line: Line) -> None:
     await line.frames(5)
     await line.all_read()
     await line.send(event="dtmf", dtmf={"track": "inbound_track", "digit": "5"})
-    line.reading.watch(asyncio.get_running_loop().time() + AWAITED_S + 0.1)
+    line.inbound.watch(asyncio.get_running_loop().time() + FRAMES_STOPPED_S + 0.1)
     await line.until(lambda: line.happened(ev.DtmfPressed) == 1)
     await line.send(event="dtmf", dtmf={"track": "inbound_track", "digit": "6"})
     await line.until(lambda: line.happened(ev.DtmfPressed) == 2)
@@ -179,7 +179,7 @@ async def test_when_no_frames_come_nothing_is_kept(line: Line) -> None:
 
 @pytest.mark.parametrize("last", ["stop", "close", "abort"])
 async def test_the_end_is_never_kept(line: Line, last: str) -> None:
-    """A stop, a close and a lost connection end the reading, behind the frames that came before."""
+    """A stop, a close and a lost connection end the inbound, behind the frames that came before."""
     await line.frames(5)
     await line.all_read()
     await line.frames(1)
@@ -195,7 +195,7 @@ async def test_the_end_is_never_kept(line: Line, last: str) -> None:
     assert line.events[-1] == ev.CallStopped(
         ev.EndReason.CALLER if last == "stop" else ev.EndReason.SOCKET_LOST
     )
-    assert line.reading.counts.frames == 6
+    assert line.inbound.counts.frames == 6
 
 
 async def test_the_server_closes(line: Line) -> None:

@@ -1,9 +1,10 @@
-"""The callers' messages are taken together, in their order, and one call's trouble stays its own."""
+"""The callers' messages are handled in batches, in their order, and one call's trouble stays its own."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import aiohttp
 import pytest
@@ -14,11 +15,36 @@ from telephony.call.inbound_batch import MOST, InboundBatch
 from telephony.carrier.websocket import FrameSocket
 
 
+class Receiver:
+    """One socket's side of the batch."""
+
+    def __init__(self, server: Server, path: str, socket: FrameSocket) -> None:
+        self.server = server
+        self.path = path
+        self.socket = socket
+
+    def receive_frame(self, text: str, now: float) -> None:
+        if text == "!":
+            raise RuntimeError("a fault of ours")
+        if text.startswith("-"):
+            self.socket.give_back(text)
+        self.server.order.append((self.path, text))
+        self.server.news.set()
+
+    def flush(self) -> None:
+        """All texts of one moment were received."""
+        if (self.path, "?") in self.server.order:
+            raise RuntimeError("another fault of ours")
+
+    def fail(self, error: Exception) -> None:
+        self.socket.fail(error)
+
+
 class Server:
-    """Reads sockets through one intake."""
+    """Reads sockets through one batch."""
 
     def __init__(self) -> None:
-        self.intake = InboundBatch()
+        self.batch = InboundBatch(lambda: None)
         self.order: list[tuple[str, str]] = []
         """The socket's path, and the text."""
         self.read: dict[str, list[WSMessage]] = {}
@@ -29,27 +55,11 @@ class Server:
         await socket.prepare(request)
         path = request.path
         read = self.read.setdefault(path, [])
-        self.intake.attach(socket, self.taker(path, socket), lambda: self.taken(path))
+        socket.tap(partial(self.batch.add, Receiver(self, path, socket)))
         while not read or read[-1].type in (WSMsgType.TEXT, WSMsgType.BINARY):
             read.append(await socket.receive())
             self.news.set()
         return socket
-
-    def taken(self, path: str) -> None:
-        """All texts of one moment were taken."""
-        if (path, "?") in self.order:
-            raise RuntimeError("another fault of ours")
-
-    def taker(self, path: str, socket: FrameSocket) -> Callable[[str, float], None]:
-        def take(text: str, now: float) -> None:
-            if text == "!":
-                raise RuntimeError("a fault of ours")
-            if text.startswith("-"):
-                socket.give_back(text)
-            self.order.append((path, text))
-            self.news.set()
-
-        return take
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(5):
@@ -118,21 +128,30 @@ async def test_a_fault_ends_its_own_socket_only(
         await b.close()
 
 
-async def test_a_flood_is_taken_piece_by_piece() -> None:
+async def test_a_flood_is_received_piece_by_piece(server: Server) -> None:
     """No more is collected than the bound, however much comes within one turn of the loop."""
-
-    class Kept(FrameSocket):
-        """A socket whose tap is ours to call."""
-
-        def tap(self, tap: Callable[[str], bool] | None) -> None:
-            self.kept = tap
-
-    socket, taken = Kept(), list[str]()
-    InboundBatch().attach(socket, lambda text, now: taken.append(text), lambda: None)
-    assert socket.kept is not None
+    receiver = Receiver(server, "/a", FrameSocket())
     for number in range(MOST - 1):
-        socket.kept(str(number))
-    assert taken == []
+        server.batch.add(receiver, str(number))
+    assert server.order == []
     for number in range(MOST - 1, 2 * MOST):
-        socket.kept(str(number))
-    assert taken == [str(number) for number in range(2 * MOST)]
+        server.batch.add(receiver, str(number))
+    assert [text for _, text in server.order] == [str(number) for number in range(2 * MOST)]
+
+
+async def test_what_was_received_is_transcoded_before_the_flush() -> None:
+    """All calls' chunks of one moment share the transcoding."""
+    steps: list[str] = []
+
+    class Steps(Receiver):
+        def receive_frame(self, text: str, now: float) -> None:
+            steps.append(text)
+
+        def flush(self) -> None:
+            steps.append("flush")
+
+    batch = InboundBatch(lambda: steps.append("transcode"))
+    for name in ("a", "b"):
+        batch.add(Steps(Server(), name, FrameSocket()), name)
+    batch.deliver()
+    assert steps == ["a", "b", "transcode", "flush", "flush"]

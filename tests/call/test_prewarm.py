@@ -34,7 +34,7 @@ async def test_listening_is_there_before_the_stream(tmp_path: Path) -> None:
         result = await calling
         assert len(server.flux.sessions) == 1 and verbs(result) == ["Connect", "Hangup"]
         assert said(result).startswith("Hi. That was turn 1.")
-        flux = server.line.prewarm.__self__._way_of({}).flux  # type: ignore[attr-defined]
+        flux = server.line.prewarm.__self__._resources_for({}).listen  # type: ignore[attr-defined]
         assert not flux.connections
 
 
@@ -45,11 +45,11 @@ async def test_what_waits_in_vain_is_closed(tmp_path: Path) -> None:
         for _ in range(3):
             await webhook(server)
         await until(lambda: len(server.flux.sessions) == 1)
-        warm = server.line.prewarm.__self__  # type: ignore[attr-defined]
-        connections = warm._way_of({}).flux.connections
+        prewarmed = server.line.prewarm.__self__  # type: ignore[attr-defined]
+        connections = prewarmed._resources_for({}).listen.connections
         assert len(connections) == 1
         await until(lambda: not connections)
-        assert len(server.flux.sessions) == 1 and not warm._warm
+        assert len(server.flux.sessions) == 1 and not prewarmed._expected
 
 
 async def test_a_server_that_stops_leaves_nothing_open(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ async def test_a_server_that_stops_leaves_nothing_open(tmp_path: Path) -> None:
     async with running(tmp_path, AGENT=AGENT) as server:
         await webhook(server)
         await until(lambda: len(server.flux.sessions) == 1)
-        connections = server.line.prewarm.__self__._way_of({}).flux.connections  # type: ignore[attr-defined]
+        connections = server.line.prewarm.__self__._resources_for({}).listen.connections  # type: ignore[attr-defined]
     assert not connections
 
 

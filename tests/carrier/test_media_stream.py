@@ -336,24 +336,6 @@ def test_nothing_that_arrives_raises(messages: list[str | bytes]) -> None:
             json.loads(stream.encode_media(b"\xff"))
 
 
-@given(st.lists(nearly_messages() | st.text(), max_size=10))
-@example([START, MEDIA, STOP, MEDIA])
-@example([MEDIA, START, MEDIA])
-@example([START, outer(MEDIA, streamSid=None), MEDIA])
-def test_the_short_way_is_the_long_way(messages: list[str]) -> None:
-    """`frame` takes what `receive` reads as sound, with the same result, and changes nothing otherwise."""
-    short, long = ServerStream(), ServerStream()
-    for message in [*messages, *[text for text, _ in IGNORED]]:
-        frame = short.frame(message)
-        event = long.receive(message)
-        if frame is None:
-            assert not isinstance(event, Media)
-            assert short.receive(message) == event
-        else:
-            assert isinstance(event, Media) and frame == (event.timestamp_ms, event.payload)
-        assert short.counters == long.counters
-
-
 @given(st.text(min_size=1).filter(lambda name: name.isprintable()), st.binary(min_size=1, max_size=2000))
 def test_both_ends_understand_each_other(name: str, sound: bytes) -> None:
     stream, carrier = ServerStream(), CarrierStream(SID, "CA1", "AC1")

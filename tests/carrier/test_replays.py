@@ -117,7 +117,7 @@ async def test_nobody_takes_the_place_of_a_caller_who_is_away(
     socket = await first.start(parameters_of(await first.twiml("/twilio/voice")))
     await first.answering.arrival.wait()
     to = "+14155550199" if away == "transfer" else "hold:20:One moment."
-    await first.line.leave_word(CALL, NextStep(Step.TRANSFER, to=to))
+    await first.line.set_next_step(CALL, NextStep(Step.TRANSFER, to=to))
     await socket.close()
     await until(lambda: not first.line.sockets)
     sent_away = await first.twiml("/twilio/after", form)

@@ -11,7 +11,8 @@ from typing import TypeVar
 import pytest
 
 from telephony.deepgram import flux_codec
-from telephony.listen.deepgram import FluxClient, FluxConnection
+from telephony.listen.connection import FluxConnection
+from telephony.listen.deepgram import FluxClient
 from telephony.listen.events import ListenEvent, SttConnected, SttDisconnected
 from telephony.listen.turns import TurnEvent, TurnKind, TurnTracker
 from telephony.testing.fake_flux import FakeFlux

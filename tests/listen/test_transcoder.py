@@ -10,8 +10,8 @@ import pytest
 
 from telephony.audio.g711 import CHUNK_SAMPLES, ulaw_to_linear16
 from telephony.audio.resampler import Resampler
-from telephony.audio.upsampler import Upsampler, UpsamplerStream
 from telephony.listen.transcoder import Transcoder
+from telephony.listen.upsampler import Upsampler, UpsamplerStream
 
 
 def chunks(seed: int, count: int) -> list[bytes]:
@@ -34,7 +34,7 @@ def test_many_streams_are_each_what_they_are_alone(streams: int) -> None:
     states = [UpsamplerStream() for _ in given]
     out: list[list[bytes]] = [[] for _ in given]
     for turn in range(4):
-        made = doubler([state.follow(ulaw[turn]) for state, ulaw in zip(states, given, strict=True)])
+        made = doubler([state.with_lead(ulaw[turn]) for state, ulaw in zip(states, given, strict=True)])
         for into, sound in zip(out, made, strict=True):
             into.append(sound)
     for ulaw, made in zip(given, out, strict=True):
@@ -45,7 +45,7 @@ def test_many_streams_are_each_what_they_are_alone(streams: int) -> None:
 def test_chunks_of_one_stream_that_come_together_follow_each_other() -> None:
     """A gap that is filled gives several at once."""
     stream, given = UpsamplerStream(), chunks(1, 5)
-    assert b"".join(Upsampler()([stream.follow(chunk) for chunk in given])) == alone(given)
+    assert b"".join(Upsampler()([stream.with_lead(chunk) for chunk in given])) == alone(given)
 
 
 async def test_what_comes_in_one_turn_of_the_loop_goes_out_at_its_end() -> None:
@@ -62,7 +62,7 @@ async def test_what_comes_in_one_turn_of_the_loop_goes_out_at_its_end() -> None:
     assert [len(sounds) for sounds in heard.values()] == [2, 1]
     a(of_a[2])
     b(of_b[1])
-    conversion.convert()
+    conversion.flush()
     assert b"".join(heard["a"]) == alone(of_a)
     assert b"".join(heard["b"]) == alone(of_b)
 
@@ -77,7 +77,7 @@ async def test_one_calls_trouble_is_not_the_others(caplog: pytest.LogCaptureFixt
     with caplog.at_level(logging.ERROR):
         conversion.stream("linear16", 16000, broken)(chunks(1, 1)[0])
         conversion.stream("linear16", 16000, heard.append)(chunks(2, 1)[0])
-        conversion.convert()
+        conversion.flush()
     assert len(heard) == 1
     assert "could not be given to listening" in caplog.text
 

@@ -9,9 +9,10 @@ import pytest
 from aiohttp import ClientSession
 from prometheus_client.parser import text_string_to_metric_families
 
+from telephony.call.figures import Outcome, Traffic
 from telephony.playback.pacer import LEAD_S, Pacer
 from telephony.server.loop_lag import BEATS, TICK_S, LoopLagMonitor
-from telephony.server.metrics import Metrics, Outcome, Traffic
+from telephony.server.metrics import Metrics
 from tests.real_line import HERE, running
 from tests.twilio_side import PUBLIC, phone_line, until
 

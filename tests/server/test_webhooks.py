@@ -138,9 +138,9 @@ async def test_the_word_that_was_left_says_how_the_call_goes_on(
     phone: Phone, word: NextStep, verbs: list[str]
 ) -> None:
     """And it is used once: the next close of the socket finds none."""
-    await phone.line.leave_word(CALL, word)
+    await phone.line.set_next_step(CALL, word)
     assert [verb.tag for verb in await phone.twiml("/twilio/after", CallStatus="in-progress")] == verbs
-    assert await phone.line.take_word(CALL) is None
+    assert await phone.line.pop_next_step(CALL) is None
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["named", "unnamed"])
@@ -150,7 +150,7 @@ async def test_a_repeated_request_for_what_follows_gets_the_same_answer(
 ) -> None:
     """At once and later, by Twilio's name for the request and without: what was left is not lost."""
     headers = {"I-Twilio-Idempotency-Token": "one"} if named else {}
-    await phone.line.leave_word(CALL, word)
+    await phone.line.set_next_step(CALL, word)
     form = {"CallStatus": "in-progress"}
     responses = await asyncio.gather(*(phone.post("/twilio/after", form, headers) for _ in range(5)))
     responses.append(await phone.post("/twilio/after", form, headers))
@@ -160,16 +160,16 @@ async def test_a_repeated_request_for_what_follows_gets_the_same_answer(
 async def test_the_next_request_for_what_follows_gets_an_answer_of_its_own(phone: Phone) -> None:
     """It has another name, or a stream has come since, or other fields."""
     form = {"CallStatus": "in-progress"}
-    await phone.line.leave_word(CALL, NextStep(Step.DIGITS, to="1"))
+    await phone.line.set_next_step(CALL, NextStep(Step.DIGITS, to="1"))
     digits = await phone.twiml("/twilio/after", form)
     async with await phone.start(parameters_of(digits)):
         await phone.answering.arrival.wait()
     assert [verb.tag for verb in await phone.twiml("/twilio/after", form)] == ["Connect", "Redirect"]
-    await phone.line.leave_word(CALL, NextStep(Step.TRANSFER, to="+14155550199"))
+    await phone.line.set_next_step(CALL, NextStep(Step.TRANSFER, to="+14155550199"))
     assert [verb.tag for verb in await phone.twiml("/twilio/after", form)] == ["Dial"]
     back = await phone.twiml("/twilio/after", form, DialCallStatus="busy")
     assert parameters_of(back)["resumed"] == "transfer busy"
-    await phone.line.leave_word(CALL, NextStep(Step.HOLD, text="One moment."))
+    await phone.line.set_next_step(CALL, NextStep(Step.HOLD, text="One moment."))
     held = await phone.twiml("/twilio/after", form)
     redirect = held.findtext("Redirect") or ""
     assert [verb.tag for verb in held] == ["Say", "Play", "Redirect"]
@@ -178,7 +178,7 @@ async def test_the_next_request_for_what_follows_gets_an_answer_of_its_own(phone
 
 
 async def test_two_names_are_two_requests(phone: Phone) -> None:
-    await phone.line.leave_word(CALL, NextStep(Step.DIGITS, to="1"))
+    await phone.line.set_next_step(CALL, NextStep(Step.DIGITS, to="1"))
     verbs = []
     for name in ("one", "two"):
         response = await phone.post(
@@ -247,14 +247,14 @@ async def test_while_stopping_new_calls_are_sent_on(public: Phone) -> None:
 async def test_while_stopping_a_call_is_sent_on_with_the_word_that_was_left(public: Phone) -> None:
     """However often Twilio asks here; the next process finds it, once."""
     public.line.draining = True
-    await public.line.leave_word("CA1", NextStep(Step.DIGITS, to="12#"))
+    await public.line.set_next_step("CA1", NextStep(Step.DIGITS, to="12#"))
     for _ in range(2):
         sent_on = await public.twiml("/twilio/after", CallSid="CA1")
         assert [verb.tag for verb in sent_on] == ["Pause", "Redirect"]
     public.line.draining = False  # as another process would be
     answer = await public.twiml("/twilio/after", CallSid="CA1")
     assert [verb.tag for verb in answer] == ["Play", "Connect", "Redirect"]
-    assert await public.line.take_word("CA1") is None
+    assert await public.line.pop_next_step("CA1") is None
 
 
 async def test_without_a_call_there_is_no_answer(phone: Phone) -> None:

@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 from telephony.audio.g711 import ulaw_to_linear16
-from telephony.speak.deepgram import (
-    Deadlines,
+from telephony.speak.connection import VoiceConnection
+from telephony.speak.deepgram import VoiceClient
+from telephony.speak.events import (
     PhraseAudio,
     PhraseDone,
     PhraseFailed,
     PhraseInterrupted,
-    VoiceClient,
-    VoiceConnection,
     VoiceDisconnected,
     VoiceEvent,
 )
+from telephony.speak.voice_state import Deadlines
 from tests.speak.voice_server import RATE, VoiceServer, tone, voice_server
 
 

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from telephony.speak.deepgram import (
-    Deadlines,
-    PhraseAudio,
-    PhraseDone,
-    PhraseFailed,
-    PhraseInterrupted,
-    VoiceClient,
-)
+from telephony.speak.deepgram import VoiceClient
+from telephony.speak.events import PhraseAudio, PhraseDone, PhraseFailed, PhraseInterrupted
+from telephony.speak.voice_state import Deadlines
 from telephony.testing.fake_speak import FakeSpeak
 from telephony.testing.faults import NONE, Faults
 from tests.speak.test_deepgram import Ear

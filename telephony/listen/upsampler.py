@@ -1,6 +1,6 @@
 """Mu-law at 8 kHz -> linear16 at 16 kHz, for many callers in one piece of arithmetic. PURE.
 
-The filter of `audio.Resampler`, with the same result. One caller's chunk of 80 ms is so little work that
+The filter of `resampler.Resampler`, with the same result. One caller's chunk of 80 ms is so little work that
 calling numpy for it costs several times the work itself; chunks that are there together share the calls
 (bench/README.md).
 """
@@ -41,11 +41,11 @@ class UpsamplerStream:
     def __init__(self) -> None:
         self._lead = bytes([ULAW_SILENCE]) * _LEAD
 
-    def follow(self, chunk: bytes) -> bytes:
-        """The next 80 ms of mu-law -> what `Doubler` is to be given for them."""
-        followed = self._lead + chunk
-        self._lead = followed[-_LEAD:]
-        return followed
+    def with_lead(self, chunk: bytes) -> bytes:
+        """The next 80 ms of mu-law -> what `Upsampler` takes for them."""
+        sound = self._lead + chunk
+        self._lead = sound[-_LEAD:]
+        return sound
 
 
 class Upsampler:
@@ -62,12 +62,12 @@ class Upsampler:
         self._product = np.zeros((_MOST * _ROWS, _GROUP))
         self._made = np.zeros((_MOST, CHUNK_SAMPLES, 2), np.int16)
 
-    def __call__(self, followed: Sequence[bytes]) -> list[bytes]:
-        """What streams gave out, any number of them -> for each one 80 ms of linear16 at 16 kHz."""
-        if len(followed) > _MOST:
-            return self(followed[:_MOST]) + self(followed[_MOST:])
-        count = len(followed)
-        linear = np.frombuffer(ulaw_to_linear16(b"".join(followed)), np.int16).reshape(count, -1)
+    def __call__(self, chunks: Sequence[bytes]) -> list[bytes]:
+        """Chunks with their leads, any number of them -> for each one 80 ms of linear16 at 16 kHz."""
+        if len(chunks) > _MOST:
+            return self(chunks[:_MOST]) + self(chunks[_MOST:])
+        count = len(chunks)
+        linear = np.frombuffer(ulaw_to_linear16(b"".join(chunks)), np.int16).reshape(count, -1)
         self._given[:count] = linear
         self._laid_out[:count] = self._windows[:count]
         product = self._product[: count * _ROWS]
