@@ -53,6 +53,7 @@ class CommandModule(Protocol):
 COMMANDS = (
     Command("serve", "telephony.commands.serve", "answer calls: the server"),
     Command("call", "telephony.commands.call", "a pretend carrier places a call", quiet=True),
+    Command("chat", "telephony.commands.chat", "talk to an agent by text, without audio", quiet=True),
     Command("engine", "telephony.commands.engine", "the local speech engine alone"),
     Command(
         "transcribe", "telephony.commands.transcribe", "live transcription with turn events", True, False

@@ -42,6 +42,7 @@ from telephony.llm.tool_work import Outcome, Status, Work
 from telephony.llm.tools import BadArguments, Tool, Toolbox, ToolContext
 from telephony.reply import reply_scope
 from telephony.reply.agent import CallInfo, EndedCall, Note, Notes, Said, Transfer, Turn
+from telephony.reply.reply_scope import ToolStep
 
 log = logging.getLogger(__name__)
 
@@ -239,6 +240,7 @@ class TurnTools:
             started: list[tuple[ToolCall, Work | Outcome]] = []
             try:
                 for call in batch:
+                    reply_scope.current().on_tool(ToolStep(call.name, call.arguments, "called"))
                     many = at + len(started) >= limits.calls_at_once
                     started.append((call, TOO_MANY if many else await self._start(call)))
                 for call, work in started:
@@ -314,6 +316,8 @@ class TurnTools:
         return Outcome("refused", words)
 
     def _result(self, call: ToolCall, outcome: Outcome) -> ToolResult:
+        step = ToolStep(call.name, call.arguments, outcome.status, outcome.text)
+        reply_scope.current().on_tool(step)
         if outcome.status == "refused":  # our own words
             return ToolResult(call.id, call.name, outcome.text, outcome.status)
         content = framed(call.name, outcome.text, self._runner.limits.result_chars)

@@ -104,6 +104,19 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolStep:
+    """A tool of a reply was called, or ended."""
+
+    name: str
+    arguments: str
+    """JSON, as the model wrote it."""
+    state: str
+    """`called`, and later `done`, `failed`, `refused` and the like."""
+    text: str = ""
+    """What the model is told of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyScope:
     """One reply, as code under it sees it."""
 
@@ -111,6 +124,8 @@ class ReplyScope:
     withholding: Callable[[], bool] = lambda: False
     """Whether something was said in this call that is not to be written down."""
     pause: Pause = field(default_factory=Pause)
+    on_tool: Callable[[ToolStep], None] = lambda step: None
+    """Is given each step of the tools that the reply calls."""
 
 
 _scope: ContextVar[ReplyScope | None] = ContextVar("reply scope", default=None)

@@ -22,7 +22,7 @@ from telephony.base import json_codec
 from telephony.errors import ReplyFailed
 from telephony.reply import reply_scope
 from telephony.reply.agent import Agent, HangUp, Note, Notes, Said, Say, Transfer, Turn
-from telephony.reply.reply_scope import Pause, Release, ReplyScope
+from telephony.reply.reply_scope import Pause, Release, ReplyScope, ToolStep
 from telephony.reply.yielded import NotAllowed, checked
 
 log = logging.getLogger(__name__)
@@ -51,15 +51,17 @@ async def run_reply(
     withholding: Callable[[], bool] = lambda: False,
     release: Release | None = None,
     pause: Pause | None = None,
+    on_tool: Callable[[ToolStep], None] = lambda step: None,
 ) -> None:
     """Run the agent's reply to its end. Cancel this task to cancel the reply.
 
     A step of the agent's code that keeps the event loop for more than 100 ms is logged with the agent's name.
     An exception is logged with its text and traceback; by its type and lines only where `withholding` says
     that the agent may know something that is not to be written down. `release`: of a draft, when it becomes
-    the answer; see `Turn.released`. `pause`: while the caller makes a sound over it.
+    the answer; see `Turn.released`. `pause`: while the caller makes a sound over it. `on_tool` is
+    given the steps of the tools that the reply calls.
     """
-    scope = ReplyScope(release or Release(released=True), withholding, pause or Pause())
+    scope = ReplyScope(release or Release(released=True), withholding, pause or Pause(), on_tool)
     reply_scope.enter(scope)
     out = _Outlet(emit, withholding)
     inner = asyncio.create_task(_drive(agent, reply, turn, notes, out), name=f"reply {reply}")
