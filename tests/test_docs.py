@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import telephony
 from telephony.cli import COMMANDS
 from telephony.config.settings import NAMES, SETTINGS, Settings
 from telephony.engine.models.catalogue import MODELS
@@ -227,6 +228,14 @@ def test_every_field_of_a_calls_record_is_documented() -> None:
     assert [
         field for field in sorted(fields - {"turns", "index"}) if not re.search(rf"\b{field}`", page)
     ] == []
+
+
+def test_every_public_name_is_documented_with_what_is_in_it() -> None:
+    page = read("docs/agents.md").partition("## An agent that takes an order")[0]
+    given = (telephony.Turn, telephony.Message, telephony.CallInfo, telephony.EndedCall)
+    inside = {name for kind in given for name in vars(kind) if not name.startswith("_")}
+    names = {name for name in telephony.__all__ if name not in ("Notes", "Said")} | inside
+    assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", page)] == []
 
 
 # ---- blocks of code
