@@ -6,9 +6,11 @@ must not do (notes, acts, tools with effects) is held by those who carry it out 
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from types import MappingProxyType
 from typing import Any
 
 from telephony.config.destinations import PERSON
@@ -22,11 +24,15 @@ from telephony.llm.memory import CallMemory, Memory
 from telephony.llm.prompt import Prompt, PromptSource
 from telephony.llm.style import SPOKEN_STYLE
 from telephony.llm.tool_runner import ToolResult, ToolRunner, TurnTools
-from telephony.reply.agent import EndedCall, HangUp, Notes, Said, Transfer, Turn, Wait, Wording
+from telephony.reply.agent import EndedCall, HangUp, Note, Notes, Said, Transfer, Turn, Wait, Wording
+from telephony.reply.script_state import ACTIVE_SCRIPT
+from telephony.reply.scripted import ScriptedAgent
 
 log = logging.getLogger(__name__)
 
 CONTEXT_TOKENS = 16_000
+NO_SCRIPTS: Mapping[str, ScriptedAgent] = MappingProxyType({})
+HAND_OVER = "hand_over"
 TO_A_PERSON = "One moment, please. Somebody else will help you further."
 """Said when the call has used up what it may use of the model, and somebody is there."""
 ENDS = (HangUp, Transfer, Wait)
@@ -43,12 +49,16 @@ class LanguageModelAgent:
         tools: ToolRunner | None = None,
         *,
         context_tokens: int = CONTEXT_TOKENS,
+        scripts: Mapping[str, ScriptedAgent] = NO_SCRIPTS,
     ) -> None:
-        """`context_tokens`: how many the model can take, prompt and answer together."""
+        """`context_tokens`: how many the model can take, prompt and answer together; `scripts`: to which it
+        may hand the caller, by name; each hands them back with `do: back`."""
+        self.scripts = scripts
         self.client = client
         self.prompt = prompt
         self.tools = tools
         self.wording: Wording = prompt.current.wording
+        self.hand_overs = (_hand_over_spec(scripts),) if scripts else ()
         self.memory = Memory(client, context_tokens)
 
     def destination(self, name: str) -> str:
@@ -67,6 +77,11 @@ class LanguageModelAgent:
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         """As `Agent.reply`. Raises ReplyFailed where the model fails: the caller is asked again."""
+        script = self.scripts.get(str(notes.get(ACTIVE_SCRIPT, "")))
+        if script is not None:
+            async for one in script.reply(turn, notes):
+                yield one
+            return
         tools = await self.tools.begin(turn, notes) if self.tools is not None else None
         try:
             async with aclosing(_Reply(self, turn, tools).said()) as said:
@@ -115,7 +130,7 @@ class _Reply:
         shown: Sequence[ToolSpec] = ()
         while True:
             calls: list[ToolCall] = []
-            allowed = self._tools.specs() if self._tools is not None else ()
+            allowed = (*(self._tools.specs() if self._tools is not None else ()), *self._agent.hand_overs)
             shown = allowed or shown  # which may not be called any more; but the beginning stays the same
             extra = {} if allowed or not shown else {"tool_choice": "none"}
             request = ChatRequest([*begun, *made], tools=shown, extra=extra)
@@ -128,7 +143,13 @@ class _Reply:
                         calls.append(part)
                     elif isinstance(part, Finished):
                         self._count(part)
-            if not calls or not allowed or self._tools is None:
+            if not calls or not allowed:
+                return
+            if handed := next((call for call in calls if call.name == HAND_OVER), None):
+                for said in self._hand_over(handed):
+                    yield said
+                return
+            if self._tools is None:
                 return
             made.append(_calling(calls))
             async with aclosing(self._run(calls, made)) as outputs:
@@ -141,6 +162,16 @@ class _Reply:
             if self._ends and self._spoke:
                 return
             yield "\n"  # what comes next is another sentence
+
+    def _hand_over(self, call: ToolCall) -> list[Said]:
+        """The script's beginning; nothing where there is no such script: the caller is asked again."""
+        try:
+            name = str(json.loads(call.arguments)["to"])
+            script = self._agent.scripts[name]
+        except (ValueError, TypeError, LookupError):
+            log.warning("call %s: the model hands over to no script that there is", self._turn.call.call_sid)
+            return []
+        return ["\n", *script.begin(self._turn), Note.without_secrets(**{ACTIVE_SCRIPT: name})]
 
     async def _run(self, calls: Sequence[ToolCall], made: list[ChatMessage]) -> AsyncGenerator[Said, None]:
         assert self._tools is not None
@@ -172,6 +203,18 @@ class _Reply:
         log.debug("call %s: %s: %d tokens of prompt (%d cached), %d of answer, ended by %s",
                   self._turn.call.call_sid, finished.model, usage.prompt_tokens, usage.cached_tokens,
                   usage.completion_tokens, finished.reason)  # fmt: skip
+
+
+def _hand_over_spec(scripts: Mapping[str, ScriptedAgent]) -> ToolSpec:
+    """How the model is shown that it may hand the caller to a script."""
+    named = "; ".join(f"{name}: {one.script.name}" for name, one in scripts.items())
+    to = {"type": "string", "enum": list(scripts), "description": named}
+    return ToolSpec(
+        HAND_OVER,
+        "Let a fixed script speak with the caller, which asks and says what has to be said word for word. It"
+        " begins at once: say nothing yourself. You go on when it has ended.",
+        {"type": "object", "properties": {"to": to}, "required": ["to"], "additionalProperties": False},
+    )
 
 
 def _calling(calls: Sequence[ToolCall]) -> dict[str, Any]:

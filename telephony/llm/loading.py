@@ -5,17 +5,21 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 
 from telephony.config.settings import Settings
-from telephony.errors import BadAgent
+from telephony.errors import BadAgent, BadScript
 from telephony.llm.agent import LanguageModelAgent
 from telephony.llm.client import ChatClient
 from telephony.llm.effects import Claims
 from telephony.llm.from_settings import chat_client
 from telephony.llm.prompt import USUAL, PromptSource
+from telephony.llm.script_agent import ScriptWithModel
 from telephony.llm.tool_loading import check_tools, open_tools
 from telephony.llm.tool_runner import ToolRunner
 from telephony.reply.agent import Agent
 from telephony.reply.loading import USUAL as AGENT
 from telephony.reply.loading import load_agent
+from telephony.reply.script import Do
+from telephony.reply.script_reader import load_script
+from telephony.reply.scripted import ScriptedAgent
 
 MODEL = "llm"
 """What AGENT names a language model by."""
@@ -29,12 +33,34 @@ def names_own_agent(spec: str) -> bool:
 def check_agent(spec: str, settings: Settings, where: str = AGENT, prompt: str = "") -> None:
     """Raises BadInput, of one line, for an agent that cannot answer. Nothing is started, nobody asked."""
     if spec == MODEL:
-        _check_model(settings, where)
-        PromptSource(prompt or settings.llm_prompt, _where_of_prompt(prompt, where))
+        _check_model(settings, f"{where}={spec!r}")
+        scripts_of(PromptSource(prompt or settings.llm_prompt, _where_of_prompt(prompt, where)), settings)
         check_tools(settings)
     else:
         _check_prompt(spec, prompt, where)
-        load_agent(spec, settings, where)
+        agent = load_agent(spec, settings, where)
+        if isinstance(agent, ScriptedAgent) and agent.script.needs_model:
+            _check_model(settings, f"{where}={spec!r}")
+
+
+def transfers_of(agent: Agent) -> tuple[str, ...]:
+    """Everybody whom the scripts that an agent follows may transfer a caller to."""
+    scripts = [agent.script] if isinstance(agent, ScriptedAgent | ScriptWithModel) else []
+    if isinstance(agent, LanguageModelAgent):
+        scripts += [one.script for one in agent.scripts.values()]
+    return tuple(to for script in scripts for to in script.transfers)
+
+
+def scripts_of(source: PromptSource, settings: Settings) -> dict[str, ScriptedAgent]:
+    """The scripts that a prompt names. Raises BadScript for one with a mistake, or that never hands back."""
+    found = {}
+    for name, path in source.current.scripts.items():
+        script = load_script(path, settings)
+        if script.needs_model or script.by_action(Do.BACK) is None:
+            wrong = "it asks a model itself" if script.needs_model else "no intent of it has `do: back`"
+            raise BadScript(f"{source.where}: scripts.{name}: {path} cannot be handed to: {wrong}")
+        found[name] = ScriptedAgent(script)
+    return found
 
 
 class AgentLoader:
@@ -55,16 +81,22 @@ class AgentLoader:
         """
         if spec != MODEL:
             _check_prompt(spec, prompt, where)
-            return load_agent(spec, self._settings, where)
-        _check_model(self._settings, where)
+            agent = load_agent(spec, self._settings, where)
+            if isinstance(agent, ScriptedAgent) and agent.script.needs_model:
+                _check_model(self._settings, f"{where}={spec!r}")
+                return ScriptWithModel(agent.script, await self._opened())
+            return agent
+        _check_model(self._settings, f"{where}={spec!r}")
         source = PromptSource(prompt or self._settings.llm_prompt, _where_of_prompt(prompt, where))
         if self._tools is None:
             opening = open_tools(self._settings, self._claims)
             self._tools = await self._stack.enter_async_context(opening)
         tokens = self._settings.llm_context_tokens
-        agent = LanguageModelAgent(await self._opened(), source, self._tools, context_tokens=tokens)
-        self._stack.push_async_callback(agent.close)
-        return agent
+        scripts = scripts_of(source, self._settings)
+        client = await self._opened()
+        made = LanguageModelAgent(client, source, self._tools, context_tokens=tokens, scripts=scripts)
+        self._stack.push_async_callback(made.close)
+        return made
 
     async def _opened(self) -> ChatClient:
         if self.client is None:
@@ -74,9 +106,9 @@ class AgentLoader:
         return self.client
 
 
-def _check_model(settings: Settings, where: str) -> None:
+def _check_model(settings: Settings, place: str) -> None:
     if not settings.llm_url:
-        raise BadAgent(f"{where}={MODEL!r} cannot be used: set LLM_URL and LLM_MODEL")
+        raise BadAgent(f"{place} cannot be used: it needs a language model; set LLM_URL and LLM_MODEL")
 
 
 def _check_prompt(spec: str, prompt: str, where: str) -> None:

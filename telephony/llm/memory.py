@@ -126,7 +126,7 @@ class Memory:
         messages = [{"role": "system", "content": SUMMARISE}, {"role": "user", "content": said}]
         request = ChatRequest(messages, max_tokens=SUMMARY_TOKENS)
         try:
-            text = await _text_of(self._client, request)
+            text = await text_of(self._client, request)
             if text:
                 upto = lines[-1].number
                 memory.summary = Summary(text, upto)
@@ -141,7 +141,7 @@ def _since(summary: Summary | None, history: tuple[Message, ...]) -> list[Messag
     return [line for line in history if summary is None or line.number > summary.upto]
 
 
-async def _text_of(client: Streams, request: ChatRequest) -> str:
+async def text_of(client: Streams, request: ChatRequest) -> str:
     """An answer's whole text."""
     text = ""
     async with aclosing(client.stream(request)) as parts:

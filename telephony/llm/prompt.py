@@ -28,7 +28,7 @@ from zoneinfo import ZoneInfo
 from telephony.config.yaml_file import Value, parse_yaml
 from telephony.errors import BadScript
 from telephony.reply.agent import CallInfo, Wording
-from telephony.reply.script_reader import WORDING, read_wording
+from telephony.reply.wording_reader import WORDING, read_wording
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ LARGEST = 1_000_000
 """Bytes of one file, and characters of a whole prompt."""
 MOST_FILES = 50
 OF_THE_CALL = ("from", "to", "date", "time", "weekday")
+SCRIPT_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 NOT_KNOWN = "unknown"
 MOST_VALUE = 2_000
 """Characters of a call's parameter."""
@@ -69,6 +70,8 @@ class Prompt:
     wording: Wording = field(default_factory=Wording)
     parameters: Mapping[str, str] = field(default_factory=dict)
     """The call's parameters that it names, with what stands in the place of one that was not given."""
+    scripts: Mapping[str, str] = field(default_factory=dict)
+    """Scripts that the model may hand the caller to: names, and what AGENT would call them by."""
     zone: tzinfo | None = None
     """Whose date and time it tells; None: this machine's."""
 
@@ -172,10 +175,12 @@ class _Reader:
         text = given if self._file is None else self._text(self._file, self._where)
         shown = self._where if self._file is None else str(self._file)
         wording, zone, first = Wording(), None, 1
+        scripts: dict[str, str] = {}
         if front := _FRONT.match(text):
             fields = _fields(front["front"], shown)
             wording, zone = read_wording(fields), _zone(fields.get("timezone"))
             self._declared = _parameters(fields.get("parameters"))
+            scripts = _scripts(fields.get("scripts"))
             first += text[: front.end()].count("\n")
             text = text[front.end() :]
         parts = tuple(self._parts(text, shown, first))
@@ -183,7 +188,7 @@ class _Reader:
             raise BadScript(f"{shown}: the prompt with its files is longer than {LARGEST:,} characters")
         if not "".join(part if isinstance(part, str) else part.name for part in parts).strip():
             raise BadScript(f"{shown}: the prompt is empty")
-        return Prompt(parts, wording, self._declared, zone)
+        return Prompt(parts, wording, self._declared, scripts, zone)
 
     def _parts(self, text: str, shown: str, first: int) -> Iterator[str | Place]:
         at = 0
@@ -237,7 +242,7 @@ def _fields(front: str, shown: str) -> Mapping[str, Value]:
     if not front.strip():
         return {}
     value = parse_yaml(b"\n" + front.encode(), shown, "what stands between the lines of ---")
-    return value.fields((*WORDING, "timezone", "parameters"))
+    return value.fields((*WORDING, "timezone", "parameters", "scripts"))
 
 
 def _parameters(value: Value | None) -> dict[str, str]:
@@ -255,6 +260,16 @@ def _parameters(value: Value | None) -> dict[str, str]:
                 f"{name!r} cannot be a parameter's name here: letters, digits and _, and not a name of ours"
             )
         found[name] = one.text()
+    return found
+
+
+def _scripts(value: Value | None) -> dict[str, str]:
+    """Names and paths of scripts."""
+    found: dict[str, str] = {}
+    for name, one in value.items() if value is not None else ():
+        if not SCRIPT_NAME.fullmatch(name):
+            one.wrong(f"{name!r} cannot be a script's name here: letters, digits, _ and -")
+        found[name] = one.text().removeprefix("scripted:")
     return found
 
 

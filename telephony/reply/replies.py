@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from telephony.reply import understanding
-from telephony.reply.agent import Expect, HangUp, Said, Say, Transfer, Turn, Wait
+from telephony.reply.agent import Expect, HangUp, Note, Say, Transfer, Turn, Wait
 from telephony.reply.builtin_intents import BuiltinIntent
 from telephony.reply.corrections import ask_for
 from telephony.reply.default_intents import (
@@ -20,8 +20,18 @@ from telephony.reply.default_intents import (
     last_said,
 )
 from telephony.reply.matching import Finder, Match
-from telephony.reply.script import Ask, Do, Intent, Script, ScriptStep, listed
-from telephony.reply.script_state import GIVEN, SKIPPED, Item, State
+from telephony.reply.script import (
+    Ask,
+    Do,
+    Intent,
+    ModelSays,
+    Script,
+    Scripted,
+    ScriptStep,
+    Understood,
+    listed,
+)
+from telephony.reply.script_state import ACTIVE_SCRIPT, GIVEN, SKIPPED, Item, State
 from telephony.reply.script_wording import ScriptWording, read_back
 
 MAX_ASKS = 2  # a question for a slot is asked again once; then the order goes on without it
@@ -31,7 +41,15 @@ _MAX_THEN = 8  # `then` to `then`: a bound for scripts that go in circles
 class Replies:
     """Says and does things in answer to one turn."""
 
-    def __init__(self, script: Script, turn: Turn, state: State, vocabulary: set[str]) -> None:
+    def __init__(
+        self,
+        script: Script,
+        turn: Turn,
+        state: State,
+        vocabulary: set[str],
+        understood: Understood | None = None,
+    ) -> None:
+        self.understood = understood
         self.script, self.turn, self.state, self.vocabulary = script, turn, state, vocabulary
         self.text = understanding.plain(turn.text)
         self.finder = Finder(script, turn.text, state)
@@ -75,7 +93,7 @@ class Replies:
 
     # ---- what is said and done
 
-    def _wish(self, wish: BuiltinIntent) -> Iterator[Said]:
+    def _wish(self, wish: BuiltinIntent) -> Iterator[Scripted]:
         if wish is BuiltinIntent.REPEAT:
             yield from self._again()
         elif wish is BuiltinIntent.ABOUT:
@@ -86,21 +104,26 @@ class Replies:
             own = self.script.by_action(do)
             yield from self._perform(own.step if own else usual, self.state, keep_question=True)
 
-    def _again(self) -> Iterator[Said]:
+    def _again(self) -> Iterator[Scripted]:
         yield last_said(self.turn.history, self.script)
         yield from self._still_open()
 
-    def _still_open(self) -> Iterator[Said]:
+    def _still_open(self) -> Iterator[Scripted]:
         if expect := self._open_expect():
             yield expect
 
-    def _not_understood(self) -> Iterator[Said]:
+    def _not_understood(self) -> Iterator[Scripted]:
         state = replace(self.state, misses=self.state.misses + 1)
         if self.ask and self.state.tries >= MAX_ASKS and not self.state.checking:
             yield from self._answered(self.ask, "")
             return
         line = self.script.fallback[self.state.misses % len(self.script.fallback)]
         state = replace(state, tries=self.state.tries + 1)
+        if self.script.model_fallback and not self.ask:
+            yield ModelSays(self.script.model_fallback, line)
+            yield from self._still_open()
+            yield state.note()
+            return
         if self.ask:
             line = f"{line} {self._question()}"
         elif self._expects_yes_no and state.tries > MAX_ASKS + 1:
@@ -118,7 +141,7 @@ class Replies:
         asked = re.findall(r"[^.?!]*\?", last_said(self.turn.history, self.script))
         return asked[-1].strip() if asked else ""
 
-    def _answered(self, ask: Ask, value: str) -> Iterator[Said]:
+    def _answered(self, ask: Ask, value: str) -> Iterator[Scripted]:
         """The open question for a slot has its answer; an empty one means to go on without it."""
         assert self.intent is not None  # it is what asked
         if not value and ask.slot in self.intent.needs:
@@ -129,7 +152,7 @@ class Replies:
         found = {**self.state.partial, ask.slot: value or SKIPPED}
         yield from self._run(Match(self.intent, (found,)), new=False)
 
-    def _given_up(self) -> Iterator[Said]:
+    def _given_up(self) -> Iterator[Scripted]:
         """Without this answer there is nothing to do: the question is dropped."""
         state = replace(
             self.state,
@@ -149,7 +172,7 @@ class Replies:
         named = self._named(answer)
         return own or (named.step if named else YES_STEP if answer else NO_STEP)
 
-    def _run_branch(self, answer: bool) -> Iterator[Said]:
+    def _run_branch(self, answer: bool) -> Iterator[Scripted]:
         step, named = self._branch(answer), self._named(answer)
         yield from self._perform(
             step, self._settled(), intent=named if named and step is named.step else None
@@ -177,7 +200,7 @@ class Replies:
             state = replace(state, items=(*state.items, self.wording.item(intent, self.state.partial)))
         return state
 
-    def _run(self, match: Match, new: bool = True, closing: Intent | None = None) -> Iterator[Said]:
+    def _run(self, match: Match, new: bool = True, closing: Intent | None = None) -> Iterator[Scripted]:
         intent, state = (
             match.intent,
             self._settled()
@@ -208,7 +231,7 @@ class Replies:
 
     def _halt(
         self, match: Match, state: State, last: Item, check: str, missing: Ask | None
-    ) -> Iterator[Said]:
+    ) -> Iterator[Scripted]:
         """A value is read back, or one that is missing is asked for, before the intent goes on."""
         again = self.ask and self.ask.slot == (check or (missing and missing.slot))
         state = replace(state, partial=dict(match.found[-1]), tries=state.tries + 1 if again else 1)
@@ -234,7 +257,7 @@ class Replies:
         found: Item | None = None,
         intent: Intent | None = None,
         keep_question: bool = False,
-    ) -> Iterator[Said]:
+    ) -> Iterator[Scripted]:
         for _ in range(_MAX_THEN):
             if not step.then:
                 break
@@ -245,10 +268,11 @@ class Replies:
         say = step.say[self.turn.index % len(step.say)] if step.say else ""
         if step.do is Do.TRANSFER and not step.to:
             say = step.otherwise or TRANSFER_STEP.otherwise
-        text = self.wording.filled(say, found or {}, state) or self.wording.filled(
-            step.otherwise, found or {}, state
-        )
-        if text:
+        otherwise = self.wording.filled(step.otherwise, found or {}, state)
+        text = self.wording.filled(say, found or {}, state) or otherwise
+        if step.model:
+            yield ModelSays(self.wording.filled(step.model, found or {}, state), otherwise)
+        elif text:
             yield text if step.interruptible else Say(text, interruptible=False)
         if keep_question:
             yield from self._still_open()
@@ -258,7 +282,7 @@ class Replies:
         yield state.note()
         yield from _actions(step)
 
-    def _ask_again(self, intent: Intent, ask: Ask) -> Iterator[Said]:
+    def _ask_again(self, intent: Intent, ask: Ask) -> Iterator[Scripted]:
         """The last item is open again, without the part that is to change."""
         *before, last = self.state.items
         slots = {name: value for name, value in last.items() if name in self.script.slots}
@@ -277,7 +301,9 @@ class Replies:
             checked=checked,
         ).note()
 
-    def _replace(self, latest: Intent, found: Item, dropped: frozenset[str], at: int = -1) -> Iterator[Said]:
+    def _replace(
+        self, latest: Intent, found: Item, dropped: frozenset[str], at: int = -1
+    ) -> Iterator[Scripted]:
         """What was named takes the place of what was understood, and is read back."""
         if self.ask and self.intent:
             partial = {name: value for name, value in self.state.partial.items() if name not in dropped}
@@ -295,7 +321,7 @@ class Replies:
 
     def _read_back(
         self, intent: Intent, state: State, item: Item | None = None, changed: set[str] | None = None
-    ) -> Iterator[Said]:
+    ) -> Iterator[Scripted]:
         item = item or state.items[-1]
         found = {**item, "item": self._as_changed(item, changed or ())}
         yield from self._perform(intent.step, replace(state, mending=False), found, intent)
@@ -307,7 +333,9 @@ class Replies:
         return item["brief"] if in_brief else item["item"]
 
 
-def _actions(step: ScriptStep) -> Iterator[Said]:
+def _actions(step: ScriptStep) -> Iterator[Scripted]:
+    if step.do is Do.BACK:
+        yield Note(**{ACTIVE_SCRIPT: ""})
     if step.do is Do.WAIT:
         yield Wait()
     elif step.do is Do.HANG_UP:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, TypeAlias
 
-from telephony.reply.agent import Expect, Wording
+from telephony.reply.agent import Expect, Said, Wording
 from telephony.reply.understanding import digits, letters
 
 Values: TypeAlias = Mapping[str, str]
-SlotKind: TypeAlias = Literal["words", "digits", "spelling", "text"]
-SLOT_KINDS: tuple[SlotKind, ...] = ("words", "digits", "spelling", "text")
+SlotKind: TypeAlias = Literal["words", "digits", "spelling", "text", "llm"]
+SLOT_KINDS: tuple[SlotKind, ...] = ("words", "digits", "spelling", "text", "llm")
 
 MADE_UP = ("item", "items", "count", "summary")
 """What a template may name besides slots: what was just ordered, all that was, how many, and the summary."""
@@ -36,6 +36,7 @@ class Do(Enum):
     HANG_UP = "hang_up"  # end the call when this has been heard
     CHANGE = "change"  # what the caller named replaces that part of the last item
     FORGET = "forget"  # drop what was ordered so far
+    BACK = "back"  # hand the caller back to the model that handed them to this script
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Slot:
     least: int = 1
     """For digits and spelling: fewest characters that count."""
     most: int = 64
+    about: str = ""
+    """For llm: what a model is to look for in the caller's words."""
     confirm: bool = False
     """Its value is read back, and used when the caller has said that it is right."""
 
@@ -56,6 +59,29 @@ class Slot:
     def options(self) -> tuple[str, ...]:
         """What may be answered, without the other ways to say it."""
         return tuple(dict.fromkeys(self.forms.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSays:
+    """Words that a model is to find."""
+
+    told: str
+    otherwise: str = ""
+    """What is said where it has none."""
+
+
+Scripted: TypeAlias = Said | ModelSays
+"""What a script comes to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What a model takes the caller's words for."""
+
+    intent: str = ""
+    """One of the script's, `yes`, `no`, a BuiltinIntent's value, or empty: nothing of these."""
+    slots: Mapping[str, str] = field(default_factory=dict)
+    """As the script has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +117,8 @@ class ScriptStep:
     """What is said when `say` comes out empty, or when a transfer can reach nobody."""
     then: str | None = None
     """Go on as if this intent had been matched."""
+    model: str = ""
+    """What a model is told to say, in the place of `say`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +128,8 @@ class Intent:
     name: str
     step: ScriptStep
     match: tuple[Pattern, ...] = ()
+    means: str = ""
+    """What a caller who wants it means, in words for a model."""
     keys: tuple[str, ...] = ()
     """Keypad digits that mean the same."""
     asks: tuple[Ask, ...] = ()
@@ -113,7 +143,9 @@ class Intent:
     @property
     def needs(self) -> tuple[str, ...]:
         """The slots without which there is no answer."""
-        made = dict.fromkeys(name for text in (self.item, *self.step.say) for name in required(text))
+        made = dict.fromkeys(
+            name for text in (self.item, self.step.model, *self.step.say) for name in required(text)
+        )
         return tuple(name for name in made if name not in MADE_UP)
 
 
@@ -146,6 +178,22 @@ class Script:
     """The answer to "are you a robot?"."""
     correct: str = "What should I change?"
     """Asked when something was wrong and the caller has not said what."""
+
+    understand: Literal["rules", "llm"] = "rules"
+    """Who finds out what a caller means."""
+    model_fallback: str = ""
+    """What a model is told to do with what no intent means; empty: `fallback` is said."""
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether anything in it is left to a model."""
+        steps = (step for one in self.intents.values() for step in (one.step, one.on_yes, one.on_no))
+        return (
+            self.understand == "llm"
+            or bool(self.model_fallback)
+            or any(step is not None and step.model for step in steps)
+            or any(slot.kind == "llm" for slot in self.slots.values())
+        )
 
     @property
     def transfers(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from telephony.base.phone_numbers import country_of
 from telephony.config.dial_policy import Forbidden, check_named, named_target
@@ -21,8 +21,6 @@ from telephony.reply.agent import (
     PAUSE_S,
     Expect,
     ExpectKind,
-    Say,
-    SilenceStep,
     Wording,
 )
 from telephony.reply.script import (
@@ -42,19 +40,24 @@ from telephony.reply.script import (
     required,
 )
 from telephony.reply.understanding import plain
+from telephony.reply.wording_reader import WORDING, read_wording
 
 READY = Path(__file__).parent / "scripts"
 """The scripts that come with the package; `scripted:coffee` names one of them."""
 
-WORDING = ("greeting", "silence", "fillers", "bridge", "reask", "farewell", "warning", "acknowledge")
-"""The names of what the line says of its own accord."""
-_TOP = ("name", "greeting", "slots", "intents", "fallback", "summary", "about", "correct", *WORDING[1:])
+_TOP = (
+    *("name", "greeting", "slots", "intents", "fallback", "summary", "about", "correct"),
+    *WORDING[1:],
+    "understand",
+)
 _QUESTION = ("options", "sensitive", "pause_s", "length")
 _STEP = ("say", "interruptible", "expects", *_QUESTION, "do", "otherwise", "then")
-_INTENT = ("match", "keys", *_STEP, "asks", "item", "brief", "on_yes", "on_no")
+_INTENT = ("match", "means", "keys", *_STEP, "asks", "item", "brief", "on_yes", "on_no")
 _ASK = ("say", "expects", *_QUESTION)
-_SLOT = ("type", "least", "most", "values", "confirm")
-_ANSWERS = ("yes", "no")  # intents with these names need no match: a bare yes or no runs them
+_SLOT = ("type", "least", "most", "values", "confirm", "about")
+_ANSWERS = ("yes", "no", "start")  # intents with these names need no match: a bare yes or no runs them
+FALLBACK = "Answer the caller in one or two sentences, and lead them back to what this line is for."
+"""What a model is told to do with what a script does not understand, where the script says no more."""
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _SLOT_IN_REGEX = re.compile(r"\{([a-z_]\w*)(\??)\}")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -63,6 +66,7 @@ _EXPECT_OF_SLOT: Mapping[SlotKind, ExpectKind] = {
     "digits": "digits",
     "spelling": "spelling",
     "text": "open",
+    "llm": "open",
 }
 _DICTATED = r"[\w' ]*"  # a digits or spelling slot inside a regex: what it holds is checked afterwards
 
@@ -103,18 +107,31 @@ class _ScriptReader:
     def script(self, top: Value) -> Script:
         fields = top.fields(_TOP, needed=("intents",))
         name = fields["name"].text() if "name" in fields else Path(top.file).stem
+        understand = fields["understand"].one_of(("rules", "llm")) if "understand" in fields else "rules"
         slots = fields.get("slots")
         if slots:
             self.slots = {key: self._slot(key, value) for key, value in slots.items()}
         intents = {key: self._intent(key, value) for key, value in fields["intents"].items()}
-        self._check_links(fields["intents"], intents)
+        self._check_links(fields["intents"], intents, reached=understand == "llm")
         summary = self._summary(fields["summary"]) if "summary" in fields else Summary()
-        fallback = fields["fallback"].texts() if "fallback" in fields else Wording().reask
+        fallback, model = self._fallback(fields.get("fallback"))
         for key, value in slots.items() if slots else ():
             if key not in self.used:
                 value.wrong("this slot is never used")
-        own = {key: fields[key].text() for key in ("about", "correct") if key in fields}
-        return Script(name, read_wording(fields), self.slots, intents, fallback, summary, **own)
+        wording = read_wording(fields)
+        own: dict[str, Any] = {key: fields[key].text() for key in ("about", "correct") if key in fields}
+        own |= {"understand": understand, "model_fallback": model}
+        return Script(name, wording, self.slots, intents, fallback, summary, **own)
+
+    def _fallback(self, value: Value | None) -> tuple[tuple[str, ...], str]:
+        """What is said when nothing was understood, and what a model is told to do then."""
+        if value is None:
+            return Wording().reask, ""
+        if value.is_text and value.text() == "llm":
+            return Wording().reask, FALLBACK
+        if value.is_mapping:
+            return Wording().reask, value.fields(("llm",), needed=("llm",))["llm"].text()
+        return value.texts(), ""
 
     # ---- slots
 
@@ -124,7 +141,7 @@ class _ScriptReader:
         if value.is_list:
             return Slot(name, "words", {form: text for text in value.texts() for form in _forms(text)})
         if not value.is_mapping:
-            value.wrong("a list of words, or `type: digits|spelling|text`, is needed here")
+            value.wrong("a list of words, or `type: digits|spelling|text|llm`, is needed here")
         if "type" not in dict(value.items()):
             return self._slot_of_words(name, value)
         fields = value.fields(_SLOT)
@@ -136,7 +153,8 @@ class _ScriptReader:
             return replace(self._slot(name, fields["values"]), confirm=confirm)
         least = fields["least"].number(1, 64) if "least" in fields else 1
         most = fields["most"].number(least, 64) if "most" in fields else 64
-        return Slot(name, kind, {}, int(least), int(most), confirm)
+        about = fields["about"].text() if "about" in fields else name.replace("_", " ")
+        return Slot(name, kind, {}, int(least), int(most), about if kind == "llm" else "", confirm)
 
     def _slot_of_words(self, name: str, value: Value) -> Slot:
         """`{small: [little, tiny], large: []}`: what is meant, and other ways to say it."""
@@ -160,6 +178,7 @@ class _ScriptReader:
             name,
             step,
             match,
+            fields["means"].text() if "means" in fields else "",
             keys=fields["keys"].texts() if "keys" in fields else (),
             item=item,
             brief=self._template(fields["brief"]) if "brief" in fields else "",
@@ -205,12 +224,16 @@ class _ScriptReader:
         then = fields["then"].text() if "then" in fields else None
         if "then" in fields:
             self.links.append(fields["then"])
-        if "say" not in fields and do in (None, Do.HANG_UP, Do.CHANGE, Do.FORGET) and not then:
+        if "say" not in fields and do in (None, Do.HANG_UP, Do.CHANGE, Do.FORGET, Do.BACK) and not then:
             value.wrong("`say` is missing: the caller would hear nothing")
         if then and ("say" in fields or do):
             fields["then"].wrong("stands alone: what is said and done is the other intent's")
+        said, model = fields.get("say"), ""
+        if said is not None and said.is_mapping:
+            model, said = self._template(said.fields(("llm",), needed=("llm",))["llm"]), None
         return ScriptStep(
-            say=tuple(self._template(one) for one in fields["say"].values()) if "say" in fields else (),
+            say=tuple(self._template(one) for one in said.values()) if said is not None else (),
+            model=model,
             interruptible=fields["interruptible"].flag() if "interruptible" in fields else True,
             expect=self._expect(fields, None),
             do=do,
@@ -309,16 +332,16 @@ class _ScriptReader:
             value.wrong(f"there is no slot {name!r}; there are: {known}")
         self.used.add(name)
 
-    def _check_links(self, at: Value, intents: Mapping[str, Intent]) -> None:
+    def _check_links(self, at: Value, intents: Mapping[str, Intent], reached: bool) -> None:
         places = dict(at.items())
-        reached = set(_ANSWERS)
+        named = set(intents if reached else _ANSWERS)
         for link in self.links:
             if link.text() not in intents:
                 place = replace(link, path=link.path.removesuffix(".then"))  # its own line, and its step
                 place.wrong(f"then: there is no intent {link.text()!r}; there are: {', '.join(intents)}")
-            reached.add(link.text())
+            named.add(link.text())
         for name, intent in intents.items():
-            if not (intent.match or intent.keys or name in reached):
+            if not (intent.match or intent.keys or name in named):
                 places[name].wrong("never reached: it has no `match`, and no `then` names it")
 
     def _summary(self, value: Value) -> Summary:
@@ -330,28 +353,6 @@ class _ScriptReader:
             int(fields["at_most"].number(0, 100)) if "at_most" in fields else SPELLED_OUT,
             self._template(fields["empty"]) if "empty" in fields else "",
         )
-
-
-def read_wording(fields: Mapping[str, Value]) -> Wording:
-    """What the line says of its own accord, out of a file's fields; see WORDING."""
-    usual = Wording()
-
-    def texts(name: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        return fields[name].texts() if name in fields else default
-
-    def text(name: str, default: str) -> str:
-        return fields[name].text() if name in fields else default
-
-    return Wording(
-        greeting=_greeting(fields["greeting"]) if "greeting" in fields else usual.greeting,
-        silence=_silence(fields["silence"]) if "silence" in fields else usual.silence,
-        fillers=texts("fillers", usual.fillers),
-        bridge=text("bridge", usual.bridge),
-        reask=texts("reask", usual.reask),
-        farewell=text("farewell", usual.farewell),
-        warning=text("warning", usual.warning),
-        acknowledge=texts("acknowledge", usual.acknowledge),
-    )
 
 
 def _forms(text: str) -> list[str]:
@@ -393,6 +394,7 @@ def _with_asks(intent: Intent, asks: tuple[Ask, ...], slots: Mapping[str, Slot])
         intent.name,
         intent.step,
         intent.match,
+        intent.means,
         intent.keys,
         (*usual, *asks),
         intent.item,
@@ -400,19 +402,3 @@ def _with_asks(intent: Intent, asks: tuple[Ask, ...], slots: Mapping[str, Slot])
         intent.on_yes,
         intent.on_no,
     )
-
-
-def _greeting(value: Value) -> Say:
-    if value.is_text:
-        return Say(value.text())
-    fields = value.fields(("say", "interruptible"), needed=("say",))
-    return Say(fields["say"].text(), fields["interruptible"].flag() if "interruptible" in fields else True)
-
-
-def _silence(value: Value) -> tuple[SilenceStep, ...]:
-    steps = []
-    for one in value.values():
-        fields = one.fields(("after_s", "say", "do"), needed=("after_s", "say"))
-        hang_up = "do" in fields and bool(fields["do"].one_of(("hang_up",)))
-        steps.append(SilenceStep(fields["after_s"].number(0.5, 600), fields["say"].text(), hang_up))
-    return tuple(steps)

@@ -10,6 +10,8 @@ from telephony.reply.agent import Note, Notes
 
 Item: TypeAlias = Mapping[str, str]
 
+ACTIVE_SCRIPT = "_script"
+"""The note that names the script to which a model has handed the caller; empty: the model answers."""
 SKIPPED = "-"  # stands in a slot that the caller would not or could not fill
 GIVEN = "(given)"  # stands for a sensitive answer: notes are stored with the call
 

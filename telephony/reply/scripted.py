@@ -21,11 +21,26 @@ from telephony.reply.matching import Match
 from telephony.reply.mentions import meant
 from telephony.reply.numbers import spoken_digits
 from telephony.reply.polarity import YesNo, answered
+from telephony.reply.polarity_words import expanded
 from telephony.reply.replies import MAX_ASKS, Replies
-from telephony.reply.script import Ask, Do, Script, dictated, find_slots
-from telephony.reply.script_state import State
+from telephony.reply.script import (
+    Ask,
+    Do,
+    Intent,
+    ModelSays,
+    Script,
+    Scripted,
+    Understood,
+    dictated,
+    find_slots,
+)
+from telephony.reply.script_state import Item, State
 
 _BEHIND_ANSWER = re.compile(r"^(?:(?:yes|yeah|yep|yup|sure|okay|ok|oh|um|uh|well|please) )+")
+_BUILTIN = frozenset(one.value for one in BuiltinIntent)
+_DENIES = re.compile(r"\b(?:not|never|no|nor|without|before|unless)\b")
+START = "start"
+"""The intent with which a script begins that a model hands the caller to."""
 _OPERATOR = "0"  # the key that callers press to reach a person
 
 
@@ -45,8 +60,33 @@ class ScriptedAgent:
             yield said
 
     def answer(self, turn: Turn, notes: Notes) -> list[Said]:
-        """All that is said and done in answer to a turn."""
-        return list(_Answer(self.script, turn, State.of(notes), self._vocabulary).make())
+        """All that is said and done in answer to a turn; where a model should speak, what is said without."""
+        said = self.scripted(turn, notes)
+        return [one.otherwise if isinstance(one, ModelSays) else one for one in said]
+
+    def scripted(self, turn: Turn, notes: Notes, understood: Understood | None = None) -> list[Scripted]:
+        """The same, with what a model has understood, and with what it is to say."""
+        return list(_Answer(self.script, turn, State.of(notes), self._vocabulary, understood).make())
+
+    def begin(self, turn: Turn) -> list[Said]:
+        """What is said first when a model hands the caller to it: its intent `start`, or its greeting."""
+        intent = self.script.intents.get(START)
+        if intent is None:
+            return [self.wording.greeting, State().note()]
+        said = _Answer(self.script, turn, State(), self._vocabulary).begin(intent)
+        return [one.otherwise if isinstance(one, ModelSays) else one for one in said]
+
+    def open_slot(self, notes: Notes) -> str:
+        """The slot that the caller was asked for; empty: none."""
+        _, _, slot = State.of(notes).asked.partition(".")
+        return slot if slot in self.script.slots else ""
+
+    def needs_understanding(self, turn: Turn, notes: Notes) -> bool:
+        """Whether a model has to find out what this turn means: no rule decides it, and one may be asked."""
+        slot = self.script.slots.get(self.open_slot(notes))
+        if self.script.understand != "llm" and (slot is None or slot.kind != "llm"):
+            return False
+        return _Answer(self.script, turn, State.of(notes), self._vocabulary).undecided
 
 
 class _Answer(Replies):
@@ -54,31 +94,106 @@ class _Answer(Replies):
 
     # ---- what was meant
 
-    def make(self) -> Iterator[Said]:
-        if self.turn.digits:
-            yield from self._keys(self.turn.digits)
-            return
-        if wish := wish_of(self.turn.text):
-            yield from self._wish(wish)
-            return
-        if self.ask and self.state.checking:
-            yield from self._check(self.ask)
-            return
-        if self.ask and (value := self._dictation(self.ask)):
-            yield from self._answered(self.ask, value)
-            return
-        if self.ask and self._is_unclear(self.ask):
-            yield from self._not_understood()
-            return
-        answer = answered(self.turn.text, self._question(), self._expects_yes_no)
-        if wrong := self._correction(answer):
-            yield from self._correct(wrong)
-        elif self._may_branch(answer) and answer.whole and answer.yes is not None and not self._leaves():
-            yield from self._run_branch(answer.yes)
-        else:
-            yield from self._meaning(answer)
+    def begin(self, intent: Intent) -> Iterator[Scripted]:
+        """As if this intent had been matched."""
+        return self._run(Match(intent, ({},)))
 
-    def _meaning(self, answer: YesNo) -> Iterator[Said]:
+    def make(self) -> Iterator[Scripted]:
+        decided = self._decided()
+        yield from decided if decided is not None else self._undecided()
+
+    @property
+    def undecided(self) -> bool:
+        """Whether no rule for whole utterances applies, so that the meaning of words has to be found."""
+        return self._decided() is None
+
+    def _decided(self) -> Iterator[Scripted] | None:
+        """What is answered to keys, to what is always understood, and to the answer to a question."""
+        if self.turn.digits:
+            return self._keys(self.turn.digits)
+        if wish := wish_of(self.turn.text):
+            return self._wish(wish)
+        if self.ask and self.state.checking:
+            return self._check(self.ask)
+        if self.ask and (value := self._dictation(self.ask)):
+            return self._answered(self.ask, value)
+        if self.ask and self._is_unclear(self.ask):
+            return self._not_understood()
+        answer = self._yes_no()
+        if wrong := self._correction(answer):
+            return self._correct(wrong)
+        if self._may_branch(answer) and answer.whole and answer.yes is not None and not self._leaves():
+            return self._run_branch(answer.yes)
+        return None
+
+    def _yes_no(self) -> YesNo:
+        return answered(self.turn.text, self._question(), self._expects_yes_no)
+
+    # ---- by a model
+
+    def _undecided(self) -> Iterator[Scripted]:
+        """What is answered to words whose meaning has to be found: by a model where there is one."""
+        taken, answer = self.understood, self._yes_no()
+        if taken is None:
+            yield from self._meaning(answer)
+            return
+        found = self._believed(taken.slots)
+        intent = self.script.intents.get(taken.intent)
+        if self.ask and self.intent and self.ask.slot in found and intent in (None, self.intent):
+            yield from self._run(Match(self.intent, ({**self.state.partial, **found},)), new=False)
+        elif taken.intent in ("yes", "no") and self._may_run(taken.intent == "yes", answer):
+            yield from self._run_branch(taken.intent == "yes")
+        elif taken.intent in _BUILTIN and not (taken.intent == "person" and self._denied()):
+            yield from self._wish(BuiltinIntent(taken.intent))
+        elif intent is not None and self._may_do(intent, found):
+            yield from self._run(self._most(intent, found))
+        elif taken.intent:
+            yield from self._meaning(answer)
+        else:
+            yield from self._not_understood()
+
+    def _believed(self, slots: Item) -> dict[str, str]:
+        """The slots that a model has found, without what it can have made up: a number that was not said."""
+        believed = {}
+        for name, value in slots.items():
+            slot = self.script.slots[name]
+            said = dictated(self.text, slot, alone=True) if slot.kind in ("digits", "spelling") else value
+            if said and (slot.kind != "text" or understanding.plain(value) in self.text):
+                believed[name] = said
+        return believed
+
+    def _may_run(self, yes: bool, answer: YesNo) -> bool:
+        """Whether a yes or no that a model sees has something to answer, and rules see no other."""
+        if self.ask or not (self._expects_yes_no or self._named(yes)):
+            return False
+        return answer.yes is yes or not lasting(self._resolved(self._branch(yes)))
+
+    def _may_do(self, intent: Intent, found: Item) -> bool:
+        """Whether an intent that a model sees is carried out.
+
+        Not without the slots that it is about; and what cannot be undone only if nothing denies it.
+        """
+        about = [pattern.slots for pattern in intent.match]
+        if about and not any(all(found.get(name) for name in names) for names in about):
+            return False
+        if intent.step.do is Do.CHANGE:
+            return bool(found) and bool(self.state.items or self.state.partial)
+        if not lasting(self._resolved(intent.step)):
+            return True
+        asks = intent.step.do is Do.HANG_UP and (self.turn.text.rstrip().endswith("?") or bool(found))
+        return not asks and not self._denied()
+
+    def _denied(self) -> bool:
+        return bool(_DENIES.search(expanded(self.text)))
+
+    def _most(self, intent: Intent, found: Item) -> Match:
+        """The intent with its slots; several sets where rules see that several things are ordered."""
+        by_rules = (m for m in self.finder.matches(self.text) if m.intent is intent and len(m.found) > 1)
+        return next(by_rules, Match(intent, (found,)))
+
+    # ---- by rules
+
+    def _meaning(self, answer: YesNo) -> Iterator[Scripted]:
         """As `make`, for more than a yes or no: the script's intents, then looser readings of the words."""
         as_heard = [self.text, understanding.corrected(self.text, self.vocabulary)]
         if answer.yes is not None and (more := _BEHIND_ANSWER.sub("", self.text)):  # "yes, with milk"
@@ -123,7 +238,7 @@ class _Answer(Replies):
 
     # ---- reading back
 
-    def _check(self, ask: Ask, keys: str = "") -> Iterator[Said]:
+    def _check(self, ask: Ask, keys: str = "") -> Iterator[Scripted]:
         """The answer to "I have ... Is that right?"."""
         slot, had = self.script.slots[ask.slot], self.state.partial[ask.slot]
         now = self._keyed(keys, ask) if keys else find_slots(self.text, {ask.slot: slot}).get(ask.slot, "")
@@ -174,7 +289,7 @@ class _Answer(Replies):
         question = self.intent, self.ask
         return correction(self.script, self.state, self.turn.text, answer, question, ends)
 
-    def _correct(self, wrong: Correction) -> Iterator[Said]:
+    def _correct(self, wrong: Correction) -> Iterator[Scripted]:
         if wrong.named:
             yield from self._replace(wrong.intent, wrong.values, wrong.dropped, wrong.item)
         elif wrong.part:
@@ -189,6 +304,8 @@ class _Answer(Replies):
     def _dictation(self, ask: Ask) -> str:
         """The answer to a question for digits, letters or free text."""
         slot = self.script.slots[ask.slot]
+        if slot.kind == "llm":
+            return ""  # a model finds it
         return self.text if slot.kind == "text" else dictated(self.text, slot, alone=True)
 
     def _is_unclear(self, ask: Ask) -> bool:
@@ -204,7 +321,7 @@ class _Answer(Replies):
 
     # ---- keys
 
-    def _keys(self, keys: str) -> Iterator[Said]:
+    def _keys(self, keys: str) -> Iterator[Scripted]:
         if self.ask and self.state.checking and (keys in ("1", "2") or self._keyed(keys, self.ask)):
             yield from self._check(self.ask, keys)
         elif self.ask and (value := self._keyed(keys, self.ask)):

@@ -20,7 +20,7 @@ from telephony.config.settings import Settings
 from telephony.conversation.policy import Policy
 from telephony.listen.client import ListenClient
 from telephony.listen.transcoder import Transcoder
-from telephony.llm.loading import AgentLoader, names_own_agent
+from telephony.llm.loading import AgentLoader, names_own_agent, transfers_of
 from telephony.record.call_files import Keeping
 from telephony.record.consent import MayStopRecording, announced
 from telephony.record.recorder import Recorder, RecordingObserver
@@ -29,7 +29,6 @@ from telephony.record.store import RecordStore
 from telephony.reply.agent import Agent, Wording, wording_of
 from telephony.reply.isolation import MOST_THREADS, ThreadedAgent
 from telephony.reply.loading import load_agent, names_class
-from telephony.reply.scripted import ScriptedAgent
 from telephony.server.number_routes import Route
 from telephony.server.state import AnswerCall, ServerState
 from telephony.speak.client import SpeakClient
@@ -143,8 +142,7 @@ async def _resources_of(
         spec = route.agent or settings.agent
         where = f"agent (ROUTES, {route.name or 'default'})"
         agent = isolated(await loader.load(spec, where, route.prompt), spec, settings, stack)
-    if isinstance(agent, ScriptedAgent):
-        line.allow_transfers(agent.script.transfers)
+    line.allow_transfers(transfers_of(agent))
     wording = wording_of(agent)
     if route.greeting:
         wording = _with_greeting(wording, route.greeting)

@@ -26,6 +26,8 @@ from telephony.llm.tools import Toolbox, tool
 from telephony.reply.agent import CallInfo, EndedCall, HangUp, Message, Note, Said, Transfer, Turn
 from telephony.reply.reply_scope import Pause, Release
 from telephony.reply.runner import run_reply
+from telephony.reply.script_reader import load_script
+from telephony.reply.scripted import ScriptedAgent
 from telephony.testing.fake_chat import FakeChat
 from telephony.testing.fake_chat_faults import ChatFaults
 from telephony.testing.fake_chat_script import Called, Reply, Rule, Script, always, in_turn, rules
@@ -387,3 +389,59 @@ async def test_a_call_that_is_over_is_forgotten() -> None:
         memory = agent.memory.of(CALL.call_id)
         await agent.ended(EndedCall(CALL, {}, (), "caller", "", 1.0))
         assert agent.memory.of(CALL.call_id) is not memory
+
+
+# ---- scripts
+
+PAYMENT = """
+name: taking a payment
+intents:
+  start:
+    say: "I take your card now. This call is not recorded. Do you agree?"
+    expects: yes_no
+    on_yes: {then: number}
+    on_no: {then: leave}
+  number:
+    match: ["{card}"]
+    asks: {card: {say: "The number, please.", sensitive: true}}
+    say: "[{card}]Thank you."
+    do: back
+  leave: {match: ["stop"], say: "All right, no card.", do: back}
+slots: {card: {type: digits, least: 12, most: 19}}
+fallback: "Please say that again."
+"""
+
+
+async def test_a_script_takes_over_and_hands_back(tmp_path: Path) -> None:
+    file = tmp_path / "payment.yaml"
+    file.write_text(PAYMENT)
+    scripts = {"payment": ScriptedAgent(load_script(str(file), {}))}
+    handing = Rule(Reply("One moment.", (Called("hand_over", {"to": "payment"}),)), caller="pay")
+    async with answering(rules(handing, Rule(Reply("Anything else?")))) as (first, model):
+        agent = LanguageModelAgent(first.client, first.prompt, scripts=scripts)
+        notes: dict[str, Any] = {}
+        history: list[Message] = []
+
+        async def say(text: str) -> str:
+            running = await replied(agent, turn(text, len(history) // 2, *history), notes=notes)
+            for said in running.said:
+                notes.update(dict(said.values) if isinstance(said, Note) else {})
+            history.extend((caller(text), agent_said(running.text.strip())))
+            return running.text.strip()
+
+        assert "This call is not recorded. Do you agree?" in await say("I want to pay")
+        assert model.asked[0].body["tools"][0]["function"]["name"] == "hand_over"
+        assert await say("no") == "All right, no card."
+        assert len(model.asked) == 1, "the script says what is fixed, and no model is asked"
+        assert await say("thanks") == "Anything else?"
+        assert "This call is not recorded" in str(model.asked[1].messages)
+
+
+async def test_a_script_that_there_is_not_is_not_handed_to(tmp_path: Path) -> None:
+    file = tmp_path / "payment.yaml"
+    file.write_text(PAYMENT)
+    scripts = {"payment": ScriptedAgent(load_script(str(file), {}))}
+    script = in_turn(Reply("", (Called("hand_over", {"to": "refund"}),)))
+    async with answering(script) as (first, _):
+        running = await replied(LanguageModelAgent(first.client, first.prompt, scripts=scripts), turn("pay"))
+        assert running.said == [None], "an empty reply: the caller is asked again"

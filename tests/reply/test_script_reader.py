@@ -56,7 +56,10 @@ OK = 'intents: {hi: {match: ["hi"], say: "Hello."}}\n'
             "2: greeting.interruptible: 'maybe' is not allowed; true",
         ),
         (OK + "silence: [{after_s: 6}]\n", "2: silence: `say` is missing"),
-        (OK + "silence: [{after_s: soon, say: Hi}]\n", "2: silence.after_s: 'soon' is no number; 0.5 to 600"),
+        (
+            OK + "silence: [{after_s: soon, say: Hi}]\n",
+            "2: silence.after_s: 'soon' is not a number from 0.5 to 600",
+        ),
         (OK + "silence: [{after_s: -1, say: Hi}]\n", "2: silence.after_s: -1 is not allowed; 0.5 to 600 is"),
         (
             OK + "silence: [{after_s: 6, say: Hi, do: wait}]\n",
@@ -67,7 +70,7 @@ OK = 'intents: {hi: {match: ["hi"], say: "Hello."}}\n'
         (OK + "slots: {items: [small]}\n", "2: slots.items: 'items' is no name for a slot"),
         (
             OK + "slots: {n: {type: numbers}}\n",
-            "2: slots.n.type: 'numbers' is not allowed; words, digits, spelling or",
+            "2: slots.n.type: 'numbers' is not allowed; words, digits, spelling, text or",
         ),
         (OK + "slots: {n: {type: digits, least: 0}}\n", "2: slots.n.least: 0 is not allowed; 1 to 64 is"),
         ("intents:\n  a: {match: ['a']}\n", "2: intents.a: `say` is missing: the caller would hear nothing"),
