@@ -4,6 +4,8 @@ VENV = .venv
 BIN = $(VENV)/bin
 RECORDING = telephony/simulator/demo/caller.wav
 CODE = telephony tests bench tools
+# More than two cores have: half of what the tests do is wait for calls that take their time.
+WORKERS = 3
 PAGES = $(wildcard *.md) docs twiml Makefile .env.example
 
 .DEFAULT_GOAL = help
@@ -34,7 +36,7 @@ install-dev:
 
 test: lint
 	@$(BIN)/python -m telephony.engine.models >/dev/null
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 lint: install-dev
 	$(BIN)/ruff check $(CODE)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pacing import until_so
+
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (apt-get install nginx-light)")
 
@@ -67,13 +69,13 @@ def _configuration(folder: Path, port: int, locations: str) -> Path:
 
 
 async def _listening(port: int, process: asyncio.subprocess.Process) -> None:
-    async with asyncio.timeout(10):
-        while process.returncode is None:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except ConnectionError:
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                return
-    raise AssertionError(f"nginx ended with {process.returncode}")
+    async def answers() -> bool:
+        assert process.returncode is None, f"nginx ended with {process.returncode}"
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionError:
+            return False
+        writer.close()
+        return True
+
+    await until_so(answers)

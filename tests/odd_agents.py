@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from telephony.reply.agent import HangUp, Note, Notes, Said, Transfer, Turn
 from tests.flow_agents import PERSON, QUIET
+from tests.pacing import block
 
 
 class Dated:
@@ -76,7 +76,7 @@ class Sleeper:
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         if turn.call.to_number.endswith("99"):
             self.asleep.set()
-            time.sleep(3.0)  # noqa: ASYNC251 - the mistake
+            block(3.0)
             self.awake.set()
             yield "Good morning."
             yield HangUp()

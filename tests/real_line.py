@@ -24,6 +24,7 @@ from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_scripts import Cycle, FakeScript
 from telephony.testing.fake_speak import FakeSpeak
 from telephony.testing.faults import NONE, Faults
+from tests.pacing import until
 from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL
 
 SILENCE = b"\xff"
@@ -73,6 +74,31 @@ async def running(
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         yield Running(line, f"http://127.0.0.1:{runner.addresses[0][1]}", records, flux_codec, voice)
+
+
+async def until_turns(server: Running, count: int) -> None:
+    """The running call has so many turns, the agent's greeting among them."""
+    await _until_turns(server, lambda turns: len(turns) >= count)
+
+
+async def until_heard(server: Running, text: str) -> None:
+    """The running call's caller has heard this to its end, and it was all that was said in that turn."""
+
+    def has_heard(turns: list[dict[str, Any]]) -> bool:
+        return any(turn["agent"] and turn["agent"]["heard"] == text for turn in turns)
+
+    await _until_turns(server, has_heard)
+
+
+async def _until_turns(server: Running, enough: Callable[[list[dict[str, Any]]], bool]) -> None:
+    await until(lambda: bool(server.line.sockets))
+    call_sid = next(iter(server.line.sockets.values()))
+
+    def so() -> bool:
+        record = server.records.snapshot(call_sid)
+        return record is not None and enough(record["turns"])
+
+    await until(so, 20)
 
 
 def verbs(result: CallResult) -> list[str]:

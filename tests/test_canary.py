@@ -18,9 +18,11 @@ from telephony.commands.serve import drain
 from telephony.simulator.call_options import CallOptions
 from telephony.simulator.call_report import CallResult
 from telephony.simulator.simulator import place_call
-from tests.real_line import KeyingCaller, Lines, Running, running
+from tests.real_line import KeyingCaller, Lines, Running, running, until_turns
 from tests.secretive_agents import HEARD
 from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL, until
+
+pytestmark = pytest.mark.slow
 
 WORDS = "zero one two three four five six seven eight nine".split()
 GIVES_IT_AWAY = 8
@@ -49,26 +51,14 @@ class Situation:
 
 
 async def lose_the_stream(server: Running) -> None:
-    await until_heard(server, 3)
+    await until_turns(server, 3)
     [socket] = server.line.sockets
     await socket.close()
 
 
 async def stop(server: Running) -> None:
-    await until_heard(server, 3)
+    await until_turns(server, 3)
     await drain(server.line, 5.5)
-
-
-async def until_heard(server: Running, turns: int) -> None:
-    """The number has been given: the agent answers it."""
-    await until(lambda: bool(server.line.sockets))
-    call_sid = next(iter(server.line.sockets.values()))
-    for _ in range(1500):
-        record = server.records.snapshot(call_sid)
-        if record is not None and len(record["turns"]) >= turns:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("the number was not heard")
 
 
 SITUATIONS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -96,9 +97,19 @@ def old_pythons() -> list[str]:
     )
 
 
-@pytest.mark.skipif(not old_pythons(), reason="no Python older than 3.11 is here")
 def test_a_wrong_python_is_one_clear_line(root: Path) -> None:
-    for python in old_pythons():
-        done = subprocess.run([python, "-B", "-m", "telephony"], cwd=root, capture_output=True, text=True)
+    """On every one that is here, and on one that only says it is old."""
+    run = "runpy.run_module('telephony', run_name='__main__')"
+    pretending = f"import runpy, sys; sys.version_info = (3, 9); {run}"
+    lines = [[python, "-B", "-m", "telephony"] for python in old_pythons()]
+    for line in (*lines, [sys.executable, "-c", pretending]):
+        done = subprocess.run(line, cwd=root, capture_output=True, text=True)
         assert done.returncode == 2
         assert done.stderr.count("\n") == 1 and "needs Python 3.11, 3.12 or 3.13" in done.stderr
+
+
+def test_what_an_old_python_reads_first_has_nothing_new_in_it(root: Path) -> None:
+    """The syntax of 3.4, no f-strings: else the one clear line would be a SyntaxError."""
+    for file in ("__init__.py", "__main__.py"):
+        tree = ast.parse((root / "telephony" / file).read_text(encoding="utf-8"), feature_version=(3, 4))
+        assert not [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.AnnAssign)]

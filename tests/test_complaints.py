@@ -31,7 +31,7 @@ def answers(*lines: str) -> Any:
 # "Noise triggers StartOfTurn, the reply is cancelled before a sound, and the bot never answers again"
 
 
-@pytest.mark.parametrize("noise", ["", "uh", "the"])
+@pytest.mark.parametrize("noise", ["", "uh"])
 def test_noise_before_the_reply_sounds_does_not_cost_the_caller_the_reply(noise: str) -> None:
     talk = VirtualCall(answers("A small latte, got it."), QUIET, think_s=1.0)
     talk.caller("a small latte")
@@ -40,11 +40,22 @@ def test_noise_before_the_reply_sounds_does_not_cost_the_caller_the_reply(noise:
     talk.run(0.3)
     talk.flux("Update", "")
     talk.run(6)
-    assert "A small latte, got it." in heard(talk) or noise == "the"
-    if noise == "the":  # a word is taken for one: its turn's end brings the answer to both
-        talk.flux("EndOfTurn", noise, quiet_s=0.5)
-        talk.run(6)
-        assert heard(talk).endswith("A small latte, got it.")
+    assert heard(talk) == "A small latte, got it."
+
+
+def test_a_word_before_the_reply_sounds_holds_it_back_until_its_turn_ends() -> None:
+    """A word is taken for one: nothing is said over it, and its turn's end brings the answer to both."""
+    talk = VirtualCall(answers("A small latte, got it."), QUIET, think_s=1.0)
+    talk.caller("a small latte")
+    talk.run(0.3)
+    talk.flux("StartOfTurn", "the")
+    talk.run(0.3)
+    talk.flux("Update", "the")
+    talk.run(3)
+    assert heard(talk) == ""
+    talk.flux("EndOfTurn", "the", quiet_s=0.5)
+    talk.run(6)
+    assert heard(talk) == "A small latte, got it."
 
 
 def test_noise_again_and_again_cannot_keep_the_agent_from_answering() -> None:
@@ -171,9 +182,7 @@ def test_an_answer_of_which_no_word_was_heard_was_never_said() -> None:
     talk.caller("and a mocha")
     talk.run(6)
     assert histories[-1] == ()
-    assert heard(talk) == "Let me see. Answer to a latte and a mocha." or heard(talk) == (
-        "Answer to a latte and a mocha."
-    )
+    assert heard(talk) == "Answer to a latte and a mocha."
 
 
 # "The phone keeps talking after the caller has interrupted"
@@ -278,6 +287,6 @@ def test_the_keys_own_tones_are_no_words(noise: str) -> None:
     talk.flux("StartOfTurn", noise, times=[(at, at + 0.1)] * len(noise.split()))
     talk.run(0.5)
     talk.flux("EndOfTurn", noise, times=[(at, at + 0.1)] * len(noise.split()))
-    talk.run(6)
+    talk.run(12)
     assert [(turn.text, turn.digits) for turn in turns[1:]] == [("", "42")]
-    assert heard(talk).endswith("cats.") or STORY.startswith(heard(talk).split("number. ")[1][:20])
+    assert heard(talk) == f"Please key in your number. {STORY}"

@@ -20,9 +20,11 @@ from telephony.testing.fake_twilio_rest import FakeCall
 from telephony.testing.faults import Faults, RefusalFault
 from tests import flow_agents
 from tests.flow_agents import PERSON, QUIET
-from tests.real_line import HERE, Running, running, said, verbs
+from tests.real_line import HERE, Running, running, said, until_heard, until_turns, verbs
 from tests.rest_account import Account, rest_account
 from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL, until
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_transfer_without_rest(tmp_path: Path) -> None:
@@ -134,10 +136,9 @@ async def test_a_transfer_goes_through_though_rest_refuses(tmp_path: Path) -> No
     assert verbs(result) == ["Connect", "Dial", "Hangup"]
 
 
-async def close_stream(server: Running, word: NextStep | None, after_s: float = 2.0) -> None:
-    """Close the running call's media socket after a turn of the stand-in's, having left word or not."""
+async def close_stream(server: Running, word: NextStep | None) -> None:
+    """Close the running call's media socket, having left word or not."""
     await until(lambda: bool(server.line.sockets))
-    await asyncio.sleep(after_s)
     [socket] = server.line.sockets
     if word is not None:
         await server.line.set_next_step(server_call(server), word)
@@ -165,6 +166,7 @@ async def test_the_conversation_goes_on_after(
     """A lost socket, keys that were pressed, a hold: turns are counted on from where they were."""
     async with running(tmp_path, AGENT="tests.flow_agents:Memory") as server:
         calling = asyncio.create_task(server.call())
+        await until_heard(server, "That was turn 1.")
         await close_stream(server, word)
         result = await calling
     assert verbs(result) == ["Connect", *between, "Connect", "Hangup"]
@@ -255,7 +257,8 @@ async def test_a_resume_loop_is_stopped(tmp_path: Path) -> None:
     async with running(tmp_path, AGENT="tests.flow_agents:Memory") as server:
         calling = asyncio.create_task(server.call())
         for _ in range(4):
-            await close_stream(server, None, after_s=0.3)
+            await until_turns(server, 1)
+            await close_stream(server, None)
         result = await calling
     assert verbs(result) == ["Connect"] * 4 + ["Say", "Hangup"]
 
@@ -310,10 +313,7 @@ async def dialled(folder: Path, answered_by: str, **request: Any) -> tuple[CallR
                 to="+14155552671", say="This is the coffee line.", machine="message", **request
             )
             record, _ = await server.line.dialler.dial(asked)
-            for _ in range(60):
-                if results:
-                    break
-                await asyncio.sleep(0.5)
+            await until(lambda: bool(results), 30)
             final = await server.line.dialler.record(record["id"])
     return results[0], final or {}
 
@@ -323,8 +323,7 @@ async def tell_verdict(server: Running, call: FakeCall, answered_by: str) -> Non
     from aiohttp import ClientSession
     from twilio.request_validator import RequestValidator
 
-    await until(lambda: bool(server.line.sockets))
-    await asyncio.sleep(2.0)
+    await until_turns(server, 1)
     url = call.parameters["AsyncAmdStatusCallback"][0]
     form = {"CallSid": call.sid, "AnsweredBy": answered_by, "MachineDetectionDuration": "2000"}
     signature = RequestValidator(AUTH_TOKEN).compute_signature(url, form)

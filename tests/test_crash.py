@@ -20,8 +20,11 @@ from telephony.record.call_files import Keeping, StillRunning
 from telephony.record.recovery import CRASHED, close_records
 from telephony.record.tape import VERSION
 from tests.commands.test_serve import Server, server, speech
+from tests.pacing import until_so
 from tests.real_line import running
 from tests.twilio_side import start_message, until
+
+pytestmark = pytest.mark.slow
 
 __all__ = ["speech"]
 
@@ -54,12 +57,14 @@ async def record(client: aiohttp.ClientSession, one: Server, call: str) -> dict[
 
 async def closed(client: aiohttp.ClientSession, one: Server, call: str) -> dict[str, object]:
     """A call's record, once it is not live any more."""
-    for _ in range(500):
-        found = await record(client, one, call)
-        if found is not None and not found["live"]:
-            return found
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"{call} has no closed record")
+    found: list[dict[str, object] | None] = []
+
+    async def is_closed() -> bool:
+        found[:] = [await record(client, one, call)]
+        return found[0] is not None and not found[0]["live"]
+
+    await until_so(is_closed)
+    return found[0] or {}
 
 
 def tapes(folder: Path) -> list[Path]:

@@ -23,6 +23,8 @@ from telephony.testing.fake_speak import FakeSpeak
 from telephony.testing.faults import NONE, Faults, RefusalFault
 from telephony.testing.place_call import PlaceCall, _exchange, place_call
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["_exchange", "place_call"]
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,6 +12,8 @@ from telephony.cli import main
 from tests.real_line import Running, running
 from tests.twilio_side import until
 
+pytestmark = pytest.mark.slow
+
 AGENT = "tests.flow_agents:Memory"
 
 
@@ -38,7 +40,7 @@ async def test_a_call_that_runs_in_another_process_is_not_deleted(
             call_sid = next(iter(here.line.sockets.values()))
             await until(lambda: here.records.snapshot(call_sid) is not None)
             live = here.records.snapshot(call_sid) or {}
-            await asyncio.sleep(2.0)  # its recording has begun
+            await until(lambda: any(tmp_path.rglob("call.wav")))
             assert await delete(there, live[by]) == 409 == await delete(here, live[by])
             line = ["--env-file", "/dev/null", "delete", live[by]]
             assert await asyncio.to_thread(main, line, environ) == 2

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from telephony.carrier import rest
+from telephony.base import boot_clock
 from telephony.server.number_routes import Route, Routes
 from telephony.testing.fake_twilio_rest import Failure
 from tests.rest_account import Account, rest_account
@@ -108,21 +108,23 @@ async def test_an_unknown_agent_is_refused(phone: Phone, account: Account) -> No
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+async def impatient(tmp_path: Path, account: Account) -> AsyncIterator[Phone]:
     """Twilio's answers are waited for no longer than 0.2 s."""
-    monkeypatch.setattr(rest, "DEADLINE_S", 0.2)
+    environ = PUBLIC | account.environ() | {"DIAL_FROM": US}
+    async with phone_line(tmp_path, boot_clock.uptime_s, 0.2, **environ) as line:
+        yield line
 
 
 LATE = Failure(500, 20500, delay_s=0.5, carried_out=True)
 LOST = Failure(503, 20503, carried_out=True)
 
 
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("failure", [LATE, LOST], ids=["late", "lost"])
 async def test_the_switch_withdraws_a_call_whose_creation_was_never_answered(
-    phone: Phone, account: Account, failure: Failure
+    impatient: Phone, account: Account, failure: Failure
 ) -> None:
     """Twilio has it in its queue, though we were told nothing; a call of somebody else's stays."""
+    phone = impatient
     account.standin.failures.append(failure)
     assert (await dial(phone))[0] == 502
     [call] = account.standin.calls.values()
@@ -133,11 +135,11 @@ async def test_the_switch_withdraws_a_call_whose_creation_was_never_answered(
     assert await phone.line.rest.queued() == [other]
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_a_call_whose_creation_failed_for_us_is_hung_up_on_when_it_is_picked_up(
-    phone: Phone, account: Account
+    impatient: Phone, account: Account
 ) -> None:
     """The API said that it failed: no agent may speak in it, nor is a seat or speech taken for it."""
+    phone = impatient
     account.standin.failures.append(LATE)
     await dial(phone)
     [call] = account.standin.calls.values()

@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import sys
+import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import import_module
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import telephony
+from telephony import __version__
 from telephony.cli import COMMANDS
 from telephony.config.settings import NAMES, SETTINGS, Settings
 from telephony.engine.models.catalogue import MODELS
@@ -93,10 +95,21 @@ def test_every_model_is_listed_with_its_licence() -> None:
             assert file.licence in engine
 
 
-def test_the_changelog_knows_this_version() -> None:
-    from telephony import __version__
+def test_the_changelog_begins_with_this_version() -> None:
+    """The package's and the project's; what is not released says so."""
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    heading = r"^## (\S+) \((?:unreleased|\d{4}-\d{2}-\d{2})\)\n+(.*)"
+    newest, first_line = re.findall(heading, read("CHANGELOG.md"), re.MULTILINE)[0]
+    assert newest == __version__ == project["version"] and first_line
 
-    assert f"## {__version__}" in read("CHANGELOG.md")
+
+def test_every_setting_is_used() -> None:
+    """What no code reads is not promised."""
+    files = [file for file in (ROOT / "telephony").rglob("*.py") if file.name != "settings.py"]
+    code = "".join(file.read_text(encoding="utf-8") for file in files)
+    used = r'settings\.%s\b|"%s"'
+    unused = [one.name for one in SETTINGS if not re.search(used % (one.name.lower(), one.name), code)]
+    assert unused == []
 
 
 def test_the_readme_is_short() -> None:

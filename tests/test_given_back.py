@@ -18,6 +18,7 @@ from twilio.request_validator import RequestValidator
 from telephony.carrier.call_flow import TERMINAL_STATUSES
 from telephony.commands.serve import drain
 from telephony.testing.faults import NONE, Faults, RefusalFault
+from tests.pacing import paced
 from tests.real_line import Running, running
 from tests.twilio_side import AUTH_TOKEN, CALL, PUBLIC_URL, parameters_of, start_message, until
 
@@ -189,12 +190,11 @@ async def agent_ends_it(call: Carrier) -> None:
 
 async def speak(socket: aiohttp.ClientWebSocketResponse) -> None:
     """Twenty milliseconds of silence, for ever, and every mark back at once."""
-    chunk = 0
-    while not socket.closed:
+    async for chunk in paced(0.02):
+        if socket.closed:
+            return
         media = {"payload": "/" * 213 + "8=", "timestamp": str(chunk * 20), "chunk": str(chunk + 1)}
         await socket.send_json({"event": "media", "streamSid": "MZ" + "0" * 32, "media": media})
-        chunk += 1
-        await asyncio.sleep(0.02)
 
 
 async def is_drained(call: Carrier) -> None:

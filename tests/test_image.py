@@ -25,6 +25,7 @@ import pytest
 
 from telephony.engine.models import catalogue
 from telephony.engine.process import EngineProcess
+from tests.shared import not_allowed
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_NETWORK = re.compile(
@@ -176,7 +177,7 @@ exec cat
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     """The Dockerfile's image, built as far as this machine can."""
     if os.geteuid() != 0 or sys.platform != "linux":
-        pytest.skip("only root can make a root folder like a container's")
+        not_allowed("only root can make a root folder like a container's")
     if missing := [name for name in ("unshare", "nsenter", "setpriv", "useradd") if not shutil.which(name)]:
         pytest.skip(f"{', '.join(missing)} not here")
     place = tmp_path_factory.mktemp("image")
@@ -190,7 +191,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     try:
         assert view.stdin and view.stdout
         if (said := view.stdout.readline()) != "ready\n":
-            pytest.skip(f"no copy-on-write view of the root folder here: {said.strip()}")
+            not_allowed(f"no copy-on-write view of the root folder here: {said.strip()}")
         yield _built(Image(place / "root", view.pid))
     finally:
         view.communicate(timeout=20)  # its input ends, and so do the mounts
@@ -199,7 +200,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
 def _built(image: Image) -> Image:
     for taken in ("/app", "/data", "/opt/base"):
         if os.path.lexists(taken):
-            pytest.skip(f"{taken} is on this machine: the image's own would be mixed with it")
+            not_allowed(f"{taken} is here already, and the image's own would be mixed with it")
     python = Path(sys.base_prefix) / "bin" / f"python{sysconfig.get_python_version()}"
     for above in python.parents:  # a base image's interpreter can be run by everybody
         image.run(["chmod", "a+x", str(above)])

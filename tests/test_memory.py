@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import weakref
@@ -11,13 +12,49 @@ from typing import Any
 
 import pytest
 
-from telephony.call import call as calls
+from telephony.call.call import Call
+from telephony.call.inbound import Inbound
+from telephony.call.outbound import Outbound
+from telephony.carrier.media_stream import ServerStream
+from telephony.carrier.websocket import FrameSocket
+from telephony.carrier.writer import CarrierWriter
+from telephony.conversation.acoustic_echo import OwnSound
+from telephony.conversation.conversation import Conversation
+from telephony.listen.connection import FluxConnection
+from telephony.record.store import TapeWriter
 from telephony.simulator.network import Impairments
 from telephony.testing.faults import NONE, Faults
-from tests.real_line import running
+from tests.real_line import Running, running
 from tests.twilio_side import until
 
-PARTS = ("_conversation", "_inbound", "_outbound", "_listening", "_own_sound", "_tape", "_socket")
+pytestmark = pytest.mark.slow
+
+PARTS = (
+    Call,
+    Conversation,
+    Inbound,
+    Outbound,
+    FluxConnection,
+    OwnSound,
+    CarrierWriter,
+    TapeWriter,
+    ServerStream,
+    FrameSocket,
+)
+"""A call, and what is made for it alone."""
+
+
+def parts_that_live() -> list[Any]:
+    return [found for found in gc.get_objects() if issubclass(type(found), PARTS)]
+
+
+async def parts_of(server: Running) -> list[weakref.ref[Any]]:
+    """All parts of the call that begins, by references that keep none of them."""
+    await until(lambda: bool(server.line.sockets))
+    await until(lambda: len(parts_that_live()) >= len(PARTS))
+    parts = [weakref.ref(part) for part in parts_that_live()]
+    assert all(any(isinstance(part(), kind) for part in parts) for kind in PARTS)
+    return parts
 
 
 @pytest.fixture
@@ -27,21 +64,6 @@ def no_collector() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
-
-
-@pytest.fixture
-def parts(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Any]]:
-    """Every call that begins, and what it is made of."""
-    seen: list[weakref.ref[Any]] = []
-    make = calls.Call.__init__
-
-    def making(self: calls.Call, *arguments: Any) -> None:
-        make(self, *arguments)
-        seen.append(weakref.ref(self))
-        seen.extend(weakref.ref(getattr(self, name)) for name in PARTS)
-
-    monkeypatch.setattr(calls.Call, "__init__", making)
-    return seen
 
 
 @pytest.mark.parametrize(
@@ -59,7 +81,6 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Any]]:
 )
 async def test_a_finished_call_is_freed_without_a_collection(
     tmp_path: Path,
-    parts: list[weakref.ref[Any]],
     no_collector: None,
     caplog: pytest.LogCaptureFixture,
     agent: str,
@@ -74,6 +95,7 @@ async def test_a_finished_call_is_freed_without_a_collection(
     async with running(tmp_path, AGENT=f"tests.{agent}", **environ) as server:
         server.flux.misbehave(faults)
         server.voice.misbehave(faults)
+        watching = asyncio.create_task(parts_of(server))
         await server.call(seconds, **options)
-        assert len(parts) >= 1 + len(PARTS)
+        parts = await watching
         await until(lambda: all(part() is None for part in parts))

@@ -22,6 +22,8 @@ from telephony.testing.virtual_call import VirtualCall
 from tests.odd_messages import CONFIGURED, SPOKEN, TURN_INFO, mutations
 from tests.real_line import running, verbs
 
+pytestmark = pytest.mark.slow
+
 EVENTS = ("Update", "StartOfTurn", "EagerEndOfTurn", "TurnResumed", "EndOfTurn", "NewOne")
 LISTENING = [text for event in EVENTS[:5] for text in mutations({**TURN_INFO, "event": event})]
 LISTENING += list(mutations(CONFIGURED))

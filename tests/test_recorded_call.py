@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import wave
@@ -19,6 +18,7 @@ from telephony import events as ev
 from telephony.audio.g711 import linear16_to_ulaw, ulaw_to_linear16
 from telephony.audio.wav import read_wav
 from telephony.config.settings import Settings
+from telephony.deepgram.flux_codec import END_OF_TURN
 from telephony.engine.models import catalogue
 from telephony.engine.process import EngineProcess
 from telephony.record import tape
@@ -28,8 +28,6 @@ from telephony.speak.presynthesis import phrases_of, prepare_phrases
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.xdist_group("recorded call")]
 
-BUSY_MS = 15
-BUSY_LOAD = 3.0  # two workers of pytest and this call make about 2 on two cores
 RECORDING = Path(__file__).resolve().parents[1] / "telephony" / "simulator" / "demo" / "caller.wav"
 
 
@@ -41,14 +39,6 @@ class PlacedCall:
     report: dict[str, Any]
     told: str
     """What the terminal showed."""
-    load: float
-    """Processes that wanted a core, for each core there is."""
-
-    def keep_up(self) -> None:
-        """Skip what a machine that is far too busy cannot show: recognition comes seconds late there."""
-        late_ms = self.report["lateness_ms"]["p99"]
-        if late_ms > BUSY_MS or self.load > BUSY_LOAD:
-            pytest.skip(f"this machine is too busy: load {self.load:.1f} a core, frames {late_ms} ms late")
 
     @property
     def turns(self) -> list[dict[str, Any]]:
@@ -73,8 +63,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> PlacedCall:
         capture_output=True, text=True, timeout=200, check=False, cwd=out,
     )  # fmt: skip
     assert done.stdout, done.stderr
-    load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    return PlacedCall(done.returncode, json.loads(done.stdout), done.stderr, load)
+    return PlacedCall(done.returncode, json.loads(done.stdout), done.stderr)
 
 
 def channel(path: str) -> Any:
@@ -90,17 +79,37 @@ def test_the_call_is_good(demo: PlacedCall) -> None:
     assert demo.report["ended_by"] == "agent"
 
 
-def test_every_turn_is_answered_after_its_end_and_in_time(demo: PlacedCall) -> None:
-    demo.keep_up()
+def test_every_turn_is_answered_after_its_end_and_at_once(demo: PlacedCall) -> None:
+    """Whatever the machine is doing: after the end of a turn only the voice is waited for."""
     turns = [turn for turn in demo.turns if turn["caller"]]
     assert len(turns) == 5
     for turn in turns:
-        late = turn["agent"]["first_audio_s"] - turn["caller"]["end_s"]
-        assert 0 < late < 4.0, turn
+        assert turn["agent"]["first_audio_s"] > turn["caller"]["end_s"], turn
+    entries = demo.entries()
+    ends = [at for at, entry in enumerate(entries) if ends_a_turn(entry.event)]
+    assert len(ends) == 5
+    for at in ends:
+        later = range(at, len(entries))
+        first = next(entry for entry in later if played(entries[entry]) is not None)
+        lay_there = [entry for entry in range(at, first) if sounded(entries[entry]) == played(entries[first])]
+        assert lay_there == [], "its sound was there, and was not played"
+
+
+def ends_a_turn(event: ev.Event) -> bool:
+    return isinstance(event, ev.TurnInfoReceived) and event.info.event == END_OF_TURN
+
+
+def played(entry: tape.TapeEntry) -> int | None:
+    """The reply that begins or goes on to be played here."""
+    return next((command.reply for command in entry.commands if isinstance(command, ev.Play)), None)
+
+
+def sounded(entry: tape.TapeEntry) -> int | None:
+    """The reply whose sound comes here from the voice."""
+    return entry.event.reply if isinstance(entry.event, ev.ReplyAudio) else None
 
 
 def test_the_agent_falls_silent_for_the_caller_and_the_record_says_what_was_heard(demo: PlacedCall) -> None:
-    demo.keep_up()
     cut = [turn["agent"] for turn in demo.turns if turn["agent"] and turn["agent"]["interrupted"]]
     assert len(cut) == 1 and demo.report["clears_s"]
     assert cut[0]["text"].startswith(cut[0]["heard"])

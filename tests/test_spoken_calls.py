@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from telephony import events as ev
-from telephony.engine.models import catalogue
 from telephony.record import tape
 from telephony.reply import HangUp, Transfer
 
@@ -81,18 +80,15 @@ steps:
 
 
 def place(
-    folder: Path, steps: str, agent: str, **settings: str
+    folder: Path, engine: str, steps: str, agent: str, **settings: str
 ) -> tuple[dict[str, Any], list[tape.TapeEntry]]:
-    """One call by a scripted caller: its report, and its tape."""
-    for name in catalogue.MODEL_NAMES:
-        if catalogue.path(name) is None:
-            pytest.skip(f"the model {name} is not here: python -m telephony.engine.models fetches it")
+    """One call by a scripted caller to a server that hears through this engine: its report, and its tape."""
     caller = folder / "caller.yaml"
     caller.write_text(steps)
     done = subprocess.run(
         [sys.executable, "-m", "telephony", "call", str(caller), "--json", "--out", str(folder / "out")],
         capture_output=True, text=True, timeout=200, check=False, cwd=folder,
-        env={**os.environ, "AGENT": agent, **settings},
+        env={**os.environ, "DEEPGRAM_URL": engine, "AGENT": agent, **settings},
     )  # fmt: skip
     assert done.stdout, done.stderr
     assert done.returncode == 0, done.stderr
@@ -114,18 +110,18 @@ def acts(entries: list[tape.TapeEntry]) -> list[tuple[str, type]]:
     return done
 
 
-def test_a_refusal_is_a_refusal_in_a_whole_call(tmp_path: Path) -> None:
+def test_a_refusal_is_a_refusal_in_a_whole_call(tmp_path: Path, engine: str) -> None:
     script = tmp_path / "subscription.yaml"
     script.write_text(SUBSCRIPTION)
-    report, entries = place(tmp_path, REFUSES, f"scripted:{script}")
+    report, entries = place(tmp_path, engine, REFUSES, f"scripted:{script}")
     said = [turn["agent"]["text"] for turn in report["turns"] if turn["agent"]]
     assert "All right, it stays." in said and not any("cancelled" in text for text in said)
     assert {act for _, act in acts(entries)} == {HangUp}
     assert all("absolutely" not in heard.lower() for heard, _ in acts(entries))
 
 
-def test_a_correction_changes_the_order_and_ends_nothing_in_a_whole_call(tmp_path: Path) -> None:
-    report, entries = place(tmp_path, CORRECTS, "scripted:coffee")
+def test_a_correction_changes_the_order_and_ends_nothing_in_a_whole_call(tmp_path: Path, engine: str) -> None:
+    report, entries = place(tmp_path, engine, CORRECTS, "scripted:coffee")
     said = [turn["agent"]["text"] for turn in report["turns"] if turn["agent"]]
     assert any("a small coffee. Anything else?" in text for text in said)
     assert said[-1] == "That's a small coffee. Thank you, goodbye."
@@ -133,11 +129,19 @@ def test_a_correction_changes_the_order_and_ends_nothing_in_a_whole_call(tmp_pat
     assert all("said" not in heard.lower() for heard, _ in acts(entries))
 
 
-def test_what_was_interrupted_is_in_the_history_of_the_answer_in_a_whole_call(tmp_path: Path) -> None:
+def test_what_was_interrupted_is_in_the_history_of_the_answer_in_a_whole_call(
+    tmp_path: Path, engine: str
+) -> None:
     """Though the answer was drafted while the interrupted sentence was only held."""
     here = str(Path(__file__).parent)
     report, entries = place(
-        tmp_path, INTERRUPTS, "flow_agents:Remembers", EAGER="voice", BARGE_IN="patient", PYTHONPATH=here
+        tmp_path,
+        engine,
+        INTERRUPTS,
+        "flow_agents:Remembers",
+        EAGER="voice",
+        BARGE_IN="patient",
+        PYTHONPATH=here,
     )
     assert any(isinstance(command, ev.CancelReply) for entry in entries for command in entry.commands)
     given = report["notes"]["history 1"]
@@ -151,9 +155,9 @@ def test_what_was_interrupted_is_in_the_history_of_the_answer_in_a_whole_call(tm
 
 
 def test_our_own_voice_coming_back_is_not_answered_and_a_caller_stops_it_in_a_whole_call(
-    tmp_path: Path,
+    tmp_path: Path, engine: str
 ) -> None:
-    report, entries = place(tmp_path, CHANGES_THEIR_MIND, "scripted:coffee")
+    report, entries = place(tmp_path, engine, CHANGES_THEIR_MIND, "scripted:coffee")
     measured = [entry.event.share for entry in entries if isinstance(entry.event, ev.EchoMeasured)]
     assert measured and max(measured) > 0.9, "our sound was found in the caller's"
     answered = [turn["caller"]["text"] for turn in report["turns"] if turn["caller"] and turn["agent"]]

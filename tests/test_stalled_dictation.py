@@ -44,8 +44,10 @@ def digits_of(text: str) -> str:
         "frame_ms: 1000",
     ],
 )
-def test_a_dictation_has_all_its_digits_whatever_the_line_does_to_its_time(tmp_path: Path, line: str) -> None:
-    report, entries = place(tmp_path, DICTATES.replace("{LINE}", f"{{{line}}}"), "scripted:coffee")
+def test_a_dictation_has_all_its_digits_whatever_the_line_does_to_its_time(
+    tmp_path: Path, engine: str, line: str
+) -> None:
+    report, entries = place(tmp_path, engine, DICTATES.replace("{LINE}", f"{{{line}}}"), "scripted:coffee")
     heard = [digits_of(turn["caller"]["text"]) for turn in report["turns"] if turn["caller"]]
     assert "".join(heard) == NUMBER
     ends = [

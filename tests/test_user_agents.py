@@ -16,6 +16,8 @@ from tests.odd_agents import Sleeper
 from tests.real_line import Running, running, said, verbs
 from tests.twilio_side import until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("agent", ["Dated", "Large", "Failing"])
 async def test_a_transfer_is_not_lost_with_what_else_the_agent_does(

@@ -17,6 +17,8 @@ from telephony.testing.faults import NONE, Faults
 from telephony.testing.virtual_call import VirtualCall
 from tests.real_line import running, said, verbs
 
+pytestmark = pytest.mark.slow
+
 STORY = "Once upon a time there was a little girl who lived near a big forest."
 WORDS = STORY.split()
 WORD_S = 0.25

@@ -20,11 +20,12 @@ from telephony.base import boot_clock
 from telephony.base.shared_store import SqliteSharedStore
 from telephony.carrier.media_messages import Started
 from telephony.carrier.media_stream import ServerStream
-from telephony.carrier.rest import TwilioRest, has_credentials
+from telephony.carrier.rest import DEADLINE_S, TwilioRest, has_credentials
 from telephony.config.settings import Settings
 from telephony.server.app import make_app
 from telephony.server.dialler import Dialler
 from telephony.server.state import ServerState, make_line
+from tests.pacing import until
 
 AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
 PUBLIC_URL = "https://line.example.com"
@@ -147,7 +148,11 @@ def parameters_of(answer: ElementTree.Element) -> dict[str, str]:
 
 @asynccontextmanager
 async def phone_line(
-    folder: Path, uptime: Callable[[], float] = boot_clock.uptime_s, /, **environ: str
+    folder: Path,
+    uptime: Callable[[], float] = boot_clock.uptime_s,
+    rest_deadline_s: float = DEADLINE_S,
+    /,
+    **environ: str,
 ) -> AsyncIterator[Phone]:
     """A running server with these settings; `uptime` is what the shared store's time goes by."""
     settings = Settings.load({"DATA_DIR": str(folder), **environ})
@@ -155,7 +160,7 @@ async def phone_line(
     answering = Answering()
     line.answer = answering
     if has_credentials(settings):
-        line.rest = await TwilioRest.open(settings)
+        line.rest = await TwilioRest.open(settings, rest_deadline_s)
         line.dialler = Dialler(settings, line.shared, line.rest)
     records = Records({CALL: {"call_sid": CALL, "live": True}}, {"old": {"call_sid": "CA1", "live": False}})
     server = TestServer(make_app(line, records), host="127.0.0.1")
@@ -164,15 +169,6 @@ async def phone_line(
     if line.rest is not None:
         await line.rest.close()
     await line.shared.close()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Let the server work until something is so; fail after five seconds."""
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("it did not happen within 5 s")
 
 
 PUBLIC = {"TWILIO_AUTH_TOKEN": AUTH_TOKEN, "PUBLIC_URL": PUBLIC_URL, "API_KEYS": "key-one,key-two"}

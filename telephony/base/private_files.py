@@ -34,19 +34,23 @@ def privately() -> Iterator[None]:
         os.umask(before)
 
 
-def mend(data_dir: Path) -> int:
-    """Close to others what they may read; how many files and folders that were. For a thread."""
+def mend(data_dir: Path, owner: int | None = None) -> int:
+    """Close to others what they may read; how many files and folders that were. For a thread.
+
+    Only what belongs to `owner` is touched, which is the user who runs this where it is None.
+    """
     if not hasattr(os, "fwalk"):  # a system without such permissions
         return 0
+    owner = os.geteuid() if owner is None else owner
     try:
         root = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
         return 0  # there is nothing yet
     try:
-        mended = sum(_close(name, root, stat.S_IFREG) for name in FILES)
+        mended = sum(_close(name, root, stat.S_IFREG, owner) for name in FILES)
         for name in FOLDERS:
             with contextlib.suppress(FileNotFoundError):
-                mended += _close_all(name, root)
+                mended += _close_all(name, root, owner)
     finally:
         os.close(root)
     if mended:
@@ -54,15 +58,15 @@ def mend(data_dir: Path) -> int:
     return mended
 
 
-def _close_all(name: str, root: int) -> int:
+def _close_all(name: str, root: int, owner: int) -> int:
     """The same for a folder of ours and all that is in it."""
-    mended = int(_close(name, root, stat.S_IFDIR))
+    mended = int(_close(name, root, stat.S_IFDIR, owner))
     for path, folders, files, folder in os.fwalk(name, dir_fd=root, follow_symlinks=False):
         if path == "calls":  # a stranger's folder among them is none of ours
             folders[:] = [one for one in folders if _is_ours(one, folder)]
             files = []
-        mended += sum(_close(one, folder, stat.S_IFDIR) for one in folders)
-        mended += sum(_close(one, folder, stat.S_IFREG) for one in files)
+        mended += sum(_close(one, folder, stat.S_IFDIR, owner) for one in folders)
+        mended += sum(_close(one, folder, stat.S_IFREG, owner) for one in files)
     return mended
 
 
@@ -80,7 +84,7 @@ def _is_ours(name: str, calls: int) -> bool:
     return False
 
 
-def _close(name: str, folder: int, kind: int) -> bool:
+def _close(name: str, folder: int, kind: int, owner: int) -> bool:
     """Take what others may do with a file of this kind in a folder; whether there was anything to take.
 
     What is opened is looked at, not what its name may stand for a moment later.
@@ -91,7 +95,7 @@ def _close(name: str, folder: int, kind: int) -> bool:
         return False  # it is not there, a link, or not ours
     try:
         found = os.fstat(file)
-        ours = stat.S_IFMT(found.st_mode) == kind and found.st_uid == os.geteuid()
+        ours = stat.S_IFMT(found.st_mode) == kind and found.st_uid == owner
         if not ours or not found.st_mode & UMASK or (kind == stat.S_IFREG and found.st_nlink != 1):
             return False
         os.fchmod(file, stat.S_IMODE(found.st_mode) & ~UMASK)

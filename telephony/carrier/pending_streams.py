@@ -12,6 +12,7 @@ from typing import Protocol
 
 CAP = 64
 GRACE_S = 1.0  # who has been in the room for longer is an idler
+START_S = 5.0  # Twilio sends connected and start right after the handshake
 PATIENCE_S = 2.0  # how long a handshake waits for its turn
 QUEUE = 1000
 
@@ -26,7 +27,9 @@ class PendingStream(Protocol):
 class PendingStreams:
     """At most CAP sockets without a start; more of them queue up."""
 
-    def __init__(self, cap: int = CAP, queue: int = QUEUE) -> None:
+    def __init__(self, cap: int = CAP, queue: int = QUEUE, start_s: float = START_S) -> None:
+        self.start_s = start_s
+        """After so many seconds without a start a socket is closed, whether others wait or not."""
         self._cap = cap
         self._limit = queue
         self._since: dict[PendingStream, float] = {}

@@ -71,13 +71,15 @@ WEBHOOK_FIELDS = (
 class TwilioRest:
     """A signed-in client. To be opened inside the running loop, and closed."""
 
-    def __init__(self, client: Any, http: Any) -> None:
+    def __init__(self, client: Any, http: Any, deadline_s: float = DEADLINE_S) -> None:
+        """A request for which nobody waits on the line may take `deadline_s` seconds."""
         self._client = client
         self._http = http
+        self._deadline_s = deadline_s
 
     @classmethod
-    async def open(cls, settings: Settings) -> Self:
-        """A client for these settings. Raises BadInput where credentials are missing."""
+    async def open(cls, settings: Settings, deadline_s: float = DEADLINE_S) -> Self:
+        """A client for these settings and this deadline. Raises BadInput where credentials are missing."""
         user, password = credentials(settings)
         rest = await asyncio.to_thread(importlib.import_module, "twilio.rest")  # takes half a second
         clients = await asyncio.to_thread(importlib.import_module, "twilio.http.async_http_client")
@@ -93,7 +95,7 @@ class TwilioRest:
         )
         if settings.twilio_api_url:
             client.api.base_url = settings.twilio_api_url
-        return cls(client, http)
+        return cls(client, http, deadline_s)
 
     async def close(self) -> None:
         """Let the connections go."""
@@ -102,14 +104,14 @@ class TwilioRest:
     async def create_call(self, to: str, from_number: str, url: str, **more: Any) -> str:
         """Place a call, answered by the webhook `url`; its CallSid. Raises TwilioRefused."""
         call = await _within(
-            DEADLINE_S, self._client.calls.create_async(to=to, from_=from_number, url=url, **more)
+            self._deadline_s, self._client.calls.create_async(to=to, from_=from_number, url=url, **more)
         )
         return str(call.sid)
 
     async def say_call(self, to: str, from_number: str, twiml: str, **more: Any) -> str:
         """Place a call that carries out this TwiML; its CallSid. Raises TwilioRefused."""
         create = self._client.calls.create_async(to=to, from_=from_number, twiml=twiml, **more)
-        return str((await _within(DEADLINE_S, create)).sid)
+        return str((await _within(self._deadline_s, create)).sid)
 
     async def redirect(self, call_sid: str, twiml: str) -> None:
         """Have a running call carry out other TwiML; its stream ends. Raises TwilioRefused."""
@@ -131,14 +133,14 @@ class TwilioRest:
 
     async def queued_calls(self, limit: int = 1000) -> list[Queued]:
         """The calls that wait to be placed. Raises TwilioRefused."""
-        calls = await _within(DEADLINE_S, self._client.calls.list_async(status="queued", limit=limit))
+        calls = await _within(self._deadline_s, self._client.calls.list_async(status="queued", limit=limit))
         # twilio's instance keeps the number in `_from` (9.13): `from` is a keyword.
         return [Queued(str(call.sid), str(call._from), str(call.to)) for call in calls]
 
     async def find_number(self, phone_number: str) -> Number:
         """A number of this account. Raises BadInput when it is none, and TwilioRefused."""
         listing = self._client.incoming_phone_numbers.list_async(phone_number=phone_number, limit=1)
-        found = await _within(DEADLINE_S, listing)
+        found = await _within(self._deadline_s, listing)
         if not found:
             raise BadInput(f"{phone_number} is no number of this Twilio account")
         number = found[0]
@@ -148,7 +150,9 @@ class TwilioRest:
 
     async def point_number(self, number_sid: str, webhooks: Mapping[str, str]) -> None:
         """Set a number's webhooks. Raises TwilioRefused."""
-        await _within(DEADLINE_S, self._client.incoming_phone_numbers(number_sid).update_async(**webhooks))
+        await _within(
+            self._deadline_s, self._client.incoming_phone_numbers(number_sid).update_async(**webhooks)
+        )
 
     async def _end(self, call_sid: str, status: str) -> None:
         try:

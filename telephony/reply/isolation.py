@@ -106,8 +106,9 @@ class _Thread:
 class _Run:
     """One reply in its thread. The agent goes on when what it yielded was taken, not before."""
 
-    def __init__(self, thread: _Thread, turn: Turn, notes: Notes) -> None:
+    def __init__(self, thread: _Thread, turn: Turn, notes: Notes, close_s: float) -> None:
         self._thread = thread
+        self._close_s = close_s
         self._turn, self._notes = turn, notes
         self._home = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
@@ -134,12 +135,12 @@ class _Run:
         self._got = None
         if not self._over:
             self._thread.call(self._cancel)
-            self._home.call_later(CLOSE_S, self._look)
+            self._home.call_later(self._close_s, self._look)
 
     def _look(self) -> None:
         if not self._over:
             what = "a cancelled reply has not ended; it blocks its thread, or catches CancelledError"
-            log.warning("agent %s: after %g s %s", self._name(), CLOSE_S, what)
+            log.warning("agent %s: after %g s %s", self._name(), self._close_s, what)
 
     def _name(self) -> str:
         agent = self._thread._agent
@@ -200,8 +201,13 @@ class _Run:
 class ThreadedAgent:
     """An agent around a user's, which runs in threads."""
 
-    def __init__(self, agent: Agent, make: Callable[[], Agent], most: int = MOST_THREADS) -> None:
-        """`make` gives each thread its agent; `agent` is one for the calls' loop to know it by."""
+    def __init__(
+        self, agent: Agent, make: Callable[[], Agent], most: int = MOST_THREADS, close_s: float = CLOSE_S
+    ) -> None:
+        """`make` gives each thread its agent; `agent` is one for the calls' loop to know it by.
+
+        A cancelled reply that has not ended after `close_s` seconds is named in the log.
+        """
         self.__wrapped__ = agent
         if isinstance(agent, HasWording):
             self.wording = agent.wording
@@ -209,11 +215,12 @@ class ThreadedAgent:
             self.ended = self._tell_ended
         self._make = make
         self._most = most
+        self._close_s = close_s
         self._threads: list[_Thread] = []
 
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         """What the user's agent yields. Closing this cancels the reply, and waits for nothing."""
-        run = _Run(await self._thread(), turn, notes)
+        run = _Run(await self._thread(), turn, notes, self._close_s)
         try:
             while not isinstance(said := await run.next(), _End):
                 yield said  # type: ignore[misc]  # checked by the runner

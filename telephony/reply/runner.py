@@ -52,8 +52,11 @@ async def run_reply(
     release: Release | None = None,
     pause: Pause | None = None,
     on_tool: Callable[[ToolStep], None] = lambda step: None,
+    last_s: float = LAST_S,
 ) -> None:
     """Run the agent's reply to its end. Cancel this task to cancel the reply.
+
+    After a transfer or a hang-up, `last_s` seconds are left for each thing that follows it.
 
     A step of the agent's code that keeps the event loop for more than 100 ms is logged with the agent's name.
     An exception is logged with its text and traceback; by its type and lines only where `withholding` says
@@ -64,7 +67,7 @@ async def run_reply(
     scope = ReplyScope(release or Release(released=True), withholding, pause or Pause(), on_tool)
     reply_scope.enter(scope)
     out = _Outlet(emit, withholding)
-    inner = asyncio.create_task(_drive(agent, reply, turn, notes, out), name=f"reply {reply}")
+    inner = asyncio.create_task(_drive(agent, reply, turn, notes, out, last_s), name=f"reply {reply}")
     try:
         await asyncio.wait((inner,))
     except asyncio.CancelledError:
@@ -127,14 +130,14 @@ async def _end(inner: asyncio.Task[None], agent: Agent) -> None:
         inner.add_done_callback(_abandoned.discard)
 
 
-async def _drive(agent: Agent, reply: int, turn: Turn, notes: Notes, out: _Outlet) -> None:
+async def _drive(agent: Agent, reply: int, turn: Turn, notes: Notes, out: _Outlet, last_s: float) -> None:
     """Hand on what the agent yields. Ends quietly whatever the agent's code does."""
     name = agent_name(agent)
     try:
         steps = _Steps(name)
         iterator = steps.timed_call(lambda: iterator_of(agent, turn, notes, name))
         try:
-            left_out = await _hand_on(iterator, steps, out, _Checker(name, reply, notes))
+            left_out = await _hand_on(iterator, steps, out, _Checker(name, reply, notes, last_s))
         finally:
             aclose = getattr(iterator, "aclose", None)
             if aclose is not None:
@@ -162,7 +165,7 @@ async def _hand_on(
     left_out: NotAllowed | None = None
     while not out.closed:
         try:
-            async with asyncio.timeout(LAST_S if checker.leaves else None) as last:
+            async with asyncio.timeout(checker.last_s if checker.leaves else None) as last:
                 said = await _Timed(iterator.__anext__(), steps)
         except StopAsyncIteration:
             break
@@ -170,7 +173,7 @@ async def _hand_on(
             if not last.expired():
                 raise
             log.warning("agent %s: reply %d has not ended %g s after it let the caller go", *checker.reply,
-                        LAST_S)  # fmt: skip
+                        checker.last_s)  # fmt: skip
             break
         try:
             said = checker(said)
@@ -187,8 +190,9 @@ async def _hand_on(
 class _Checker:
     """Checks what one reply yields, and that it has bounds."""
 
-    def __init__(self, name: str, reply: int, notes: Notes) -> None:
+    def __init__(self, name: str, reply: int, notes: Notes, last_s: float) -> None:
         self.reply = (name, reply)
+        self.last_s = last_s
         self.leaves = False
         """The caller is to be let go, or handed over."""
         self._notes = dict(notes)

@@ -25,7 +25,6 @@ from telephony.server.twilio_request import verify_handshake
 
 log = logging.getLogger(__name__)
 
-START_DEADLINE_S = 5.0  # Twilio sends connected and start right after the handshake
 MESSAGE_BYTES = 65_536  # a frame of Twilio's is 350 bytes; above this aiohttp closes with 1009
 CLOSE_DEADLINE_S = 2.0  # for the peer's half of the closing handshake
 OLDER_STREAM_S = 1.0
@@ -56,7 +55,7 @@ async def media(request: web.Request) -> web.StreamResponse:
     """Accept first, so that Twilio's first messages are never missed; then find out whether it may stay."""
     verify_handshake(request)
     line = request.app[LINE]
-    end = asyncio.get_running_loop().time() + START_DEADLINE_S
+    end = asyncio.get_running_loop().time() + line.waiting.start_s
     newcomer = NewConnection()
     if not await line.waiting.enter(newcomer):
         line.refused("sockets")

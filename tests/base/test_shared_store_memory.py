@@ -13,6 +13,7 @@ import pytest
 from telephony.base.shared_store import SharedStoreFailure, SqliteSharedStore
 from telephony.base.shared_store_file import SharedStoreFile
 from telephony.base.shared_store_memory import MOST, FailOpen, MemorySharedStore
+from tests.pacing import until_so
 
 
 class Line:
@@ -109,10 +110,12 @@ async def test_a_disk_that_does_not_answer_is_waited_for_once(tmp_path: Path) ->
     with pytest.raises(SharedStoreFailure, match="does not answer"):
         await asyncio.wait_for(file.run(lambda db, now: 1), 0.1)
     answers.set()
-    while True:
+
+    async def works() -> bool:
         try:
-            assert await file.run(lambda db, now: 1) == 1
-            break
+            return await file.run(lambda db, now: 1) == 1
         except SharedStoreFailure:
-            await asyncio.sleep(0)
+            return False
+
+    await until_so(works)
     await file.close()

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from telephony.base import subprocesses
+from tests.pacing import loop_turn
 
 FOR_EVER = "import signal; signal.pause()"
 
@@ -17,10 +18,10 @@ async def test_a_killed_child_is_reaped_through_any_number_of_cancellations() ->
     """Before it was, the second cancellation dropped a process that nobody had waited for."""
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", FOR_EVER)
     ending = asyncio.create_task(subprocesses.killed(child))
-    await asyncio.sleep(0)
+    await loop_turn()
     while not ending.done():
         ending.cancel()
-        await asyncio.sleep(0)
+        await loop_turn()
     assert ending.cancelled()
     assert child.returncode is not None
     with pytest.raises(ProcessLookupError):
@@ -37,9 +38,9 @@ async def test_a_child_that_has_ended_is_left_alone() -> None:
 async def test_waiting_ends_with_the_future_and_then_tells_of_the_cancellation() -> None:
     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     waiting = asyncio.create_task(subprocesses.settled(future))
-    await asyncio.sleep(0)
+    await loop_turn()
     waiting.cancel()
-    await asyncio.sleep(0)
+    await loop_turn()
     assert not waiting.done()
     future.set_result(None)
     with pytest.raises(asyncio.CancelledError):

@@ -16,8 +16,10 @@ from telephony.call.endings import notify_ended
 from telephony.record.recovery import close_records
 from telephony.reply.agent import CallInfo, EndedCall
 from tests.flow_agents import ENDED
-from tests.real_line import Running, running, verbs
+from tests.real_line import Running, running, until_heard, verbs
 from tests.twilio_side import until
+
+pytestmark = pytest.mark.slow
 
 FROM, TO = "+12025550143", "+12025550100"
 
@@ -106,8 +108,7 @@ async def test_a_transferred_call_ends_once(tmp_path: Path, outcome: str) -> Non
 async def test_a_lost_socket_is_not_the_end(tmp_path: Path) -> None:
     async with running(tmp_path, AGENT="tests.flow_agents:Noting") as server:
         calling = asyncio.create_task(server.call(6.0))
-        await until(lambda: bool(server.line.sockets))
-        await asyncio.sleep(2.0)
+        await until_heard(server, "That was turn 1.")
         [socket] = server.line.sockets
         await socket.close()
         await until(lambda: socket not in server.line.sockets)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import logging
 import socket
@@ -24,7 +23,10 @@ from telephony.server.assembly import open_line
 from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_scripts import Cycle
 from telephony.testing.fake_speak import FakeSpeak
+from tests.pacing import paced
 from tests.twilio_side import parameters_of, start_message, until
+
+pytestmark = pytest.mark.slow
 
 CALL = "CAdeaf"
 SPEECH_S = {"without end": 60.0, "two seconds": 2.0}
@@ -57,9 +59,8 @@ async def speaking_to(url: tuple[str, int], parameters: Mapping[str, str]) -> No
     try:
         await loop.sock_connect(peer, url)
         await loop.sock_sendall(peer, HANDSHAKE + masked(json.dumps(start_message(parameters, CALL))))
-        for number in itertools.count(1):
-            await loop.sock_sendall(peer, masked(frame(number)))
-            await asyncio.sleep(0.02)  # the pace of a line
+        async for number in paced(0.02):
+            await loop.sock_sendall(peer, masked(frame(number + 1)))
     except ConnectionError:
         return
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from telephony.carrier.pending_streams import GRACE_S, PATIENCE_S, PendingStreams
+from tests.pacing import loop_turn
 
 
 class Socket:
@@ -28,7 +29,7 @@ async def test_a_newcomer_waits_for_its_turn() -> None:
         room.leave(sockets[number])
 
     tasks = [asyncio.create_task(one(number)) for number in (1, 2)]
-    await asyncio.sleep(0)
+    await loop_turn()
     assert len(room) == 1 and not order
     room.leave(sockets[0])
     await asyncio.gather(*tasks)
@@ -52,12 +53,12 @@ async def test_the_queue_is_bounded() -> None:
     room = PendingStreams(cap=1, queue=1)
     assert await room.enter(Socket())
     queued = asyncio.create_task(room.enter(Socket()))
-    await asyncio.sleep(0)
+    await loop_turn()
     assert not await room.enter(Socket())
     queued.cancel()
     await asyncio.gather(queued, return_exceptions=True)
     again = asyncio.create_task(room.enter(Socket()))
-    await asyncio.sleep(0)
+    await loop_turn()
     assert not again.done()
     again.cancel()
     await asyncio.gather(again, return_exceptions=True)

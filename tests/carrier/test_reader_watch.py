@@ -24,6 +24,7 @@ from telephony.carrier.reader_watch import (
     TcpState,
 )
 from telephony.carrier.tcp_state import tcp_state
+from tests.pacing import loop_turn, passed
 
 LOOK_S = 0.5
 SPEECH = b"x" * 5_900
@@ -60,7 +61,7 @@ async def watched(receive_buffer: int, looks: int, read: Callable[[socket.socket
         return None
     finally:
         transport.abort()
-        await asyncio.sleep(0)
+        await loop_turn()
         peer.close()
         here.close()
 
@@ -71,7 +72,7 @@ async def acknowledged(transport: asyncio.BaseTransport) -> None:
         state = tcp_state(transport)
         if state is None or not state.waiting:
             return
-        await asyncio.sleep(0.002)
+        await passed(0.002)
 
 
 def everything(peer: socket.socket) -> None:

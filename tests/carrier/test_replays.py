@@ -14,8 +14,11 @@ from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
 from telephony.carrier.call_flow import NextStep, Step
+from tests.pacing import until_so
 from tests.real_line import Running, running, verbs
 from tests.twilio_side import AUTH_TOKEN, CALL, PUBLIC, PUBLIC_URL, Phone, parameters_of, phone_line, until
+
+pytestmark = pytest.mark.slow
 
 
 class Clock:
@@ -190,6 +193,4 @@ async def test_a_stream_that_is_over_is_followed_by_one_in_another_process(tmp_p
 
 async def until_known(other: Running, call_sid: str) -> None:
     """Until another process knows that the call's stream brings sound."""
-    async with asyncio.timeout(10):
-        while not await other.line.seats.sounds_elsewhere(call_sid):  # noqa: ASYNC110 - it is in a file
-            await asyncio.sleep(0.05)
+    await until_so(lambda: other.line.seats.sounds_elsewhere(call_sid))

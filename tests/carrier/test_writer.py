@@ -12,15 +12,23 @@ from aiohttp.test_utils import BaseTestServer, TestServer
 
 from telephony.carrier.websocket import FrameSocket
 from telephony.carrier.writer import LIMIT, STUCK_S, CarrierWriter
+from tests.pacing import loop_turn
 
 Script = Callable[[CarrierWriter, FrameSocket], Awaitable[None]]
+
+
+async def all_was_read(outbox: CarrierWriter, socket: FrameSocket) -> None:
+    """Until the client has closed."""
+    async with asyncio.timeout(5):
+        while (await socket.receive()).type not in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.CLOSING):
+            pass
 
 
 class Server:
     """Runs an outbox and a script that uses it, for one socket."""
 
     def __init__(self) -> None:
-        self.script: Script = lambda outbox, socket: asyncio.sleep(0)
+        self.script: Script = all_was_read
         self.delays: list[float] = []
         self.over = asyncio.Event()
         self.failed: BaseException | None = None
@@ -55,22 +63,15 @@ async def listening(server: Server) -> AsyncIterator[BaseTestServer]:
         yield listening
 
 
-async def written(outbox: CarrierWriter, socket: FrameSocket) -> None:
-    """Until everything has gone out."""
-    for _ in range(10 * LIMIT):
-        await socket.drained()
-        if not outbox._waiting:
-            return
-        await asyncio.sleep(0)
-    raise AssertionError(f"{len(outbox._waiting)} messages were not written")
-
-
-async def texts(client: ClientWebSocketResponse) -> list[str]:
-    """All until the close."""
-    got = []
+async def texts(client: ClientWebSocketResponse, last: str) -> list[str]:
+    """All up to the last one; then the client closes, which `all_was_read` waits for."""
+    got: list[str] = []
     async with asyncio.timeout(5):
-        while (message := await client.receive()).type is WSMsgType.TEXT:
+        while not got or got[-1] != last:
+            message = await client.receive()
+            assert message.type is WSMsgType.TEXT, (message, got[-3:])
             got.append(message.data)
+        await client.close()
     return got
 
 
@@ -80,14 +81,14 @@ async def test_messages_of_every_size_in_order(server: Server, listening: BaseTe
 
     async def script(outbox: CarrierWriter, socket: FrameSocket) -> None:
         outbox.put("before", "the writer")
-        await asyncio.sleep(0)
+        await loop_turn()
         outbox.put(*["é" * (size // 2) + "x" * (size % 2) for size in sizes])
         outbox.put("last")
-        await written(outbox, socket)
+        await all_was_read(outbox, socket)
 
     server.script = script
     async with aiohttp.ClientSession() as session, session.ws_connect(listening.make_url("/")) as client:
-        got = await texts(client)
+        got = await texts(client, "last")
     assert server.failed is None
     assert got[:2] == ["before", "the writer"] and got[-1] == "last"
     assert [len(text.encode()) for text in got[2:-1]] == sizes
@@ -97,50 +98,55 @@ async def test_a_clear_is_written_at_once_and_timed(server: Server, listening: B
     """While the peer keeps up nothing waits: what was put before has gone out. Its delay is told once."""
 
     async def script(outbox: CarrierWriter, socket: FrameSocket) -> None:
-        await asyncio.sleep(0)
+        await loop_turn()
         outbox.put("media", "mark")
         outbox.clear("clear", since=0.0)
         assert len(server.delays) == 1 and server.delays[0] > 0
         outbox.put("more")
         outbox.clear("clear again")
         assert len(server.delays) == 1
+        await all_was_read(outbox, socket)
 
     server.script = script
     async with aiohttp.ClientSession() as session, session.ws_connect(listening.make_url("/")) as client:
-        assert await texts(client) == ["media", "mark", "clear", "more", "clear again"]
+        assert await texts(client, "clear again") == ["media", "mark", "clear", "more", "clear again"]
     assert server.failed is None
 
 
 async def test_a_peer_that_does_not_read(server: Server, listening: BaseTestServer) -> None:
     """Messages wait within a bound, a clear throws them away; it is stuck after 2 s or when full."""
-    big = "x" * 60_000
+    big, most = "x" * 60_000, 400  # 24 MB: more than any kernel takes for a peer
 
     async def script(outbox: CarrierWriter, socket: FrameSocket) -> None:
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(0)
-        while outbox._idle:
+        await loop_turn()
+        for _ in range(most):
             outbox.put(big)
-        await asyncio.sleep(0)
+        await loop_turn()
         now = loop.time()
         assert not outbox.stuck(now)
         assert outbox.stuck(now + STUCK_S + 0.1)
         outbox.put("media")
         outbox.clear("clear", since=0.0)
-        assert list(outbox._waiting) == ["clear"] and server.delays == []
-        for _ in range(LIMIT):
+        assert server.delays == []
+        for _ in range(LIMIT - 1):
             outbox.put("media")
+        assert not outbox.stuck(now)
+        outbox.put("too much")
         assert outbox.stuck(now)
-        assert len(outbox._waiting) == LIMIT
         server.over.set()
-        await written(outbox, socket)  # the peer reads again
+        await all_was_read(outbox, socket)  # the peer reads again
         assert len(server.delays) == 1
 
     server.script = script
     async with aiohttp.ClientSession() as session, session.ws_connect(listening.make_url("/")) as client:
         async with asyncio.timeout(5):
             await server.over.wait()
-        got = [text for text in await texts(client) if text != big]
-    assert got == ["clear", *["media"] * (LIMIT - 1)]
+        got: list[str] = []
+        while got[-LIMIT:] != ["clear", *["media"] * (LIMIT - 1)]:
+            got.append(await client.receive_str(timeout=5))
+        await client.close()
+    assert got[:-LIMIT] == [big] * (len(got) - LIMIT) and 0 < len(got) - LIMIT < most
     assert server.failed is None
 
 

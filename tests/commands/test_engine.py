@@ -16,6 +16,8 @@ from aiohttp import ClientSession
 from telephony.audio.wav import read_wav
 from telephony.engine.models import catalogue
 
+pytestmark = pytest.mark.slow
+
 
 async def start(
     *arguments: str, fetch: bool = False, environ: Mapping[str, str] | None = None

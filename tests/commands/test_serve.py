@@ -26,8 +26,11 @@ from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_scripts import Cycle
 from telephony.testing.fake_speak import FakeSpeak
 from tests.hearing_models import model_path
+from tests.pacing import paced
 from tests.speak.voice_server import voice_server
 from tests.twilio_side import parameters_of, phone_line, start_message, until
+
+pytestmark = pytest.mark.slow
 
 NO_SPEECH = "ws://127.0.0.1:9"  # the discard port: nobody is there
 
@@ -200,11 +203,10 @@ async def test_with_a_public_address_it_listens_on_until_others_know(tmp_path: P
         loop = asyncio.get_running_loop()
         begun, seen = loop.time(), 0.0
         try:
-            while True:
+            async for _ in paced(0.05):
                 async with client.get(one.url + "/readyz") as response:
                     assert response.status == 503 or loop.time() - begun < 1
                 seen = loop.time() - begun
-                await asyncio.sleep(0.05)
         except ClientConnectionError:
             pass
         assert LISTEN_ON_S - 1 < seen < LISTEN_ON_S + 2

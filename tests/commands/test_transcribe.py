@@ -20,11 +20,11 @@ import pytest
 from aiohttp import web
 
 from telephony.deepgram import flux_codec
-from telephony.engine.models import catalogue
-from telephony.engine.process import EngineProcess
 from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_scripts import FakeScript
 from telephony.testing.faults import Faults, RefusalFault
+
+pytestmark = pytest.mark.slow
 
 CALLER = Path(__file__).resolve().parents[2] / "telephony" / "simulator" / "demo" / "caller.wav"
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed here")
@@ -303,22 +303,16 @@ async def test_a_folder_and_an_order_to_ffmpeg_are_no_sources(tmp_path: Path, se
 
 @needs_ffmpeg
 @pytest.mark.slow
-async def test_a_file_an_mp3_a_stream_and_a_pipe_give_the_same_words(tmp_path: Path) -> None:
+async def test_a_file_an_mp3_a_stream_and_a_pipe_give_the_same_words(tmp_path: Path, engine: str) -> None:
     """Through the local engine: what it hears depends on the sound and not on how it came."""
-    if catalogue.missing():
-        pytest.skip(f"models are missing: {catalogue.FETCH_COMMAND}")
     mp3 = tmp_path / "caller.mp3"
     command = ["ffmpeg", "-loglevel", "error", "-i", str(CALLER), "-ar", "16000", "-b:a", "128k", str(mp3)]
     made = await asyncio.to_thread(subprocess.run, command, stdin=subprocess.DEVNULL)
     if made.returncode:
         pytest.skip("this ffmpeg cannot write MP3")
-    engine = await EngineProcess.start(fetch=False)
-    try:
-        file = await transcribe(str(CALLER), "--fast", "--url", engine.url)
-        compressed = await transcribe(str(mp3), "--fast", "--url", engine.url)
-        piped = await transcribe("-", "--fast", "--url", engine.url, stdin=CALLER.read_bytes())
-    finally:
-        await engine.stop()
+    file = await transcribe(str(CALLER), "--fast", "--url", engine)
+    compressed = await transcribe(str(mp3), "--fast", "--url", engine)
+    piped = await transcribe("-", "--fast", "--url", engine, stdin=CALLER.read_bytes())
     words = [re.findall(r"[a-z']+", done.out.lower()) for done in (file, compressed, piped)]
     assert words[0] == words[1] == words[2]
     assert {"latte", "small", "coffee", "goodbye"} <= set(words[0])

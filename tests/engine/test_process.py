@@ -20,6 +20,9 @@ from telephony.deepgram.flux_codec import Checker, Connected
 from telephony.engine.process import READY, EngineFailed, EngineProcess
 from telephony.errors import BadInput
 from tests.engine.engine_client import QUERY, FluxClient
+from tests.pacing import until, until_so
+
+pytestmark = pytest.mark.slow
 
 PARENT = """
 import asyncio
@@ -28,7 +31,7 @@ from telephony.engine.process import EngineProcess
 async def main():
     engine = await EngineProcess.start(fetch=False)
     print(engine.pid, engine.url, flush=True)
-    await asyncio.sleep(60)
+    await asyncio.Event().wait()
 
 asyncio.run(main())
 """
@@ -42,10 +45,7 @@ async def client(url: str) -> AsyncIterator[FluxClient]:
 
 async def gone(pid: int) -> None:
     """Returns when a process is no more (a zombie counts as gone)."""
-    while True:
-        if state(pid) in ("", "Z"):
-            return
-        await asyncio.sleep(0.02)
+    await until(lambda: state(pid) in ("", "Z"))
 
 
 def state(pid: int) -> str:
@@ -80,7 +80,7 @@ async def test_it_ends_with_a_parent_that_is_killed() -> None:
     parent.kill()
     await parent.wait()
     for process in (pid, *below):
-        await asyncio.wait_for(gone(process), 10)
+        await gone(process)
 
 
 async def test_an_engine_that_dies_is_back_at_the_same_url() -> None:
@@ -88,8 +88,8 @@ async def test_an_engine_that_dies_is_back_at_the_same_url() -> None:
     try:
         url, first = engine.url, engine.pid
         os.kill(first, signal.SIGKILL)
-        await asyncio.wait_for(gone(first), 5)
-        await asyncio.wait_for(back(url), 20)
+        await gone(first)
+        await back(url)
     finally:
         await engine.stop()
 
@@ -97,13 +97,15 @@ async def test_an_engine_that_dies_is_back_at_the_same_url() -> None:
 async def back(url: str) -> None:
     """Returns when something answers there."""
     async with ClientSession() as session:
-        while True:
+
+        async def answers() -> bool:
             try:
                 async with session.get(url.replace("ws", "http", 1) + "/healthz") as response:
-                    assert response.status == 200
-                    return
+                    return response.status == 200
             except OSError:
-                await asyncio.sleep(0.05)
+                return False
+
+        await until_so(answers, 30)
 
 
 async def test_sigterm_ends_it_in_order() -> None:
@@ -162,13 +164,11 @@ async def test_an_engine_comes_back_though_the_machine_had_no_room_for_it(
         resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
         try:
             os.kill(first, signal.SIGKILL)
-            async with asyncio.timeout(10):
-                while "does not start" not in caplog.text:  # noqa: ASYNC110 - its log is all that it tells
-                    await asyncio.sleep(0.02)
+            await until(lambda: "does not start" in caplog.text)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert "Too many open files" in caplog.text
-        await asyncio.wait_for(back(url), 30)
+        await back(url)
     finally:
         await engine.stop()
 
@@ -176,13 +176,12 @@ async def test_an_engine_comes_back_though_the_machine_had_no_room_for_it(
 async def test_an_engine_that_does_not_become_ready_is_given_up() -> None:
     """In time, and nothing of it is left behind."""
     starting = asyncio.create_task(EngineProcess.start(fetch=False, start_s=1.0))
-    async with asyncio.timeout(5):
-        while not (below := engines()):  # noqa: ASYNC110 - a process tells nobody that it has begun
-            await asyncio.sleep(0.002)
+    await until(lambda: bool(engines()))
+    below = engines()
     os.kill(below[0], signal.SIGSTOP)
     with pytest.raises(EngineFailed, match="not ready in time"):
         await asyncio.wait_for(starting, 5)
-    await asyncio.wait_for(gone(below[0]), 5)
+    await gone(below[0])
 
 
 def engines() -> list[int]:

@@ -9,6 +9,7 @@ import struct
 from collections.abc import AsyncIterator
 
 from telephony.engine.speak.voice_chunk import SpokenWord, VoiceChunk
+from tests.pacing import loop_turn
 
 RATE = 16000
 WORD_S = 0.25
@@ -50,4 +51,4 @@ class ToneVoices:
             word = SpokenWord(found[0], at, at + WORD_S, found.start(), found.end())
             at += WORD_S
             yield VoiceChunk(_TONE, RATE, (word,))
-            await asyncio.sleep(0)
+            await loop_turn()

@@ -19,6 +19,7 @@ from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_scripts import FIRST, Cycle, RecordedScript
 from telephony.testing.faults import Faults, RefusalFault
 from tests.listen.recordings import CAPTURE, texts
+from tests.pacing import paced
 
 OPTIONS = flux_codec.FluxOptions(encoding="linear16", sample_rate=16000, eager_eot_threshold=0.5)
 CHUNK = 2560  # 80 ms
@@ -269,9 +270,8 @@ async def test_a_service_that_sends_rubbish_is_as_dead_as_a_silent_one(rubbish: 
 
 async def _go_on(line: Line) -> None:
     """Audio as it comes, as from a caller."""
-    while True:
+    async for _ in paced(0.08):
         line.connection.send_audio(bytes(CHUNK))
-        await asyncio.sleep(0.08)
 
 
 async def test_a_defect_in_taking_a_message_costs_that_message_only(caplog: pytest.LogCaptureFixture) -> None:

@@ -29,6 +29,8 @@ from telephony.testing.fake_scripts import RecordedScript
 from tests.listen.recordings import CAPTURE, texts
 from tests.shared import shared_path
 
+pytestmark = pytest.mark.slow
+
 PREAMBLE = "facts/captures/flux-preamble-16k.wav"
 SAID = """we the people of the united states in order to form a more perfect union establish justice ensure
 domestic tranquility provide for the common defense promote the general welfare and secure the blessings of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 
@@ -12,6 +11,7 @@ from telephony.audio.g711 import CHUNK_SAMPLES, ulaw_to_linear16
 from telephony.audio.resampler import Resampler
 from telephony.listen.transcoder import Transcoder
 from telephony.listen.upsampler import Upsampler, UpsamplerStream
+from tests.pacing import loop_turn
 
 
 def chunks(seed: int, count: int) -> list[bytes]:
@@ -58,7 +58,7 @@ async def test_what_comes_in_one_turn_of_the_loop_goes_out_at_its_end() -> None:
     b(of_b[0])
     a(of_a[1])
     assert heard == {"a": [], "b": []}
-    await asyncio.sleep(0)
+    await loop_turn()
     assert [len(sounds) for sounds in heard.values()] == [2, 1]
     a(of_a[2])
     b(of_b[1])

@@ -19,6 +19,8 @@ from telephony.testing.faults import NONE
 from tests.real_line import KeyingCaller, Lines, Running, running, said
 from tests.twilio_side import AUTH_TOKEN, PUBLIC_URL, until
 
+pytestmark = pytest.mark.slow
+
 AGENT = "tests.flow_agents:Memory"
 
 

@@ -5,25 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from telephony.reply import CallInfo, HangUp, Note, Notes, Said, Say, Turn, Wording, isolation
+from telephony.reply import CallInfo, HangUp, Note, Notes, Said, Say, Turn, Wording
 from telephony.reply.isolation import ThreadedAgent
-from telephony.reply.runner import run_reply
-from tests.twilio_side import until
+from telephony.reply.runner import CLOSE_S, run_reply
+from tests.pacing import for_ever, loop_turn, passed, until
 
 TURN = Turn("hello", 0, (), None, CallInfo("c"))
 WHO: contextvars.ContextVar[str] = contextvars.ContextVar("who", default="nobody")
 
 
 @asynccontextmanager
-async def threaded(make: Callable[[], Any], most: int = 4) -> AsyncIterator[ThreadedAgent]:
-    agent = ThreadedAgent(make(), make, most)
+async def threaded(
+    make: Callable[[], Any], most: int = 4, close_s: float = CLOSE_S
+) -> AsyncIterator[ThreadedAgent]:
+    agent = ThreadedAgent(make(), make, most, close_s)
     try:
         yield agent
     finally:
@@ -42,7 +43,7 @@ class Good:
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         yield f"{turn.text}, {WHO.get()}, {notes['a']}."
         async with asyncio.timeout(60):  # lasts over a yield: one task runs the whole reply
-            await asyncio.sleep(0)
+            await loop_turn()
             yield Note(a=2)
             yield "main" if threading.current_thread() is threading.main_thread() else "thread"
         yield HangUp()
@@ -130,7 +131,7 @@ async def test_an_agent_is_no_further_than_what_was_taken() -> None:
         iterator = agent.reply(TURN, {})
         for _ in range(5):
             await anext(iterator)
-        await asyncio.to_thread(time.sleep, 0.05)
+        await passed(0.05)
         assert Greedy.yielded == 5
         await iterator.aclose()  # type: ignore[attr-defined]
 
@@ -143,7 +144,7 @@ class Cleaning:
         try:
             yield "One."
             self.started.set()
-            await asyncio.sleep(60)
+            await for_ever()
         finally:
             self.cleaned.set()
 
@@ -197,10 +198,9 @@ async def test_a_blocked_agent_holds_up_neither_the_loop_nor_other_replies(block
 
 
 async def test_a_blocked_reply_is_given_up_at_once_and_named(
-    blocking: type[Blocking], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    blocking: type[Blocking], caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(isolation, "CLOSE_S", 0.01)
-    async with threaded(blocking) as agent:
+    async with threaded(blocking, close_s=0.01) as agent:
         block = Turn("block", 0, (), None, CallInfo("c"))
         task = asyncio.create_task(run_reply(agent, 1, block, {}, lambda said: None))
         assert await asyncio.to_thread(blocking.started.wait, 5)

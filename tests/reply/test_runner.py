@@ -11,22 +11,23 @@ from typing import Any
 import pytest
 
 from telephony.record.consent import MayStopRecording
-from telephony.reply import CallInfo, HangUp, Note, Notes, Said, Transfer, Turn, runner
+from telephony.reply import CallInfo, HangUp, Note, Notes, Said, Transfer, Turn
 from telephony.reply.runner import CLOSE_S, MAX_CHARS, run_reply
+from tests.pacing import block, for_ever, loop_turn, passed
 
 TURN = Turn("hello", 0, (), None, CallInfo("c"))
 
 
-async def run(agent: Any) -> list[Said | None | Exception]:
+async def run(agent: Any, **options: Any) -> list[Said | None | Exception]:
     got: list[Said | None | Exception] = []
-    await run_reply(agent, 1, TURN, {}, got.append)
+    await run_reply(agent, 1, TURN, {}, got.append, **options)
     return got
 
 
 class Good:
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
         yield "One."
-        await asyncio.sleep(0)
+        await loop_turn()
         yield Note(a=1)
         yield HangUp()
 
@@ -69,20 +70,20 @@ async def test_an_agent_that_exits_ends_neither_the_server_nor_the_call(how: Bas
 
 class Blocking:
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
-        time.sleep(0.15)  # noqa: ASYNC251 - the mistake that is to be found
+        block(0.15)
         yield "One."
 
 
 class BlockingAfterAnAwait:
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
-        await asyncio.sleep(0.01)
-        time.sleep(0.15)  # noqa: ASYNC251
+        await loop_turn()
+        block(0.15)
         yield "One."
 
 
 class BlockingBeforeItsGenerator:
     def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
-        time.sleep(0.15)
+        block(0.15)
         return Good().reply(turn, notes)
 
 
@@ -97,7 +98,7 @@ async def test_code_that_blocks_the_loop_is_named_in_the_log(
 
 class Waiting:
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
-        await asyncio.sleep(0.15)
+        await passed(0.15)
         yield "One."
 
 
@@ -154,7 +155,7 @@ class Cleaning:
         try:
             yield "One."
             self.started.set()
-            await asyncio.sleep(60)
+            await for_ever()
             yield "Two."
         finally:
             self.cleaned = True
@@ -208,11 +209,11 @@ async def test_the_agent_s_own_tasks_and_time_outs_work_as_usual() -> None:
         async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
             try:
                 async with asyncio.timeout(0.01):
-                    await asyncio.sleep(60)
+                    await for_ever()
             except TimeoutError:
                 yield "Late."
             async with asyncio.TaskGroup() as group:
-                task = group.create_task(asyncio.sleep(0, "Done."))
+                task = group.create_task(asyncio.to_thread(str, "Done."))
             yield task.result()
 
     assert await run(Careful()) == ["Late.", "Done.", None]
@@ -229,7 +230,7 @@ class Wrong:
         for one in self._said:
             yield one
         if not self._ends:
-            await asyncio.sleep(60)
+            await for_ever()
 
 
 async def test_what_may_not_be_yielded_is_left_out_with_the_agent_s_name_and_line(
@@ -278,7 +279,6 @@ async def test_what_an_agent_does_to_its_notes_changes_nothing_but_its_copy() ->
     assert got[0] == "2" and isinstance(got[1], TypeError) and notes == {"items": ["latte"]}
 
 
-async def test_a_reply_that_does_not_end_after_its_transfer_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "LAST_S", 0.01)
-    got = await run(Wrong("One moment.", Transfer("+14155550132"), ends=False))
+async def test_a_reply_that_does_not_end_after_its_transfer_is_ended() -> None:
+    got = await run(Wrong("One moment.", Transfer("+14155550132"), ends=False), last_s=0.01)
     assert got == ["One moment.", Transfer("+14155550132"), None]

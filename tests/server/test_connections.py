@@ -19,6 +19,7 @@ from telephony.server.access import DOOR
 from telephony.server.app import make_app
 from telephony.server.connections import IDLE_S, STUCK_S, Connections, room_beside, served
 from telephony.server.state import make_line
+from tests.pacing import passed
 from tests.twilio_side import PUBLIC, until
 
 HOLD = b"GET /twilio/hold.wav HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -94,7 +95,7 @@ async def test_who_reads_nothing_is_dropped_after_ten_seconds(tmp_path: Path) ->
         for second in range(2 * int(STUCK_S)):  # its kernel may yet take a little at the first of these looks
             server.connections.look(loop.time() + second)
             assert one.transport.get_write_buffer_size() < 100_000
-            await asyncio.sleep(0.01)
+            await passed(0.01)
         await until(lambda: len(server.connections) == 1)
         assert server.connections.stuck == 1
         await loop.sock_sendall(reader, HEALTH)

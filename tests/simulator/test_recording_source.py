@@ -9,7 +9,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,8 @@ from telephony.audio.wav import read_wav, write_wav
 from telephony.errors import BadInput
 from telephony.simulator.recording_source import read_recording
 from telephony.testing.fake_flux import FakeFlux
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 CALLER = ROOT / "telephony" / "simulator" / "demo" / "caller.wav"
@@ -214,14 +218,27 @@ async def test_a_live_pipe_is_heard_while_it_runs(folder: Path, server: FakeFlux
         await process.communicate()
 
 
-async def test_a_file_that_nobody_may_read_says_so(tmp_path: Path) -> None:
-    file = tmp_path / "secret.wav"
-    file.write_bytes(CALLER.read_bytes())
-    file.chmod(0)
-    if os.access(file, os.R_OK):
-        pytest.skip("who runs this may read everything")
-    with pytest.raises(BadInput, match="Permission denied"):
-        read_recording(file)
+@contextmanager
+def not_root() -> Iterator[None]:
+    """Who runs this may not read everything."""
+    if before := os.geteuid():
+        yield
+        return
+    os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+def test_a_file_that_nobody_may_read_says_so() -> None:
+    with tempfile.TemporaryDirectory() as folder:  # not pytest's, which is its user's alone
+        os.chmod(folder, 0o755)
+        file = Path(folder, "secret.wav")
+        file.write_bytes(CALLER.read_bytes())
+        file.chmod(0)
+        with not_root(), pytest.raises(BadInput, match="Permission denied"):
+            read_recording(file)
 
 
 def test_silence_in_alaw_is_no_text() -> None:

@@ -22,6 +22,7 @@ from telephony.speak.events import (
     VoiceEvent,
 )
 from telephony.speak.voice_state import Deadlines
+from tests.pacing import passed, until
 from tests.speak.voice_server import RATE, VoiceServer, tone, voice_server
 
 
@@ -334,13 +335,15 @@ async def test_aura_is_spoken_on_its_own_path() -> None:
 
 
 async def test_the_voice_waits_while_a_minute_of_audio_is_unheard() -> None:
-    ahead = [61.0]
-    async with (
-        voice_server() as server,
-        call(server, ahead_s=lambda: ahead[0], ahead_check_s=0.05) as (voice, ear),
-    ):
+    ahead, asked = [61.0], list[float]()
+
+    def ahead_s() -> float:
+        asked.append(ahead[0])
+        return ahead[0]
+
+    async with voice_server() as server, call(server, ahead_s=ahead_s, ahead_check_s=0.05) as (voice, ear):
         voice.speak(1, 0, "Wait for it.")
-        await asyncio.sleep(0.2)  # the absence of something can only be seen in time
+        await until(lambda: len(asked) > 3)
         assert not server.sessions[0].sent("Speak")
         ahead[0] = 10.0
         await ear.until(PhraseDone)
@@ -351,7 +354,7 @@ async def test_closing_before_it_ran_leaves_nothing_behind() -> None:
     voice = client.open(ear)
     voice.speak(1, 0, "Never heard.")
     voice.close()
-    await asyncio.sleep(0.05)  # the absence of something can only be seen in time
+    await passed(0.05)
     assert not ear.events
     await voice.run()
 

@@ -24,6 +24,8 @@ from telephony.engine.listen.decodes import Decodes
 from telephony.engine.listen.recognition import ModelPaths, Recognition, RecognitionModels
 from telephony.engine.listen.turn_audio import TurnAudio
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = RecognitionOptions(eot_threshold=0.7, eager_eot_threshold=0.5)
 SECOND = 16000  # bytes
 DIGITS = {word: str(n) for n, word in enumerate("zero one two three four five six seven eight nine".split())}

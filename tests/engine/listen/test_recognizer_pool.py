@@ -22,6 +22,8 @@ from telephony.engine.speak.synthesizer_pool import SynthesizerPool
 from tests.engine.engine_client import listening, noise, serving, silence
 from tests.engine.tone_voice import ToneVoices
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def ears() -> AsyncIterator[WorkerPool]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import struct
 import sys
-import time
 import wave
 
 RATE = 22050
@@ -35,7 +35,7 @@ def main(folder: str) -> None:
             open("crashed", "w").close()
             sys.exit("Segmentation fault, say")
         if "hang" in line:
-            time.sleep(60)
+            signal.pause()
         phonemes = [list(" ".join(line.split()))]
         print(f"DEBUG:piper.voice:text={line}, phonemes={phonemes}", file=sys.stderr)
         path = os.path.join(folder, f"{number}.wav")

@@ -16,6 +16,7 @@ from telephony.engine.models import catalogue
 from telephony.engine.speak import piper_process
 from telephony.engine.speak.piper_process import PiperProcess, Utterance
 from telephony.errors import VoiceFailed
+from tests.pacing import loop_turn
 
 STAND_IN = [sys.executable, str(Path(__file__).with_name("piper_stand_in.py"))]
 
@@ -46,8 +47,7 @@ async def test_a_cancelled_clause_does_not_shift_the_next_ones(piper: PiperProce
     """Cancelling while the process works throws that audio away and nothing else."""
     await piper.render("warm")
     cancelled = asyncio.ensure_future(piper.render("given up"))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await loop_turn()
     cancelled.cancel()
     utterance = await piper.render("next")
     assert letters(utterance) == len("next")
@@ -84,8 +84,7 @@ async def test_closing_ends_it_for_good(piper: PiperProcess) -> None:
     """A render under way fails, and nothing starts the process again."""
     await piper.render("warm")
     waiting = asyncio.ensure_future(piper.render("hang"))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await loop_turn()
     await piper.close()
     with pytest.raises(VoiceFailed):
         await waiting
@@ -96,8 +95,8 @@ async def test_closing_ends_it_for_good(piper: PiperProcess) -> None:
 
 async def test_closing_while_it_starts_leaves_no_process(piper: PiperProcess) -> None:
     rendering = asyncio.ensure_future(piper.render("hello"))
-    while piper._folder is None:  # noqa: ASYNC110 - no event tells that its process is being started
-        await asyncio.sleep(0)
+    while piper._folder is None:
+        await loop_turn()
     await piper.close()
     with pytest.raises(VoiceFailed):
         await rendering
