@@ -38,6 +38,7 @@ def test_a_comparison_belongs_to_the_news_that_follows_it_only() -> None:
     evidence = EchoEvidence()
     evidence.on_measured(EchoMeasured(0.9))
     evidence.of(news(""))
+    assert not evidence.ours, "a turn without words says nothing"
     evidence.of(news("hello"))
     assert not evidence.ours
 

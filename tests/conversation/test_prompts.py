@@ -9,14 +9,9 @@ STEPS = (SilenceStep(5.0, "Hello?"), SilenceStep(6.0, "Goodbye.", hang_up=True))
 
 
 def test_each_list_is_used_in_turn_and_by_itself() -> None:
-    prompts = Prompts(Wording(fillers=("One.", "Two."), reask=("Again?", "Once more?")))
-    assert [prompts.filler(), prompts.reask(), prompts.filler(), prompts.filler()] == [
-        "One.",
-        "Again?",
-        "Two.",
-        "One.",
-    ]
-    assert prompts.reask() == "Once more?"
+    prompts = Prompts(Wording(fillers=("One.", "Two.", "Three."), reask=("Again?", "Once more?")))
+    assert [prompts.filler(), prompts.reask(), prompts.filler()] == ["One.", "Again?", "Two."]
+    assert [prompts.filler(), prompts.filler(), prompts.reask()] == ["Three.", "One.", "Once more?"]
 
 
 def test_a_caller_is_asked_again_even_where_the_wording_has_no_words_for_it() -> None:

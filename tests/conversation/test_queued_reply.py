@@ -56,6 +56,19 @@ def test_the_first_problem_and_the_first_moments_count() -> None:
     assert (one.problem, one.first_text_at, one.first_sound_at) == ("first", 1.0, 3.0)
 
 
+def test_a_voice_that_breaks_off_is_a_problem_of_the_reply() -> None:
+    one = reply()
+    one.break_off("the voice failed")
+    assert one.broke_off and one.problem == "the voice failed"
+
+
+def test_the_notes_before_it_are_kept_as_they_were() -> None:
+    one, notes = reply(), {"size": "small"}
+    one.remember_notes(notes)
+    notes["size"] = "large"
+    assert one.notes_before == {"size": "small"}
+
+
 def test_each_time_it_is_fed_a_segment_begins() -> None:
     one = reply()
     one.resume_at(400)

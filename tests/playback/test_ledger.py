@@ -153,6 +153,17 @@ def test_the_voice_is_asked_what_it_said_only_where_we_have_an_estimate(estimate
     assert ledger.cut_phrases(1) == ({0: "one two"} if estimated else None)
 
 
+def test_what_has_begun_to_play_may_come_back_as_an_echo_with_its_moment() -> None:
+    ledger = ledger_with_three_words()
+    assert ledger.played_words(1, 10.5) == [("one", 10.0)]
+    assert ledger.played_words(1, 10.6) == [("one", 10.0), ("two", 10.5)]
+
+
+def test_what_is_saved_counts_as_heard_up_to_a_sample_and_a_moment() -> None:
+    ledger = ledger_with_three_words()
+    assert not ledger.reaches(1, 4000, 10.4) and ledger.reaches(1, 4000, 10.501 - WORD_END / 8000)
+
+
 def test_what_is_forgotten_leaves_nothing() -> None:
     ledger = ledger_with_three_words()
     ledger.forget(1)

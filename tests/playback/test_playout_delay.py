@@ -63,3 +63,17 @@ def test_only_the_newest_runs_are_kept() -> None:
     for run in range(20):
         line.mark(run, 1.0, 1.0 + (0.05 if run == 0 else 0.2))
     assert line.least == pytest.approx(0.2), "what the first run taught is forgotten"
+
+
+def test_a_clear_that_came_back_shows_the_round_trip_too() -> None:
+    line = LineDelay()
+    line.clock(0, 3.0)
+    line.round_trip(20.0, 17.25)
+    assert line.least == pytest.approx(0.25) and line.ear_of_sent(30.0) == pytest.approx(27.25)
+    line.mark(1, 21.0, 18.1)
+    assert line.least == pytest.approx(0.1)
+
+
+def test_a_run_without_marks_is_less_sure_than_one_with_them() -> None:
+    line = line_with_marks(0.1, 0.1, 0.15)
+    assert line.bound_s(2, 1.0, timed=False) > line.bound_s(1, 1.0, timed=False)

@@ -88,3 +88,52 @@ def test_what_a_reply_has_proved_is_forgotten_with_it() -> None:
     positions.sent(1, 0, 8000, 5.0)
     positions.forget(1)
     assert positions.heard(1, 9.0).samples == 0 and positions.first_sent_at(1) is None
+
+
+def send(positions: Positions, start: int, end: int, now: float, mark: str) -> None:
+    """Samples of reply 1, and a mark behind them."""
+    positions.sent(1, start, end, now)
+    positions.mark_sent(mark, 1, end, now)
+
+
+def test_after_a_break_a_late_mark_counts_for_what_plays_since_then_only() -> None:
+    """A line may have become slower meanwhile: one mark of the new run shows it."""
+    positions = Positions()
+    send(positions, 0, 8000, 5.0, "a")
+    positions.mark_played("a", 6.0)
+    send(positions, 8000, 16000, 10.0, "b")
+    send(positions, 16000, 24000, 10.0, "c")
+    positions.mark_played("b", 11.3)
+    assert positions.heard(1, 11.7).samples == pytest.approx(16000 + 3200, abs=2)
+
+
+def test_a_mark_proves_a_reply_before_it_that_was_sent_with_a_break() -> None:
+    positions = Positions()
+    positions.sent(1, 0, 8000, 5.0)
+    positions.sent(1, 8000, 16000, 8.0)
+    positions.sent(2, 0, 800, 8.1)
+    positions.mark_sent("c", 2, 800, 8.1)
+    assert positions.mark_played("c", 9.12)
+    assert positions.heard(1, 9.12).samples == 16000 and positions.heard(1, 9.12).bound_ms == 0.0
+
+
+def test_a_clear_on_a_line_that_had_stalled_leaves_only_what_was_proved_sure() -> None:
+    positions = Positions()
+    send(positions, 0, 4000, 5.0, "a")
+    send(positions, 4000, 8000, 5.0, "b")
+    send(positions, 8000, 24000, 5.0, "c")
+    positions.mark_played("a", 5.5)
+    positions.cleared(6.9)
+    heard = positions.heard(1, 7.0)
+    assert heard.samples > 8000 and heard.bound_ms >= (heard.samples - 4000) / 8
+
+
+def test_a_mark_that_was_due_long_before_the_clear_and_comes_with_it_bounds_what_was_heard() -> None:
+    """The ear had run dry before that mark: nothing behind it was played."""
+    positions = Positions()
+    send(positions, 0, 4000, 5.0, "a")
+    send(positions, 4000, 16000, 5.0, "b")
+    positions.cleared(6.5)
+    assert positions.heard(1, 6.5).samples > 4000
+    positions.mark_played("a", 6.52)
+    assert positions.heard(1, 7.0).samples == 4000
