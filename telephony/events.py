@@ -29,7 +29,7 @@ class EndReason(StrEnum):
     SOCKET_LOST = "socket lost"
     """The media socket closed without a `stop`."""
     ERROR = "error"
-    """The stream broke Twilio's protocol, or stood still for too long."""
+    """The stream broke Twilio's protocol, or stalled for too long."""
     STOPPED = "stopped"
     """Our process ended."""
     CRASHED = "crashed"

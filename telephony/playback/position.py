@@ -248,7 +248,7 @@ class Positions:
         return max(waiting, 0.0 if clear.not_before is None else clear.not_before - clear.ear)
 
     def _overdue(self, now: float) -> float:
-        """How long the next mark is overdue: lost, or the line stands still."""
+        """How long the next mark is overdue: lost, or the line has stalled."""
         for mark in self._marks.values():
             return self.line.late(mark.expected, now)
         return 0.0

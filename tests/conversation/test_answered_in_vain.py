@@ -1,6 +1,6 @@
 """`Turn.first`: an answer of which nothing was heard is made again as the answer of the same turn.
 
-Whoever answers has effects by it: what was done for the first attempt is not to be done for the second.
+An answer has effects: what was done for the first attempt must not be done for the second.
 """
 
 from __future__ import annotations

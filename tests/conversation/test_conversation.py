@@ -65,8 +65,8 @@ def test_a_caller_who_speaks_over_the_agent_is_heard_and_the_agent_is_silent_at_
     line = [x for x in talk.conversation.transcript.history if x.who == "agent"][0]
     truly = [w.text for w, n in talk.truly_heard(before + 0.1) if n == w.samples]
     assert line.interrupted and line.heard.split() == truly[: len(line.heard.split())]
-    told = talk.conversation.transcript.turns_json(0.0)[0]["agent"]
-    assert told["bound_ms"] < 200 and len(told["uncertain"]) <= 2
+    part = talk.conversation.transcript.turns_json(0.0)[0]["agent"]
+    assert part["bound_ms"] < 200 and len(part["uncertain"]) <= 2
     assert abs(len(line.heard.split()) - len(truly)) <= 1
     assert talk.said_by_agent[-1] == "All right."
 
@@ -632,13 +632,13 @@ OFFERS = (
 
 
 @pytest.mark.parametrize("options", OFFERS)
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("expected", [True, False])
 def test_an_option_that_was_just_offered_is_an_answer_and_not_an_echo(
-    options: tuple[str, ...], told: bool
+    options: tuple[str, ...], expected: bool
 ) -> None:
     """Whenever it is said: over the question, at its end, or later; whether or not we know the options."""
     question = f"Would you like {', '.join(options[:-1])} or {options[-1]}?"
-    ask: list[Said] = [question, Expect("choice", options)] if told else [question]
+    ask: list[Said] = [question, Expect("choice", options)] if expected else [question]
     for option in options:
         for later in (0.2, 1.0, 2.5):
             talk = VirtualCall(lambda turn, notes: ask if turn.index == 0 else [f"{turn.text} it is."], QUIET)
@@ -751,7 +751,7 @@ def test_a_turn_is_stuck_by_its_own_audio_and_not_while_the_line_stands_still() 
     talk.run(1)
     talk.flux("StartOfTurn", "a small")
     talk.run(0.5)
-    talk.flux("Update", "a small")  # half a second of audio, then the line stands still for six seconds
+    talk.flux("Update", "a small")  # half a second of audio, then the line stalls for six seconds
     talk.run(7.0)
     assert not any(isinstance(c, ev.EndTurn) for c in talk.commands)
     talk.run(7.0)

@@ -1,4 +1,4 @@
-"""Sensitive answers are in no file, spoken or keyed in; the tape runs again all the same."""
+"""Sensitive answers are in no file, spoken or keyed in; the tape still runs again."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_sensitive_question_stays_open_until_it_is_answered(filler: str) -> No
 
 
 def test_a_sensitive_question_is_given_up() -> None:
-    """When the agent expects something else; or after three turns that are no answer."""
+    """When the agent expects something else; or after three turns that do not answer it."""
     answers: list[tuple[list[Said], int]] = [
         (["Never mind. Which table?", Expect("open")], 1),
         (["All right."], 3),
@@ -222,7 +222,7 @@ READ_BACK = [["I have 41728364915052. Right?"], ["I have 4172", "8364", "915052.
 @pytest.mark.parametrize("deltas", READ_BACK)
 @pytest.mark.parametrize("keyed", [True, False])
 def test_what_the_agent_reads_back_is_hidden(deltas: list[str], keyed: bool) -> None:
-    """On the tape, in the record, and in what a later stream is told."""
+    """On the tape, in the record, and in what a later stream gets."""
 
     def desk(turn: Turn, notes: Mapping[str, Any]) -> list[Said]:
         return ["Your card number, please.", PIN] if turn.index == 0 else [*deltas]
@@ -245,7 +245,7 @@ def test_what_the_agent_reads_back_is_hidden(deltas: list[str], keyed: bool) -> 
 
 
 def resumed(talk: VirtualCall, *, here: bool) -> dict[str, Any]:
-    """What the next stream is told: in this process, or in another one."""
+    """What the next stream gets: in this process, or in another one."""
     saved, secrets = split_secrets(json.loads(json.dumps(talk.conversation.state_to_resume())))
     assert b"4937" not in json.dumps(saved).encode() and b"tangerine" not in json.dumps(saved).encode()
     return saved | secrets if here else saved

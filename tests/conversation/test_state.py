@@ -82,7 +82,7 @@ def test_once_something_sensitive_was_asked_long_numbers_are_redacted(state: Con
     state.expect(PIN)
     assert state.redacts("1234567") and state.redacts("123") and not state.redacts("12 lattes")
     state.ask(Expect("choice"))
-    assert not state.redacts("123"), "something else is asked: this is no correction"
+    assert not state.redacts("123"), "something else is asked: this is not a correction"
     state.ask(Expect("digits"))
     assert not state.redacts("1234567"), "asked for as something harmless"
 
