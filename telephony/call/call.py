@@ -23,6 +23,7 @@ from telephony.call.checkpoint import AHEAD_S, Checkpoints
 from telephony.call.facts import CallFacts
 from telephony.call.inbound import Inbound
 from telephony.call.outbound import Outbound
+from telephony.call.reply_tasks import ReplyTasks
 from telephony.call.resources import CallResources
 from telephony.call.sound_observer import SoundObserver
 from telephony.call.speech_state import SpeechState
@@ -44,10 +45,6 @@ from telephony.deepgram.flux_codec import (
 )
 from telephony.listen.events import ListenEvent, SttConnected, SttDisconnected
 from telephony.playback.pacer import Mark
-from telephony.reply.agent import Expect as ExpectAnswer
-from telephony.reply.agent import HangUp, Note, Said, Say, Transfer, Wait
-from telephony.reply.reply_scope import Pause, Release
-from telephony.reply.runner import run_reply
 
 log = logging.getLogger(__name__)
 
@@ -119,9 +116,8 @@ class Call(CallFacts):
             lambda ahead_s: self._conversation.state_to_resume(self._now() + ahead_s),
             resources.host.saver,
         )
-        self._replies: dict[int, asyncio.Task[None]] = {}
-        self._drafts: dict[int, Release] = {}
-        self._pauses: dict[int, Pause] = {}
+        conversation = self._conversation
+        self._replies = ReplyTasks(resources.agent, self._put, lambda: conversation.redacting)
         self._inbox: deque[ev.Event] = deque()
         self._draining = False
         self._timer: asyncio.TimerHandle | None = None
@@ -144,12 +140,12 @@ class Call(CallFacts):
             ev.ClearAudio: self._clear_audio,
             ev.Play: outbound.play,
             ev.StopPlaying: lambda c: outbound.stop(),
-            ev.StartReply: self._start_reply,
+            ev.StartReply: self._replies.start,
             ev.Speak: outbound.synthesis.speak,
             ev.ReleaseReply: self._release_reply,
             ev.CancelReply: self._cancel_reply,
-            ev.PauseReply: self._pause_reply,
-            ev.ContinueReply: self._continue_reply,
+            ev.PauseReply: self._replies.pause,
+            ev.ContinueReply: self._replies.go_on,
             ev.DropAudio: outbound.drop,
             ev.SetThresholds: self._set_thresholds,
             ev.EndTurn: lambda c: self._listening.send(ForceEndTurn()),
@@ -181,8 +177,7 @@ class Call(CallFacts):
             self._resources.wheel.remove(key)
             self._stop_timer()
             self._checkpoints.stop()
-            for task in self._replies.values():
-                task.cancel()
+            self._replies.stop()
             self._tape.close()
             await self._resources.store.save(self.call_id, self.record())  # it logs its own failure
             log.info(
@@ -249,7 +244,7 @@ class Call(CallFacts):
         self._draining = True  # what comes late is put into an inbox that nobody reads
         self._outbound.dispose()
         del self._listening, self._own_sound, self._inbound, self._outbound, self._checkpoints
-        del self._resources
+        del self._replies, self._resources
 
     def say_goodbye(self) -> None:
         """Have the call end politely."""
@@ -404,59 +399,10 @@ class Call(CallFacts):
 
     # ---- the agent
 
-    def _start_reply(self, command: ev.StartReply) -> None:
-        number = command.reply
-        agent, emit = self._resources.agent, partial(self._receive_reply, number)
-        conversation = self._conversation
-        release = Release(released=not command.draft)
-        if command.draft:
-            self._drafts[number] = release
-        pause = self._pauses[number] = Pause()
-        reply = run_reply(
-            agent, number, command.turn, command.notes, emit, lambda: conversation.redacting, release, pause
-        )
-        task = self._loop.create_task(reply)
-        self._replies[number] = task
-        task.add_done_callback(lambda _: self._forget_reply(number))
-
-    def _forget_reply(self, number: int) -> None:
-        self._replies.pop(number, None)
-        self._pauses.pop(number, None)
-
-    def _pause_reply(self, command: ev.PauseReply) -> None:
-        pause = self._pauses.get(command.reply)
-        if pause is not None:
-            pause.begin()
-
-    def _continue_reply(self, command: ev.ContinueReply) -> None:
-        pause = self._pauses.get(command.reply)
-        if pause is not None:
-            pause.end()
-
-    def _receive_reply(self, reply: int, said: Said | Exception | None) -> None:
-        """What the agent yielded; None: it is done; an exception: it failed."""
-        if isinstance(said, str):
-            self._put(ev.ReplyText(reply, said))
-        elif isinstance(said, Say):
-            self._put(ev.ReplyText(reply, said.text, said.interruptible))
-        elif isinstance(said, Note):
-            self._put(ev.ReplyNote(reply, said))
-        elif isinstance(said, HangUp | Transfer | Wait | ExpectAnswer):
-            self._put(ev.ReplyAction(reply, said))
-        elif said is None:
-            self._put(ev.ReplyEnded(reply))
-        else:
-            self._put(ev.ReplyEnded(reply, f"the agent failed: {type(said).__name__}"))
-
     def _release_reply(self, command: ev.ReleaseReply) -> None:
-        release = self._drafts.pop(command.reply, None)
-        if release is not None:
-            release.set()
+        self._replies.release(command.reply)
         self._outbound.synthesis.release(command.reply)
 
     def _cancel_reply(self, command: ev.CancelReply) -> None:
-        self._drafts.pop(command.reply, None)
-        task = self._replies.pop(command.reply, None)
-        if task is not None:
-            task.cancel()
+        self._replies.cancel(command.reply)
         self._outbound.cancel(command)

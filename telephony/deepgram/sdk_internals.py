@@ -1,9 +1,9 @@
 """The only module that uses a name which the Deepgram SDK does not promise to keep.
 
 Each connection asks the SDK's client for its headers, and they ask the disk for the SDK's version: a fifth of
-what setting up a call costs, in the event loop. They never change, so one asking is enough. (The SDK itself
-replaces this method, for short-lived tokens.) In a version that was not checked, or where the name is
-missing, the SDK is left as it is, and works, at that cost.
+what setting up a call costs, in the event loop. Nothing in them changes but a session id, which the service
+does not need, so one asking is enough. (The SDK itself replaces this method, for short-lived tokens.) In a
+version that was not checked, or where the name is missing, the SDK is left as it is, and works, at that cost.
 """
 
 from __future__ import annotations

@@ -21,18 +21,12 @@ from typing import Any
 
 from telephony import events as ev
 from telephony.audio.g711 import PHONE_RATE
+from telephony.call.reply_events import event_of
 from telephony.conversation.conversation import CallPhase, Conversation
 from telephony.conversation.policy import Policy
 from telephony.playback.pacer import Mark, Pacer, SpokenStore
 from telephony.reply.agent import (
     Agent,
-    Expect,
-    HangUp,
-    Note,
-    Said,
-    Say,
-    Transfer,
-    Wait,
     Wording,
     wording_of,
 )
@@ -321,21 +315,10 @@ class VirtualCall:
         def think() -> None:
             for said in lines:
                 if command.reply in self._live:
-                    self._yielded(command.reply, said)
+                    self.put(event_of(command.reply, checked(said)))
             self.put(ev.ReplyEnded(command.reply))
 
         self.after(self._think_s, think)
-
-    def _yielded(self, reply: int, said: Said) -> None:
-        said = checked(said)
-        if isinstance(said, str):
-            self.put(ev.ReplyText(reply, said))
-        elif isinstance(said, Say):
-            self.put(ev.ReplyText(reply, said.text, said.interruptible))
-        elif isinstance(said, Note):
-            self.put(ev.ReplyNote(reply, said))
-        elif isinstance(said, HangUp | Transfer | Wait | Expect):
-            self.put(ev.ReplyAction(reply, said))
 
     def _speak(self, command: ev.Speak) -> None:
         self._live.add(command.reply)
