@@ -82,7 +82,8 @@ class LanguageModelAgent:
             async for one in script.reply(turn, notes):
                 yield one
             return
-        tools = await self.tools.begin(turn, notes) if self.tools is not None else None
+        allowed = self.prompt.current.tools
+        tools = await self.tools.begin(turn, notes, allowed) if self.tools is not None else None
         try:
             async with aclosing(_Reply(self, turn, tools).said()) as said:
                 async for one in said:

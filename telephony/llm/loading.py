@@ -91,6 +91,7 @@ class AgentLoader:
         if self._tools is None:
             opening = open_tools(self._settings, self._claims)
             self._tools = await self._stack.enter_async_context(opening)
+        self._tools.toolbox.check(source.current.tools, source.where)
         tokens = self._settings.llm_context_tokens
         scripts = scripts_of(source, self._settings)
         client = await self._opened()

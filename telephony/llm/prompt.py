@@ -4,6 +4,7 @@
     greeting: "Rosa's, good evening. How can I help?"
     timezone: Europe/Rome
     parameters: {guest: our guest}          # of the media stream, with what stands there when it is not given
+    tools: {start: [check_pin], known: [book, hang_up]}     # which there are, by state; a list: in all states
     ---
     You answer the telephone of Rosa's, a restaurant. Today is {date}, and it is {time}.
     You speak with {guest}, who calls from {from}.
@@ -27,6 +28,7 @@ from zoneinfo import ZoneInfo
 
 from telephony.config.yaml_file import Value, parse_yaml
 from telephony.errors import BadScript
+from telephony.llm.tools import EVERY_STATE
 from telephony.reply.agent import CallInfo, Wording
 from telephony.reply.wording_reader import WORDING, read_wording
 
@@ -72,6 +74,8 @@ class Prompt:
     """The call's parameters that it names, with what stands in the place of one that was not given."""
     scripts: Mapping[str, str] = field(default_factory=dict)
     """Scripts that the model may hand the caller to: names, and what AGENT would call them by."""
+    tools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The only tools that there are in a state of the call: see `Toolbox.limited`."""
     zone: tzinfo | None = None
     """Whose date and time it tells; None: this machine's."""
 
@@ -176,11 +180,12 @@ class _Reader:
         shown = self._where if self._file is None else str(self._file)
         wording, zone, first = Wording(), None, 1
         scripts: dict[str, str] = {}
+        tools: dict[str, tuple[str, ...]] = {}
         if front := _FRONT.match(text):
             fields = _fields(front["front"], shown)
             wording, zone = read_wording(fields), _zone(fields.get("timezone"))
             self._declared = _parameters(fields.get("parameters"))
-            scripts = _scripts(fields.get("scripts"))
+            scripts, tools = _scripts(fields.get("scripts")), _tools(fields.get("tools"))
             first += text[: front.end()].count("\n")
             text = text[front.end() :]
         parts = tuple(self._parts(text, shown, first))
@@ -188,7 +193,7 @@ class _Reader:
             raise BadScript(f"{shown}: the prompt with its files is longer than {LARGEST:,} characters")
         if not "".join(part if isinstance(part, str) else part.name for part in parts).strip():
             raise BadScript(f"{shown}: the prompt is empty")
-        return Prompt(parts, wording, self._declared, scripts, zone)
+        return Prompt(parts, wording, self._declared, scripts, tools, zone)
 
     def _parts(self, text: str, shown: str, first: int) -> Iterator[str | Place]:
         at = 0
@@ -242,7 +247,7 @@ def _fields(front: str, shown: str) -> Mapping[str, Value]:
     if not front.strip():
         return {}
     value = parse_yaml(b"\n" + front.encode(), shown, "what stands between the lines of ---")
-    return value.fields((*WORDING, "timezone", "parameters", "scripts"))
+    return value.fields((*WORDING, "timezone", "parameters", "scripts", "tools"))
 
 
 def _parameters(value: Value | None) -> dict[str, str]:
@@ -271,6 +276,19 @@ def _scripts(value: Value | None) -> dict[str, str]:
             one.wrong(f"{name!r} cannot be a script's name here: letters, digits, _ and -")
         found[name] = one.text().removeprefix("scripted:")
     return found
+
+
+def _tools(value: Value | None) -> dict[str, tuple[str, ...]]:
+    """Names of tools, by state; of a list, in every state. An empty list allows none."""
+    if value is None:
+        return {}
+    if not value.is_mapping:
+        return {EVERY_STATE: _names(value)}
+    return {"" if state == "start" else state: _names(names) for state, names in value.items()}
+
+
+def _names(value: Value) -> tuple[str, ...]:
+    return () if value.is_list and not value.node.value else value.texts()
 
 
 def _zone(value: Value | None) -> tzinfo | None:

@@ -20,7 +20,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -53,6 +53,7 @@ MOST_ARGUMENTS = 300  # characters of a tool's arguments, where the model is rem
 CLOSE_S = 5.0  # for tools that run when the server stops
 _LIMITS = Limits()
 NOBODY: Mapping[str, str] = MappingProxyType({})
+NO_LIST: Mapping[str, Iterable[str]] = MappingProxyType({})
 TOO_MANY = Outcome("refused", "Too many tools at once: this one was not called.")
 NOBODY_THERE = Outcome("refused", "Nobody is transferred: the settings name no such destination.")
 
@@ -119,13 +120,16 @@ class ToolRunner:
         self._books: OrderedDict[str, _Books] = OrderedDict()
         self._at_work: set[Work] = set()
 
-    async def begin(self, turn: Turn, notes: Notes) -> TurnTools:
-        """The tools for one reply, a draft or not. `notes`: those that the reply was given."""
+    async def begin(
+        self, turn: Turn, notes: Notes, allowed: Mapping[str, Iterable[str]] = NO_LIST
+    ) -> TurnTools:
+        """The tools for one reply, a draft or not. `notes`: those that the reply was given; `allowed`: the
+        only tools that there are in a state of the call, see `Toolbox.limited`."""
         books = self._books.get(turn.call.call_id) or await self._opened(turn.call)
         for ran in books.ran.values():
             if ran.work is None and ran.outcome is None:
                 ran.outcome = await self.effects.outcome(ran.key)
-        return TurnTools(self, books, turn, notes)
+        return TurnTools(self, self.toolbox.limited(allowed), books, turn, notes)
 
     def ended(self, call: EndedCall) -> None:
         """The call is over: its books are closed."""
@@ -167,8 +171,8 @@ class ToolRunner:
 class TurnTools:
     """The tools for one reply."""
 
-    def __init__(self, runner: ToolRunner, books: _Books, turn: Turn, notes: Notes) -> None:
-        self._runner, self._books, self._turn = runner, books, turn
+    def __init__(self, runner: ToolRunner, toolbox: Toolbox, books: _Books, turn: Turn, notes: Notes) -> None:
+        self._runner, self._toolbox, self._books, self._turn = runner, toolbox, books, turn
         self._notes = dict(notes)
         self._rounds = 0
 
@@ -179,7 +183,7 @@ class TurnTools:
         limits, spent = self._runner.limits, self._books.spent
         if self._rounds >= limits.rounds or spent.tool_calls >= limits.tool_calls:
             return ()
-        return self._runner.toolbox.specs(state_of(self._notes), identity_of(self._notes))
+        return self._toolbox.specs(state_of(self._notes), identity_of(self._notes))
 
     @property
     def exhausted(self) -> str:
@@ -236,7 +240,7 @@ class TurnTools:
         """
         self._rounds += 1
         limits = self._runner.limits
-        for at, batch in _batches(calls, self._runner.toolbox):
+        for at, batch in _batches(calls, self._toolbox):
             started: list[tuple[ToolCall, Work | Outcome]] = []
             try:
                 for call in batch:
@@ -273,7 +277,7 @@ class TurnTools:
 
     async def _start(self, call: ToolCall) -> Work | Outcome:
         """Begin one call. Waits for the caller's turn to end where there are effects."""
-        books, limits, toolbox = self._books, self._runner.limits, self._runner.toolbox
+        books, limits, toolbox = self._books, self._runner.limits, self._toolbox
         words = refusal(toolbox, call.name, self._notes, books.spent, limits, self._rounds)
         books.spent.count(call.name if call.name in toolbox.tools else "")
         if words:
@@ -312,7 +316,7 @@ class TurnTools:
 
     def _refused(self, call: ToolCall, words: str) -> Outcome:
         log.info("call %s: a tool was refused: %s", whole_call(self._turn),
-                 call.name if call.name in self._runner.toolbox.tools else "of an unknown name")  # fmt: skip
+                 call.name if call.name in self._toolbox.tools else "of an unknown name")  # fmt: skip
         return Outcome("refused", words)
 
     def _result(self, call: ToolCall, outcome: Outcome) -> ToolResult:

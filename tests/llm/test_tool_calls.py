@@ -120,6 +120,21 @@ async def test_an_mcp_server_that_dies_in_a_call_is_words_to_the_model(tmp_path:
         assert "I cannot look that up now. Yes, I am here." in said(result) and not result.flags
 
 
+async def test_the_prompt_says_which_tools_there_are_in_which_state(tmp_path: Path) -> None:
+    """A model that calls one that is not in the list is told that there is none."""
+    prompt = tmp_path / "prompt.md"
+    prompt.write_text("---\ntools: {start: [check_pin, hang_up], shut: []}\n---\nYou help callers.")
+    script = rules(
+        Rule(Reply("I cannot do that."), tool="book_slowly"), Rule(Reply("", (BOOK,)), caller="book")
+    )
+    async with FakeChat(script) as model:
+        async with server_for(tmp_path, model, (1.0, "book monday"), LLM_PROMPT=str(prompt)) as server:
+            await server.call(4.0)
+        assert [one["function"]["name"] for one in model.asked[0].body["tools"]] == ["hang_up", "check_pin"]
+        assert "There is no such tool here. There are: hang_up, check_pin." in results_told(model)
+        assert booked() == []
+
+
 # ---- refused at start
 
 TWICE = """
@@ -160,6 +175,7 @@ plain = 3
         ({"TRANSFER_TO": "person=+14155550132", "HUMAN_NUMBER": "+14155550199"}, "HUMAN_NUMBER's name"),
         ({"LLM_BUDGET": "tool_calls=-1"}, "LLM_BUDGET='tool_calls=-1' cannot be used"),
         ({"LLM_BUDGET": "euros=3"}, "LLM_BUDGET='euros=3' cannot be used"),
+        ({"LLM_PROMPT": "prompt.md"}, "LLM_PROMPT: tools: state start allows pay: there is no such tool"),
         ({"MCP_SERVERS": "nowhere.json"}, "nowhere.json: No such file"),
         ({"MCP_SERVERS": "servers.json"}, "shop: there is no command '/nowhere'"),
     ],
@@ -168,6 +184,7 @@ async def test_what_cannot_work_is_one_line_and_exit_status_2(
     tmp_path: Path, environ: dict[str, str], told: str
 ) -> None:
     (tmp_path / "mine.py").write_text(TWICE)
+    (tmp_path / "prompt.md").write_text("---\ntools: {start: [pay]}\n---\nYou help callers.")
     (tmp_path / "servers.json").write_text('{"mcpServers": {"shop": {"command": "/nowhere"}}}')
     async with FakeChat() as model:
         given = {"AGENT": "llm", "LLM_URL": model.url, "LLM_MODEL": "m", "LLM_PROMPT": "Help.", "PORT": "0"}

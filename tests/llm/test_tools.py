@@ -287,7 +287,7 @@ def test_the_names_of_built_in_tools_are_taken(name: str) -> None:
 
 
 def test_a_state_that_allows_what_is_not_there_is_refused() -> None:
-    with pytest.raises(BadTool, match="state 'paying' allows bok: there is no such tool"):
+    with pytest.raises(BadTool, match="state paying allows bok: there is no such tool"):
         Toolbox([book], {"paying": ["bok"]})
 
 
@@ -370,3 +370,20 @@ def test_field_texts_are_kept() -> None:
 
     [(_, schema)] = tool_of(pick).spec.parameters["properties"].items()
     assert schema == {"type": "integer", "minimum": 1, "maximum": 3, "description": "How many."}
+
+
+def test_an_allow_list_of_a_prompt_takes_away_and_adds_nothing() -> None:
+    @tool(states="paying")
+    def pay(amount: float) -> str:
+        return ""
+
+    box = Toolbox([book, pay], {"": ["book"]})
+    assert box.limited({}) is box
+    assert names(box.limited({"*": ["pay"]})) == [] and names(box.limited({"*": ["pay"]}), "paying") == [
+        "pay"
+    ]
+    by_state = box.limited({"": [], "paying": ["book"]})
+    assert names(by_state) == [] and names(by_state, "paying") == ["book"]
+    assert names(by_state, "elsewhere") == ["book"], "as without it"
+    with pytest.raises(BadTool, match="LLM_PROMPT: tools: state start allows bok: there is no such tool"):
+        box.check({"": ["bok"]}, "LLM_PROMPT")
