@@ -6,14 +6,17 @@ import asyncio
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from telephony.cli import main
 from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_speak import FakeSpeak
 from telephony.testing.faults import Faults, RefusalFault
 
+Told = Callable[..., tuple[int, str]]
 ROOT = Path(__file__).resolve().parents[1]
 MULTI = {"FLUX_MODEL": "flux-general-multi"}
 CLOUD = {"DEEPGRAM_URL": "", "DEEPGRAM_API_KEY": "a-key"}
@@ -46,8 +49,23 @@ NEVER = [
 ]
 
 
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Told:
+    """What a command line tells, run in this process: its exit status, and all that it wrote."""
+    monkeypatch.chdir(tmp_path)
+
+    def tell(*words: str, **environ: str) -> tuple[int, str]:
+        given = {"DEEPGRAM_URL": "ws://127.0.0.1:9", "PORT": "0", "DATA_DIR": str(tmp_path), **environ}
+        status = main(words, given)
+        said = "".join(capfd.readouterr())
+        assert "Traceback" not in said
+        return status, said
+
+    return tell
+
+
 async def telephony(folder: Path, *words: str, **environ: str) -> tuple[int, str]:
-    """The exit status of a command line, and all that it wrote."""
+    """The same of a process of its own: `call` has a server below it, and services run in this one."""
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
     given = {"DEEPGRAM_URL": "ws://127.0.0.1:9", "PORT": "0", "DATA_DIR": str(folder), **environ}
     process = await asyncio.create_subprocess_exec(
@@ -63,15 +81,15 @@ async def telephony(folder: Path, *words: str, **environ: str) -> tuple[int, str
 
 
 @pytest.mark.parametrize(("environ", "routes", "says"), NEVER, ids=[str(n) for n in range(len(NEVER))])
-async def test_what_doctor_calls_bad_serve_refuses(
-    tmp_path: Path, environ: dict[str, str], routes: str, says: str
+def test_what_doctor_calls_bad_serve_refuses(
+    tmp_path: Path, told: Told, environ: dict[str, str], routes: str, says: str
 ) -> None:
     """With the same words, in one line, before anybody can call."""
     if routes:
         (tmp_path / "routes.yaml").write_text(routes)
         environ = {**environ, "ROUTES": "routes.yaml"}
     for words, bad in ((["doctor", "--offline"], (1, 2)), (["serve"], (2,))):
-        status, said = await telephony(tmp_path, *words, **environ)
+        status, said = told(*words, **environ)
         assert status in bad and "telephony is ready" not in said
         lines = [line for line in said.splitlines() if line.startswith(("telephony: ", "BAD", "      "))]
         assert any(_fits(says, line) for line in lines), said

@@ -91,6 +91,7 @@ async def serve(settings: Settings, host: str | None = None, port: int | None = 
     if settings.public_url and not settings.api_keys:
         log.info("the API is closed: set API_KEYS to read calls, and to dial or delete them")
     async with AsyncExitStack() as stack:
+        stack.callback(listening.close)
         opening = asyncio.create_task(_open(settings, stack))
         if not await _before(stop, opening):
             return 0

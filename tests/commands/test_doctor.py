@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import resource
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from telephony.cli import main
 from telephony.commands.doctor import CHECKS
-from telephony.config.settings import Settings
+from telephony.config.settings import NAMES, Settings
 from telephony.engine.models import catalogue
 from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_speak import FakeSpeak
@@ -42,6 +44,16 @@ class Said:
 
 
 async def doctor(*words: str, files: int | None = None, **environ: str) -> Said:
+    """In this process; in one of its own where more than settings is given, or a limit."""
+    given = {**os.environ, "PORT": "0", **environ}
+    if files is None and environ.keys() <= NAMES:
+        with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+            status = await asyncio.to_thread(main, ["doctor", *words], given)
+        return Said(status, (out.getvalue() + err.getvalue()).splitlines())
+    return await doctor_process(words, files, given)
+
+
+async def doctor_process(words: Sequence[str], files: int | None, environ: Mapping[str, str]) -> Said:
     def limit() -> None:
         if files is not None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
@@ -49,7 +61,7 @@ async def doctor(*words: str, files: int | None = None, **environ: str) -> Said:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "telephony", "doctor", *words),
-        env={**os.environ, "PORT": "0", **environ},
+        env=environ,
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=PIPE,
