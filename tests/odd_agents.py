@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from telephony.reply.agent import HangUp, Note, Notes, Said, Transfer, Turn
 from tests.flow_agents import PERSON, QUIET
-from tests.pacing import block
+from tests.pacing import block, loop_turn
 
 
 class Dated:
@@ -82,3 +82,15 @@ class Sleeper:
             yield HangUp()
         else:
             yield "Let me tell you a very long story about a little girl and her mother and a wood. " * 3
+
+
+class Blocker:
+    """Keeps the event loop for a third of a second with each answer."""
+
+    wording = QUIET
+
+    async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
+        await loop_turn()
+        block(0.3)
+        yield "Done."
+        yield HangUp()

@@ -12,22 +12,23 @@ import copy
 import inspect
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from traceback import walk_tb
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 from telephony.base import json_codec
 from telephony.errors import ReplyFailed
 from telephony.reply import reply_scope
 from telephony.reply.agent import Agent, HangUp, Note, Notes, Said, Say, Transfer, Turn
+from telephony.reply.agent_steps import AgentSteps
 from telephony.reply.reply_scope import Pause, Release, ReplyScope, ToolStep
 from telephony.reply.yielded import NotAllowed, checked
 
 log = logging.getLogger(__name__)
 
-BLOCKING_S = 0.1  # five frames of every call on this process come late
 CLOSE_S = 1.0  # how long a cancelled reply may take to end, before it is left to itself
 MAX_CHARS = 20_000  # 20 minutes of speech: no reply is meant to be so long
 MAX_NOTES = 262_144  # characters of all that is noted in a call, as JSON: it is written down at each turn
@@ -36,8 +37,9 @@ MAX_LEFT_OUT = 20  # of what an agent yields in one reply; then it is ended
 MAX_LINES = 8  # of a traceback whose text is withheld
 
 Emit = Callable[[Said | None | Exception], None]
-_T = TypeVar("_T")
 
+STEPS = AgentSteps()
+"""The steps of this process's agents, for the monitor of the event loop's lag; by `time.monotonic`."""
 _abandoned: set[asyncio.Task[None]] = set()
 """Replies that would not end; held so that they are not collected while they run."""
 
@@ -58,8 +60,8 @@ async def run_reply(
 
     After a transfer or a hang-up, `last_s` seconds are left for each thing that follows it.
 
-    A step of the agent's code that keeps the event loop for more than 100 ms is logged with the agent's name.
-    An exception is logged with its text and traceback; by its type and lines only where `withholding` says
+    Agents whose code keeps the event loop are named in the log by what watches the loop, out of `STEPS`. An
+    exception is logged with its text and traceback; by its type and lines only where `withholding` says
     that the agent may know something that is not to be written down. `release`: of a draft, when it becomes
     the answer; see `Turn.released`. `pause`: while the caller makes a sound over it. `on_tool` is
     given the steps of the tools that the reply calls.
@@ -134,14 +136,15 @@ async def _drive(agent: Agent, reply: int, turn: Turn, notes: Notes, out: _Outle
     """Hand on what the agent yields. Ends quietly whatever the agent's code does."""
     name = agent_name(agent)
     try:
-        steps = _Steps(name)
-        iterator = steps.timed_call(lambda: iterator_of(agent, turn, notes, name))
+        with _step(name):
+            iterator = iterator_of(agent, turn, notes, name)
         try:
-            left_out = await _hand_on(iterator, steps, out, _Checker(name, reply, notes, last_s))
+            left_out = await _hand_on(iterator, out, _Checker(name, reply, notes, last_s))
         finally:
             aclose = getattr(iterator, "aclose", None)
             if aclose is not None:
-                await _Timed(aclose(), steps)
+                with _step(name):
+                    await aclose()
         out(left_out)
     except asyncio.CancelledError:
         # By the agent's own code; when it was ours, nobody listens any more.
@@ -158,15 +161,14 @@ def raised(error: BaseException) -> Exception:
     return error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__} in an agent")
 
 
-async def _hand_on(
-    iterator: AsyncIterator[Said], steps: _Steps, out: _Outlet, checker: _Checker
-) -> NotAllowed | None:
+async def _hand_on(iterator: AsyncIterator[Said], out: _Outlet, checker: _Checker) -> NotAllowed | None:
     """Everything that the agent yields; returns the first that had to be left out."""
     left_out: NotAllowed | None = None
     while not out.closed:
         try:
             async with asyncio.timeout(checker.last_s if checker.leaves else None) as last:
-                said = await _Timed(iterator.__anext__(), steps)
+                with _step(checker.reply[0]):
+                    said = await anext(iterator)
         except StopAsyncIteration:
             break
         except TimeoutError:
@@ -252,62 +254,11 @@ def agent_name(agent: object) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-class _Steps:
-    """Times each step of the agent's code: from when the loop enters it to when it gives the loop back."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def took(self, began: float) -> None:
-        seconds = time.perf_counter() - began
-        if seconds > BLOCKING_S:
-            log.warning("agent %s: blocked the event loop for %d ms; every call on this process stood still",
-                        self._name, round(seconds * 1000))  # fmt: skip
-
-    def timed_call(self, make: Callable[[], _T]) -> _T:
-        began = time.perf_counter()
-        try:
-            return make()
-        finally:
-            self.took(began)
-
-
-class _Timed(Awaitable[_T]):
-    """An awaitable whose every step is timed."""
-
-    def __init__(self, awaitable: Awaitable[_T], steps: _Steps) -> None:
-        self._awaitable = awaitable
-        self._steps = steps
-
-    def __await__(self) -> Generator[Any, Any, _T]:
-        inner = self._awaitable.__await__()
-        send: Callable[[], Any] = lambda: next(inner)  # noqa: E731 - the next step: a value or an exception
-        while True:
-            began = time.perf_counter()
-            try:
-                waited_for = send()
-            except StopIteration as stop:
-                result: _T = stop.value
-                return result
-            finally:
-                self._steps.took(began)
-            send = yield from _one(inner, waited_for)
-
-
-def _one(inner: Generator[Any, Any, Any], waited_for: Any) -> Generator[Any, Any, Callable[[], Any]]:
-    """Give `waited_for` to the loop; return how its answer is put into the agent's code."""
+@contextmanager
+def _step(agent: str) -> Iterator[None]:
+    """A step of the agent's code."""
+    STEPS.enter(agent)
     try:
-        value = yield waited_for
-    except GeneratorExit:
-        inner.close()
-        raise
-    except BaseException as error:
-        thrown = error
-        return lambda: _throw(inner, thrown)
-    return lambda: inner.send(value) if value is not None else next(inner)
-
-
-def _throw(inner: Any, error: BaseException) -> Any:
-    if not hasattr(inner, "throw"):  # a plain iterator behind __await__
-        raise error
-    return inner.throw(error)
+        yield
+    finally:
+        STEPS.leave(agent, time.monotonic())

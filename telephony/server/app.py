@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from telephony.base.upgraded_requests import frames_only
+from telephony.reply.runner import STEPS
 from telephony.server import api, webhooks
 from telephony.server.access import DOOR, SUMMARY_S, Door, entrance
 from telephony.server.loop_lag import TICK_S, LoopLagMonitor
@@ -20,6 +21,8 @@ from telephony.server.metrics import CONTENT_TYPE
 from telephony.server.state import LINE, CallRecords, ServerState
 
 log = logging.getLogger(__name__)
+
+BLOCKED_S = 0.1  # five frames of every call on this process come late
 
 BODY_BYTES = 65_536
 STUCK_S = 2.0  # /healthz: no tick for this long
@@ -135,7 +138,14 @@ async def _beat(pulse: LoopLagMonitor, line: ServerState) -> None:
     while True:
         due = time.monotonic() + TICK_S
         await asyncio.sleep(TICK_S)
-        line.metrics.late(pulse.beat(due, time.monotonic()))
+        late = pulse.beat(due, time.monotonic())
+        line.metrics.late(late)
+        if late > BLOCKED_S and (agents := STEPS.since(due)):
+            log.warning(
+                "the event loop was blocked for %d ms, and every call on it, in a step of agent %s",
+                round(late * 1000),
+                ", ".join(agents),
+            )
 
 
 async def _sum_up(door: Door) -> None:

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 
 from telephony.base import aiohttp_internals
 from telephony.base.aiohttp_internals import LeanClientSocket, TappableSocket
+from tests.pacing import loop_turn
 
 BIG = "x" * 60_000
 
@@ -110,7 +111,7 @@ async def test_a_peer_that_does_not_read_is_seen_and_one_that_reads_again_too() 
         assert peers.server.keeps_up is True
         sending = [asyncio.create_task(peers.server.send_str(BIG)) for _ in range(200)]
         drained = asyncio.create_task(peers.server.drained())
-        await asyncio.sleep(0)  # each of them has written, or waits
+        await loop_turn()  # each of them has written, or waits
         assert peers.server.keeps_up is False and not drained.done()
         for _ in sending:
             await peers.client.receive()

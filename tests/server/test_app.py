@@ -9,6 +9,7 @@ import pytest
 
 from telephony.commands.serve import listen
 from telephony.errors import BadInput
+from tests.real_line import running
 from tests.twilio_side import CALL, PUBLIC, Phone, phone_line
 
 
@@ -147,3 +148,14 @@ async def test_a_finished_call_is_deleted(public: Phone, tmp_path: Path) -> None
     assert await public.line.saved_conversation("CA1") is None
     async with phone_line(tmp_path / "local") as local:
         assert (await local.client.delete("/api/calls/old")).status == 403
+
+
+async def test_an_agent_that_blocks_the_event_loop_is_named_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the monitor of the loop's lag, whichever call the agent served."""
+    async with running(tmp_path, AGENT="tests.odd_agents:Blocker") as server:
+        await server.call(10.0)
+    warnings = [r.getMessage() for r in caplog.records if "event loop was blocked" in r.getMessage()]
+    assert warnings[0].startswith("the event loop was blocked for ")
+    assert warnings[0].endswith(" in a step of agent tests.odd_agents.Blocker")
