@@ -13,8 +13,10 @@ from aiohttp import web
 from telephony.config.settings import Settings
 from telephony.deepgram import flux_codec
 from telephony.deepgram.flux_messages import Word
+from telephony.listen.deepgram import FluxClient
+from telephony.server.answering import RoutedAnswers
 from telephony.server.app import make_app
-from telephony.server.assembly import open_line
+from telephony.server.assembly import open_state
 from telephony.server.state import CallRecords, ServerState
 from telephony.simulator.call_options import CallOptions
 from telephony.simulator.call_report import CallResult
@@ -37,11 +39,24 @@ HERE = "+14155550100"
 class Running:
     """A public server, and calls to it."""
 
-    line: ServerState
+    state: ServerState
     url: str
     records: CallRecords
     flux: FakeFlux
     voice: FakeSpeak
+
+    @property
+    def answers(self) -> RoutedAnswers:
+        """What answers its calls."""
+        assert isinstance(self.state.answer, RoutedAnswers)
+        return self.state.answer
+
+    @property
+    def listening(self) -> FluxClient:
+        """What its calls listen through."""
+        listen = self.answers.resources_for({}).listen
+        assert isinstance(listen, FluxClient)
+        return listen
 
     async def call(self, seconds: float = CALL_S, **options: Any) -> CallResult:
         """A caller who listens for a while; what the stand-in hears does not depend on it."""
@@ -67,13 +82,13 @@ async def running(
         stack.push_async_callback(flux_codec.close)
         given = {"TWILIO_AUTH_TOKEN": AUTH_TOKEN, "PUBLIC_URL": PUBLIC_URL, "API_KEYS": "key-one"}
         given |= {"DATA_DIR": str(folder), "DEEPGRAM_URL": flux_codec.url, "EAGER": "off", "DIAL_FROM": HERE}
-        line, records = await open_line(Settings.load({**given, **environ}), stack)
-        runner = web.AppRunner(make_app(line, records), access_log=None, shutdown_timeout=0.1)
+        state, records = await open_state(Settings.load({**given, **environ}), stack)
+        runner = web.AppRunner(make_app(state, records), access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        yield Running(line, f"http://127.0.0.1:{runner.addresses[0][1]}", records, flux_codec, voice)
+        yield Running(state, f"http://127.0.0.1:{runner.addresses[0][1]}", records, flux_codec, voice)
 
 
 async def until_turns(server: Running, count: int) -> None:
@@ -91,8 +106,8 @@ async def until_heard(server: Running, text: str) -> None:
 
 
 async def _until_turns(server: Running, enough: Callable[[list[dict[str, Any]]], bool]) -> None:
-    await until(lambda: bool(server.line.sockets))
-    call_sid = next(iter(server.line.sockets.values()))
+    await until(lambda: bool(server.state.streams.sockets))
+    call_sid = next(iter(server.state.streams.sockets.values()))
 
     def so() -> bool:
         record = server.records.snapshot(call_sid)

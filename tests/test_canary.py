@@ -52,13 +52,13 @@ class Situation:
 
 async def lose_the_stream(server: Running) -> None:
     await until_turns(server, 3)
-    [socket] = server.line.sockets
+    [socket] = server.state.streams.sockets
     await socket.close()
 
 
 async def stop(server: Running) -> None:
     await until_turns(server, 3)
-    await drain(server.line, 5.5)
+    await drain(server.state, 5.5)
 
 
 SITUATIONS = {
@@ -98,7 +98,7 @@ async def one_call(folder: Path, name: str, keyed: bool, number: str, again: str
             for number_given in (number, again):
                 assert_nowhere(name, number_given, await asyncio.to_thread(files, folder))
         result = await calling
-        await until(lambda: not server.line.sockets)
+        await until(lambda: not server.state.streams.sockets)
         answers = await asked(server, result)
         for number_given in (number, again):
             assert_nowhere(name, number_given, {**files(folder), **answers})

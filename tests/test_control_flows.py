@@ -138,16 +138,16 @@ async def test_a_transfer_goes_through_though_rest_refuses(tmp_path: Path) -> No
 
 async def close_stream(server: Running, word: NextStep | None) -> None:
     """Close the running call's media socket, having left word or not."""
-    await until(lambda: bool(server.line.sockets))
-    [socket] = server.line.sockets
+    await until(lambda: bool(server.state.streams.sockets))
+    [socket] = server.state.streams.sockets
     if word is not None:
-        await server.line.set_next_step(server_call(server), word)
+        await server.state.host.steps.set(server_call(server), word)
     await socket.close()
-    await until(lambda: socket not in server.line.sockets)
+    await until(lambda: socket not in server.state.streams.sockets)
 
 
 def server_call(server: Running) -> str:
-    [call_sid] = server.line.seats._kept
+    [call_sid] = server.state.slots._kept
     return call_sid
 
 
@@ -245,8 +245,8 @@ async def test_a_server_that_stops_says_goodbye(tmp_path: Path) -> None:
     """At the end of the drain, and the call is hung up when it was heard."""
     async with running(tmp_path, AGENT="tests.flow_agents:Memory") as server:
         calling = asyncio.create_task(server.call())
-        await until(lambda: bool(server.line.sockets))
-        await drain(server.line, 5.2)
+        await until(lambda: bool(server.state.streams.sockets))
+        await drain(server.state, 5.2)
         result = await calling
     assert verbs(result) == ["Connect", "Hangup"] and not result.flags
     assert QUIET.farewell in said(result) and result.duration_s < 5.0
@@ -308,13 +308,13 @@ async def dialled(folder: Path, answered_by: str, **request: Any) -> tuple[CallR
         environ = {**account.environ(), "TWILIO_AUTH_TOKEN": AUTH_TOKEN}
         async with running(folder, AGENT="tests.flow_agents:Memory", **environ) as server:
             box.append(server)
-            assert server.line.dialler is not None
+            assert server.state.dialler is not None
             asked = DialRequest(
                 to="+14155552671", say="This is the coffee line.", machine="message", **request
             )
-            record, _ = await server.line.dialler.dial(asked)
+            record, _ = await server.state.dialler.dial(asked)
             await until(lambda: bool(results), 30)
-            final = await server.line.dialler.record(record["id"])
+            final = await server.state.dialler.record(record["id"])
     return results[0], final or {}
 
 

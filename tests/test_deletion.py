@@ -36,8 +36,8 @@ async def test_a_call_that_runs_in_another_process_is_not_deleted(
     async with running(tmp_path, AGENT=AGENT, RECORD="on") as here:
         async with running(tmp_path, AGENT=AGENT, RECORD="on") as there:
             calling = asyncio.create_task(here.call(5.0))
-            await until(lambda: bool(here.line.sockets))
-            call_sid = next(iter(here.line.sockets.values()))
+            await until(lambda: bool(here.state.streams.sockets))
+            call_sid = next(iter(here.state.streams.sockets.values()))
             await until(lambda: here.records.snapshot(call_sid) is not None)
             live = here.records.snapshot(call_sid) or {}
             await until(lambda: any(tmp_path.rglob("call.wav")))
@@ -46,7 +46,7 @@ async def test_a_call_that_runs_in_another_process_is_not_deleted(
             assert await asyncio.to_thread(main, line, environ) == 2
             assert "is running" in capsys.readouterr().err
             await calling
-            await until(lambda: not here.line.sockets)
+            await until(lambda: not here.state.streams.sockets)
             found = await asyncio.to_thread(words_of_calls, tmp_path)
             assert b"That was turn 1" in found and b"RIFF" in found
             assert await delete(there, live[by]) == 204

@@ -35,7 +35,7 @@ async def account() -> AsyncIterator[Account]:
 @pytest.fixture
 async def phone(tmp_path: Path, account: Account) -> AsyncIterator[Phone]:
     async with phone_line(tmp_path, **PUBLIC | account.environ() | {"DIAL_FROM": US}) as line:
-        line.line.routes = Routes((NIGHT,))
+        line.state.routes = Routes((NIGHT,))
         yield line
 
 
@@ -128,11 +128,11 @@ async def test_the_switch_withdraws_a_call_whose_creation_was_never_answered(
     account.standin.failures.append(failure)
     assert (await dial(phone))[0] == 502
     [call] = account.standin.calls.values()
-    assert phone.line.rest is not None and call.status == "queued"
-    other = await phone.line.rest.say_call("+14155552672", US, "<Response/>")
+    assert phone.state.host.rest is not None and call.status == "queued"
+    other = await phone.state.host.rest.say_call("+14155552672", US, "<Response/>")
     stopped = await phone.client.post("/api/dialling", json={"allowed": False}, headers=KEY)
     assert (await stopped.json())["withdrawn"] == 1 and call.status == "canceled"
-    assert await phone.line.rest.queued() == [other]
+    assert await phone.state.host.rest.queued() == [other]
 
 
 async def test_a_call_whose_creation_failed_for_us_is_hung_up_on_when_it_is_picked_up(
@@ -147,7 +147,7 @@ async def test_a_call_whose_creation_failed_for_us_is_hung_up_on_when_it_is_pick
     for verbs in (["Hangup"], []):  # the second time the call is known to be over
         answer = await phone.twiml(path, CallSid=call.sid, CallStatus="in-progress")
         assert [verb.tag for verb in answer] == verbs
-        assert await phone.line.seats.free() == phone.line.settings.max_calls
+        assert await phone.state.slots.free() == phone.state.settings.max_calls
 
 
 async def test_a_call_that_is_picked_up_while_the_switch_is_thrown_is_hung_up_on(phone: Phone) -> None:

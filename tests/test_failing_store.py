@@ -60,7 +60,7 @@ def fill(disk: Path) -> Path:
 
 async def readiness(server: Running) -> tuple[int, dict[str, Any]]:
     """What /readyz says, to somebody who asks a minute later than the last one."""
-    checks = server.line.readiness
+    checks = server.state.readiness
     before, checks.clock = checks.clock, lambda: before() + 60
     async with aiohttp.ClientSession() as client, client.get(f"{server.url}/readyz") as response:
         return response.status, await response.json()
@@ -70,7 +70,7 @@ async def test_a_disk_that_fills_up_in_a_call_costs_the_record_only(small_disk: 
     """The transfer goes through, the socket is closed as ever, new callers are answered; /readyz tells."""
     async with running(small_disk, AGENT="tests.flow_agents:Desk") as server:
         calling = asyncio.create_task(server.call())
-        await until(lambda: bool(server.line.sockets))
+        await until(lambda: bool(server.state.streams.sockets))
         filler = await asyncio.to_thread(fill, small_disk)
         result = await calling
         assert verbs(result) == ["Connect", "Dial", "Hangup"] and not result.flags
@@ -150,11 +150,11 @@ async def test_every_webhook_is_answered_in_time_by_a_locked_store(
 async def test_a_token_is_used_once_by_a_locked_store_too(tmp_path: Path) -> None:
     """What let a stream in before, or while it is locked, lets nobody else in."""
     async with phone_line(tmp_path, **PUBLIC) as phone:
-        early = phone.line.issue_token("CA1")
-        await phone.line.admit_stream(early, "CA1")
+        early = phone.state.tokens.issue("CA1")
+        await phone.state.tokens.use(early, "CA1")
         async with locked(tmp_path / "shared.db"):
-            late = phone.line.issue_token("CA1")
-            await phone.line.admit_stream(late, "CA1")
+            late = phone.state.tokens.issue("CA1")
+            await phone.state.tokens.use(late, "CA1")
             for token in (early, late):
                 await refused(phone, token)
         await refused(phone, late)
@@ -164,4 +164,4 @@ async def refused(phone: Phone, token: str) -> None:
     from telephony.carrier.token import BadToken
 
     with pytest.raises(BadToken, match="used before"):
-        await phone.line.admit_stream(token, "CA1")
+        await phone.state.tokens.use(token, "CA1")

@@ -199,7 +199,7 @@ async def speak(socket: aiohttp.ClientWebSocketResponse) -> None:
 
 async def is_drained(call: Carrier) -> None:
     socket = await call.running()
-    draining = asyncio.create_task(drain(call.server.line, 0.2))
+    draining = asyncio.create_task(drain(call.server.state, 0.2))
     await call.closed(socket)
     await draining
     await call.over()
@@ -246,17 +246,17 @@ async def line_of(folder: Path, faults: Faults = NONE, /, **environ: str) -> Asy
 
 def reserved(server: Running) -> dict[str, Any]:
     """All that a call may hold in this process; empty when nothing is held."""
-    line, warm = server.line, server.line.prewarm.__self__  # type: ignore[attr-defined]
-    services = warm._way_of({})
+    state, prewarmed = server.state, server.answers._prewarmed
+    resources = server.answers.resources_for({})
     held = {
-        "sockets": len(line.sockets),
-        "expected": len(line._expected),
-        "warm": len(warm._warm) + len(warm._given) + len(warm._dropping),
-        "calls": len(services.calls),
-        "listening": len(services.flux.connections),
-        "wheel": sum(map(len, services.wheel._slots)),
-        "seats": len(line.seats._kept) + len(line.seats._expected),
-        "tasks": len(line._tasks),
+        "sockets": len(state.streams.sockets),
+        "expected": len(state.streams._expected),
+        "prewarmed": len(prewarmed._expected) + len(prewarmed._handed_over) + len(prewarmed._closing),
+        "calls": len(list(resources.calls)),
+        "listening": len(server.listening.connections),
+        "wheel": sum(map(len, resources.wheel._slots)),
+        "slots": len(state.slots._kept) + len(state.slots._expected),
+        "tasks": len(state._tasks),
     }
     return {name: count for name, count in held.items() if count}
 
@@ -269,7 +269,7 @@ async def test_all_that_was_reserved_is_given_back(tmp_path: Path, way: str) -> 
         before = len(asyncio.all_tasks())
         await ends(call)
         await until(lambda: not reserved(call.server))
-        assert await call.server.line.store.seated("calls") == 0
+        assert await call.server.state.host.store.seated("calls") == 0
         await until(lambda: len(asyncio.all_tasks()) <= before + 4)  # of connections that are kept alive
 
 
@@ -278,10 +278,10 @@ async def test_a_seat_is_free_the_moment_the_status_tells(tmp_path: Path, state:
     """With one line, the next caller is answered at once; what waits for a stream is not waited for."""
     async with line_of(tmp_path, MAX_CALLS="1") as call:
         await call.voice()
-        assert await call.server.line.seats.free() == 0
+        assert await call.server.state.slots.free() == 0
         await call.over(state)
-        assert await call.server.line.seats.free() == 1
-        assert not call.server.line._expected and not call.server.line.prewarm.__self__._warm  # type: ignore[attr-defined]
+        assert await call.server.state.slots.free() == 1
+        assert not call.server.state._expected and not call.server.state.prewarm.__self__._warm  # type: ignore[attr-defined]
         assert "<Connect" in await call.post("/twilio/voice", CallSid="CA" + "d" * 32, CallStatus="ringing")
 
 
@@ -300,5 +300,5 @@ async def test_a_status_that_another_process_got_is_heard_of(tmp_path: Path) -> 
         await one.voice()
         assert reserved(one.server)
         await other.over("canceled")
-        assert await one.server.line.store.seated("calls") == 0, "at once"
+        assert await one.server.state.host.store.seated("calls") == 0, "at once"
         await until(lambda: not reserved(one.server))

@@ -50,7 +50,7 @@ def parts_that_live() -> list[Any]:
 
 async def parts_of(server: Running) -> list[weakref.ref[Any]]:
     """All parts of the call that begins, by references that keep none of them."""
-    await until(lambda: bool(server.line.sockets))
+    await until(lambda: bool(server.state.streams.sockets))
     await until(lambda: len(parts_that_live()) >= len(PARTS))
     parts = [weakref.ref(part) for part in parts_that_live()]
     assert all(any(isinstance(part(), kind) for part in parts) for kind in PARTS)

@@ -84,7 +84,7 @@ async def test_the_internet_gets_nothing_from_a_local_server_by_a_proxy(
                     assert answer.status in (403, 421), path
             async with session.post(f"{proxy}/twilio/voice", data=FORM, headers=stranger) as answer:
                 assert answer.status in (403, 421)
-        assert await phone.line.seats.free() == phone.line.settings.max_calls
+        assert await phone.state.slots.free() == phone.state.settings.max_calls
 
 
 @pytest.mark.parametrize("path", ["/twilio/voice", "/twilio/status", "/twilio/after", "/twilio/fallback"])

@@ -77,7 +77,7 @@ async def test_an_agent_that_sleeps_in_one_call_costs_another_call_no_sound(
         await until(Sleeper.awake.is_set)
         during = sent(server) - before
         await asyncio.gather(listening, sleeping)
-        underruns = server.line.metrics._past.underruns
+        underruns = server.state.host.metrics._past.underruns
     if isolation == "thread":
         assert during > 2.0 * 8000 and underruns == 0
     else:
@@ -97,4 +97,4 @@ def one_turn() -> RecordedScript:
 
 def sent(server: Running) -> int:
     """Samples that went to the callers."""
-    return sum(call.traffic().samples_out for call in server.line.metrics._running)
+    return sum(call.traffic().samples_out for call in server.state.host.metrics._running)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +18,19 @@ from twilio.request_validator import RequestValidator
 
 from telephony.base import boot_clock
 from telephony.base.shared_store import SqliteSharedStore
+from telephony.call.registry import CallRegistry
 from telephony.carrier.media_messages import Started
 from telephony.carrier.media_stream import ServerStream
 from telephony.carrier.rest import DEADLINE_S, TwilioRest, has_credentials
 from telephony.config.settings import Settings
+from telephony.record.store import RecordStore
 from telephony.server.app import make_app
-from telephony.server.dialler import Dialler
-from telephony.server.state import ServerState, make_line
+from telephony.server.call_host import make_host
+from telephony.server.loop_lag import TICKS
+from telephony.server.number_routes_file import routes_of
+from telephony.server.open_streams import Answer
+from telephony.server.state import ServerState, make_state
+from telephony.server.stream_tokens import stream_keys
 from tests.pacing import until
 
 AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
@@ -37,10 +43,22 @@ class Answering:
     """Answers streams, counts them, and lets go of each when its peer does."""
 
     answered: list[Started] = field(default_factory=list)
+    prewarmed: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    defect: str = ""
+    """What every call fails with, if it is to fail."""
     received: int = 0
     arrival: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def __call__(self, socket: web.WebSocketResponse, stream: ServerStream, started: Started) -> None:
+    def prewarm(self, call_sid: str, about: Mapping[str, str]) -> None:
+        self.prewarmed.append((call_sid, about))
+
+    def cancel_prewarm(self, call_sid: str) -> None:
+        self.cancelled.append(call_sid)
+
+    async def answer(self, socket: web.WebSocketResponse, stream: ServerStream, started: Started) -> None:
+        if self.defect:
+            raise RuntimeError(self.defect)
         self.answered.append(started)
         self.arrival.set()
         async for _ in socket:
@@ -74,15 +92,15 @@ class Records:
 class Phone:
     """A server with a line, and a Twilio that calls it."""
 
-    line: ServerState
+    state: ServerState
     answering: Answering
     client: TestClient[web.Request, web.Application]
 
     def signed(self, url: str, form: Mapping[str, str]) -> dict[str, str]:
         """Twilio's signature header, for a server that has an auth token."""
-        if not self.line.settings.twilio_auth_token:
+        if not self.state.settings.twilio_auth_token:
             return {}
-        base = self.line.settings.public_url or f"http://127.0.0.1:{self.client.port}"
+        base = self.state.settings.public_url or f"http://127.0.0.1:{self.client.port}"
         if url == "/twilio/media":
             base = "ws" + base.removeprefix("http")
         signature = RequestValidator(AUTH_TOKEN).compute_signature(base + url, MultiDict(form))
@@ -146,6 +164,29 @@ def parameters_of(answer: ElementTree.Element) -> dict[str, str]:
     return {p.get("name", ""): p.get("value", "") for p in answer.iter("Parameter")}
 
 
+async def server_state(
+    settings: Settings,
+    answer: Answer,
+    uptime: Callable[[], float] = boot_clock.uptime_s,
+    rest_deadline_s: float = DEADLINE_S,
+) -> tuple[ServerState, Callable[[], Awaitable[None]]]:
+    """A server's state with this in the place of calls, and what closes it."""
+    store = SqliteSharedStore(settings.data_dir / "shared.db", uptime)
+    keys = await stream_keys(settings, store)
+    rest = await TwilioRest.open(settings, rest_deadline_s) if has_credentials(settings) else None
+    records = RecordStore(settings.data_dir, "tests", store.now)
+    host = make_host(settings, store, rest, lambda: records.left_out)
+    state = make_state(host, CallRegistry(records), answer, routes_of(settings), keys)
+
+    async def close() -> None:
+        if rest is not None:
+            await rest.close()
+        await records.close()
+        await store.close()
+
+    return state, close
+
+
 @asynccontextmanager
 async def phone_line(
     folder: Path,
@@ -156,19 +197,19 @@ async def phone_line(
 ) -> AsyncIterator[Phone]:
     """A running server with these settings; `uptime` is what the shared store's time goes by."""
     settings = Settings.load({"DATA_DIR": str(folder), **environ})
-    line = await make_line(settings, SqliteSharedStore(settings.data_dir / "shared.db", uptime))
     answering = Answering()
-    line.answer = answering
-    if has_credentials(settings):
-        line.rest = await TwilioRest.open(settings, rest_deadline_s)
-        line.dialler = Dialler(settings, line.shared, line.rest)
+    state, close = await server_state(settings, answering, uptime, rest_deadline_s)
     records = Records({CALL: {"call_sid": CALL, "live": True}}, {"old": {"call_sid": "CA1", "live": False}})
-    server = TestServer(make_app(line, records), host="127.0.0.1")
+    server = TestServer(make_app(state, records), host="127.0.0.1")
     async with TestClient(server, connector=TCPConnector(limit=0)) as client:
-        yield Phone(line, answering, client)
-    if line.rest is not None:
-        await line.rest.close()
-    await line.shared.close()
+        yield Phone(state, answering, client)
+    await close()
+
+
+def late(state: ServerState, seconds: float) -> None:
+    """Make the event loop's lag this."""
+    for _ in range(TICKS):
+        state.lag.tick(state.lag.last - seconds, state.lag.last)
 
 
 PUBLIC = {"TWILIO_AUTH_TOKEN": AUTH_TOKEN, "PUBLIC_URL": PUBLIC_URL, "API_KEYS": "key-one,key-two"}

@@ -26,10 +26,13 @@ from telephony.speak.phrase_cache import PhraseAudioCache
 class CallHost(Protocol):
     """The server, as far as a call needs it."""
 
-    saver: CheckpointWriter
-    """Saves the conversations of the calls that are running."""
-    endings: Endings
-    """Notifies agents of calls that are over."""
+    @property
+    def saver(self) -> CheckpointWriter:
+        """Saves the conversations of the calls that are running."""
+
+    @property
+    def endings(self) -> Endings:
+        """Notifies agents of calls that have ended."""
 
     @property
     def metrics(self) -> CallMetrics:

@@ -7,11 +7,12 @@ import asyncio
 import sys
 
 from telephony.base.shared_store import SqliteSharedStore
+from telephony.base.shared_store_memory import FailOpen
 from telephony.config.settings import Settings
 from telephony.errors import BadInput
 from telephony.record.call_files import Keeping
 from telephony.server.dialler import forget_dialled
-from telephony.server.state import make_line
+from telephony.server.shared_calls import SharedCalls
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,9 +38,9 @@ async def _forget(call: str, call_sids: list[str], settings: Settings) -> list[s
     """Delete what the processes share of these calls; the call, if it was dialled and is only there."""
     shared = SqliteSharedStore(settings.data_dir / "shared.db")
     try:
-        line = await make_line(settings, shared)
+        calls = SharedCalls(shared, FailOpen(shared))
         for call_sid in call_sids:
-            await line.forget_call(call_sid)
+            await calls.delete(call_sid)
         by_sid = await shared.get(f"dialled:{call}")
         dialled = await forget_dialled(shared, str(by_sid["dial"]) if by_sid else call)
         return [call] if dialled else []

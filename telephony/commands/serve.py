@@ -95,9 +95,9 @@ async def serve(settings: Settings, host: str | None = None, port: int | None = 
         opening = asyncio.create_task(_open(settings, stack))
         if not await _before(stop, opening):
             return 0
-        line, records = opening.result()
-        stop.last_words = line.leave_records
-        app = make_app(line, records)
+        state, records = opening.result()
+        stop.last_words = state.registry.leave_records
+        app = make_app(state, records)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -108,43 +108,43 @@ async def serve(settings: Settings, host: str | None = None, port: int | None = 
         _leave_in_peace()
         _say_ready(settings, listening)
         await stop.asked.wait()
-        await drain(line, settings.drain_seconds)
+        await drain(state, settings.drain_seconds)
     log.info("stopped")
     return 0
 
 
 async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[ServerState, CallRecords]:
-    from telephony.server.assembly import open_line  # here, because it loads the speech SDK
+    from telephony.server.assembly import open_state  # here, because it loads the speech SDK
 
     await refuse_what_can_never_work(settings, await asyncio.to_thread(routes_of, settings))
     await refuse_absent_models(settings)
-    return await open_line(settings, stack)
+    return await open_state(settings, stack)
 
 
-async def drain(line: ServerState, seconds: float) -> None:
+async def drain(state: ServerState, seconds: float) -> None:
     """Let running calls end, and those begin whose streams are on their way.
 
     When the time is nearly up they hear goodbye; then their sockets close. Twilio asks how a call goes on
     when its stream has ended, so there is somebody to be asked for a moment more. With a public address the
     server listens on in any case: a load balancer has to see /readyz first.
     """
-    line.draining = True
+    state.host.admission.drain()
     now = asyncio.get_running_loop().time
     end = now() + seconds
-    if line.busy:
-        log.info("stopping: %d calls may go on for %g s", len(line.sockets), seconds)
-    said_goodbye, until = False, now() + (LISTEN_ON_S if line.settings.public_url else 0.0)
-    while now() < end and (line.busy or now() < until):
-        if line.busy:
+    if state.streams.busy:
+        log.info("stopping: %d calls may go on for %g s", len(state.streams.sockets), seconds)
+    said_goodbye, until = False, now() + (LISTEN_ON_S if state.settings.public_url else 0.0)
+    while now() < end and (state.streams.busy or now() < until):
+        if state.streams.busy:
             until = max(until, now() + ASKED_S)
-        if line.sockets and not said_goodbye and now() >= end - GOODBYE_S:
+        if state.streams.sockets and not said_goodbye and now() >= end - GOODBYE_S:
             said_goodbye = True
-            line.say_goodbye()
+            state.registry.say_goodbye()
         await asyncio.sleep(POLL_S)
-    if line.sockets:
-        log.warning("stopping: %d calls were cut", len(line.sockets))
+    if state.streams.sockets:
+        log.warning("stopping: %d calls were cut", len(state.streams.sockets))
         await asyncio.gather(
-            *(one.close(code=1012, message=b"the server stops") for one in list(line.sockets)),
+            *(one.close(code=1012, message=b"the server stops") for one in list(state.streams.sockets)),
             return_exceptions=True,
         )
         await asyncio.sleep(ASKED_S)

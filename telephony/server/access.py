@@ -65,7 +65,7 @@ _NEEDS = {
 class Door:
     """One process's entrance."""
 
-    line: ServerState
+    state: ServerState
     prefix: str = ""
     """The path of PUBLIC_URL: some proxies keep it, some take it off."""
     kept: frozenset[str] = frozenset()
@@ -108,13 +108,13 @@ class Door:
 
     def wrong_key(self, request: web.Request, kind: str, refusal: web.HTTPException) -> web.HTTPException:
         """What answers a wrong key: the refusal, or 429 when its address sent too many."""
-        self.line.refused(f"wrong {kind}")
+        self.state.host.admission.refused(f"wrong {kind}")
         brake = self.signatures if kind == "signature" else self.keys
         seconds = brake.wrong(request.remote or "", self.clock())
         request.setdefault(WHY, f"a wrong {kind.replace('_', ' ')}")
         if not seconds:
             return refusal
-        self.line.refused("brake")
+        self.state.host.admission.refused("brake")
         return json_error(web.HTTPTooManyRequests, "too many wrong keys", {"Retry-After": str(seconds)})
 
 
@@ -162,7 +162,7 @@ def admit(door: Door, request: web.Request) -> None:
 
     A webhook's signature covers its body, so it is for the handler to verify where there is a token.
     """
-    settings, need = door.line.settings, door.need(request)
+    settings, need = door.state.settings, door.need(request)
     if need is Need.API_KEY and settings.api_keys:
         _check_api_key(door, request)
     elif need is Need.METRICS_TOKEN and settings.metrics_token is not None:
@@ -179,7 +179,7 @@ def admit(door: Door, request: web.Request) -> None:
 
 
 def _check_api_key(door: Door, request: web.Request) -> None:
-    keys = door.line.settings.api_keys
+    keys = door.state.settings.api_keys
     given = given_key(request)
     right = [key.matches(given) for key in keys]  # always all of them
     if True in right:
@@ -197,7 +197,7 @@ def given_key(request: web.Request) -> str:
 
 
 def _check_metrics_token(door: Door, request: web.Request) -> None:
-    token = door.line.settings.metrics_token
+    token = door.state.settings.metrics_token
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     given = given.strip() if scheme.lower() == "bearer" else ""
     if token is None or token.matches(given):
@@ -213,7 +213,7 @@ def _check_local(door: Door, request: web.Request) -> None:
     why = local_requests.refusal(seen)
     if why is None:
         return
-    door.line.refused(why.kind)
+    door.state.host.admission.refused(why.kind)
     more = "" if why.kind == "origin" else ". To serve others than this machine, set PUBLIC_URL and API_KEYS"
     request[WHY] = why.reason + more
     kinds = {

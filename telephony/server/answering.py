@@ -29,8 +29,8 @@ from telephony.record.store import RecordStore
 from telephony.reply.agent import Agent, Wording, wording_of
 from telephony.reply.isolation import MOST_THREADS, ThreadedAgent
 from telephony.reply.loading import load_agent, names_class
-from telephony.server.number_routes import Route
-from telephony.server.state import AnswerCall, ServerState
+from telephony.server.call_host import ServerCallHost
+from telephony.server.number_routes import Route, Routes
 from telephony.speak.client import SpeakClient
 from telephony.speak.deepgram import VoiceClient
 from telephony.speak.phrase_cache import PhraseAudioCache
@@ -38,7 +38,7 @@ from telephony.speak.presynthesis import presynthesized
 
 
 async def make_resources(
-    line: ServerState,
+    host: ServerCallHost,
     loader: AgentLoader,
     listen: ListenClient,
     speak: SpeakClient,
@@ -46,11 +46,11 @@ async def make_resources(
     stack: AsyncExitStack,
 ) -> CallResources:
     """What calls need, as AGENT and VOICE say. Raises BadAgent, BadScript, BadSetting."""
-    settings = line.settings
+    settings = host.settings
     agent = isolated(await loader.load(settings.agent), settings.agent, settings, stack)
     transcoder = Transcoder()
     return CallResources(
-        host=line,
+        host=host,
         listen=listen,
         listen_options=chosen(settings),
         speak=speak,
@@ -65,33 +65,56 @@ async def make_resources(
     )
 
 
-async def answer_with(
-    resources: CallResources, loader: AgentLoader, line: ServerState, stack: AsyncExitStack
-) -> AnswerCall:
+class RoutedAnswers:
     """Answers each call as its route says, and a dialled one with the words that were asked for."""
-    routes = (*line.routes.routes, line.routes.default)
-    by_route = {route.name: await _resources_of(route, resources, loader, line, stack) for route in routes}
 
-    def resources_for(about: Mapping[str, str]) -> CallResources:
-        return by_route.get(about.get("route", ""), by_route[""])
+    def __init__(self, host: ServerCallHost, by_route: Mapping[str, CallResources]) -> None:
+        """`by_route` has the resources of each route by its name; the default's name is empty."""
+        self._host = host
+        self._by_route = by_route
+        self._prewarmed = PrewarmedCalls(self.resources_for)
 
-    prewarmed = PrewarmedCalls(resources_for)
-    stack.push_async_callback(prewarmed.close)
-    line.prewarm, line.forget = prewarmed.prewarm, prewarmed.forget
+    def resources_for(self, about: Mapping[str, str]) -> CallResources:
+        """The resources of a call whose stream has these parameters."""
+        return self._by_route.get(about.get("route", ""), self._by_route[""])
 
-    async def answer(socket: FrameSocket, stream: ServerStream, started: Started) -> None:
-        own = prewarmed.take(started.call_sid) or resources_for(started.parameters)
-        dial_id = started.parameters.get("dial")
-        asked = await line.shared.get(f"dial:{dial_id}") if dial_id else None
+    def prewarm(self, call_sid: str, about: Mapping[str, str]) -> None:
+        self._prewarmed.prewarm(call_sid, about)
+
+    def cancel_prewarm(self, call_sid: str) -> None:
+        self._prewarmed.forget(call_sid)
+
+    async def answer(self, socket: FrameSocket, stream: ServerStream, started: Started) -> None:
+        own = self._prewarmed.take(started.call_sid) or self.resources_for(started.parameters)
+        settings, dial_id = self._host.settings, started.parameters.get("dial")
+        asked = await self._host.shared.get(f"dial:{dial_id}") if dial_id else None
         if asked and asked["say"]:
-            said = announced(_with_greeting(own.wording, asked["say"]), line.settings.record_notice)
-            own = replace(own, wording=said)
-        if line.settings.record == "on":
-            await _answer_recorded(socket, stream, started, own, line.settings)
+            own = replace(
+                own, wording=announced(_with_greeting(own.wording, asked["say"]), settings.record_notice)
+            )
+        if settings.record == "on":
+            await _answer_recorded(socket, stream, started, own, settings)
         else:
             await call.answer(socket, stream, started, own)
 
-    return answer
+    async def close(self) -> None:
+        """Close what is open for streams that did not come."""
+        await self._prewarmed.close()
+
+
+async def answer_routes(
+    resources: CallResources,
+    loader: AgentLoader,
+    host: ServerCallHost,
+    routes: Routes,
+    stack: AsyncExitStack,
+) -> RoutedAnswers:
+    """What answers the calls of these routes, closed by the stack. Raises BadAgent or BadScript."""
+    every = (*routes.routes, routes.default)
+    by_route = {route.name: await _resources_of(route, resources, loader, host, stack) for route in every}
+    answers = RoutedAnswers(host, by_route)
+    stack.push_async_callback(answers.close)
+    return answers
 
 
 async def _answer_recorded(
@@ -130,19 +153,19 @@ async def _resources_of(
     route: Route,
     resources: CallResources,
     loader: AgentLoader,
-    line: ServerState,
+    host: ServerCallHost,
     stack: AsyncExitStack,
 ) -> CallResources:
     """The resources as one route has them: its agent, voice, language and greeting, all else shared.
 
     Raises BadAgent or BadScript when its agent cannot be loaded.
     """
-    settings, agent = line.settings, resources.agent
+    settings, agent = host.settings, resources.agent
     if route.agent or route.prompt:
         spec = route.agent or settings.agent
         where = f"agent (ROUTES, {route.name or 'default'})"
         agent = isolated(await loader.load(spec, where, route.prompt), spec, settings, stack)
-    line.allow_transfers(transfers_of(agent))
+    host.steps.allow_transfers(transfers_of(agent))
     wording = wording_of(agent)
     if route.greeting:
         wording = _with_greeting(wording, route.greeting)

@@ -26,7 +26,7 @@ from telephony.server.dialler import (
     forget_dialled,
     route_named,
 )
-from telephony.server.state import LINE, CallRecords
+from telephony.server.state import STATE, CallRecords
 from telephony.server.twilio_request import BODY_DEADLINE_S
 
 RECORDS: web.AppKey[CallRecords] = web.AppKey("records", CallRecords)
@@ -39,8 +39,8 @@ async def dial(request: web.Request) -> web.Response:
     """POST /api/calls: place a call. 201 with its record; 200 with the first one's for a repeated key."""
     asked = _dial_request(await _json(request), request.headers.get("Idempotency-Key", ""))
     try:
-        dialler, line = _dialler(request), request.app[LINE]
-        agent = route_named(asked.agent, line.routes, line.settings)
+        dialler, state = _dialler(request), request.app[STATE]
+        agent = route_named(asked.agent, state.routes, state.settings)
         record, new = await dialler.dial(replace(asked, agent=agent, asker=_asker(request)))
     except DialRefused as error:
         return _no(429, error)
@@ -76,7 +76,7 @@ async def dialling(request: web.Request) -> web.Response:
 
 async def _json(request: web.Request) -> dict[str, Any]:
     """The body of a request that changes something: from somebody with an API key, never from a web page."""
-    if not request.app[LINE].settings.api_keys:
+    if not request.app[STATE].settings.api_keys:
         raise json_error(web.HTTPForbidden, "set API_KEYS to let programs place calls")
     if request.content_type != "application/json":  # a page elsewhere cannot send this without being asked
         raise json_error(web.HTTPUnsupportedMediaType, "application/json is needed")
@@ -121,7 +121,7 @@ def _call_id(request: web.Request) -> str:
 
 
 def _dialler(request: web.Request) -> Dialler:
-    dialler = request.app[LINE].dialler
+    dialler = request.app[STATE].dialler
     if dialler is None:
         raise json_error(
             web.HTTPServiceUnavailable, "dialling needs TWILIO_ACCOUNT_SID and its token or API key"
@@ -135,8 +135,8 @@ def _no(status: int, error: Exception) -> web.Response:
 
 async def delete(request: web.Request) -> web.Response:
     """DELETE /api/calls/{id}: a finished call, its recording, tape and record, everywhere. 204."""
-    records, line, call_id = request.app[RECORDS], request.app[LINE], _call_id(request)
-    if not line.settings.api_keys:
+    records, state, call_id = request.app[RECORDS], request.app[STATE], _call_id(request)
+    if not state.settings.api_keys:
         raise json_error(web.HTTPForbidden, "set API_KEYS to let programs delete calls")
     if records.snapshot(call_id) is not None:
         raise json_error(web.HTTPConflict, "the call is running")
@@ -144,21 +144,21 @@ async def delete(request: web.Request) -> web.Response:
         deleted = await records.delete(call_id)
     except StillRunning as error:  # in another process, or as the call of another stream
         raise json_error(web.HTTPConflict, str(error)) from error
-    dialled = await dial_record(line.shared, call_id)
+    dialled = await dial_record(state.host.shared, call_id)
     if dialled is not None:
         if dialled["call_sid"]:
             deleted.append(dialled["call_sid"])
-        await forget_dialled(line.store, call_id)
+        await forget_dialled(state.host.store, call_id)
     if not deleted and dialled is None:
         raise json_error(web.HTTPNotFound, "no such call")
     for call_sid in deleted:
-        await line.forget_call(call_sid)
+        await state.host.calls.delete(call_sid)
     request[DID] = "deleted it"
     return web.Response(status=204)
 
 
 async def tape(request: web.Request) -> web.StreamResponse:
-    """GET /api/calls/{id}/tape: every event and decision of a call, one JSON object a line."""
+    """GET /api/calls/{id}/tape: every event and decision of a call, one JSON object a state."""
     path = await request.app[RECORDS].tape_path(_call_id(request))
     if path is None:
         raise json_error(web.HTTPNotFound, "no such tape")
@@ -176,7 +176,7 @@ async def recent(request: web.Request) -> web.Response:
     most = int(given)
     calls = await request.app[RECORDS].recent(most)
     known = {call["call_sid"] for call in calls}
-    for dialled in await dialled_lately(request.app[LINE].shared, most):
+    for dialled in await dialled_lately(request.app[STATE].host.shared, most):
         sid = dialled["call_sid"]
         if sid in known or (sid and await request.app[RECORDS].load(sid) is not None):
             continue  # it was answered
@@ -192,7 +192,9 @@ async def one(request: web.Request) -> web.Response:
     call_id = _call_id(request)
     found: dict[str, Any] | None = records.snapshot(call_id) or await records.load(call_id)
     if found is None:
-        found = await dial_record(request.app[LINE].shared, call_id)  # dialled, not answered yet or never
+        found = await dial_record(
+            request.app[STATE].host.shared, call_id
+        )  # dialled, not answered yet or never
     if found is None:
         raise json_error(web.HTTPNotFound, "no such call")
     return web.json_response(found)

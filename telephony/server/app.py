@@ -15,10 +15,10 @@ from telephony.base.upgraded_requests import frames_only
 from telephony.reply.runner import STEPS
 from telephony.server import api, webhooks
 from telephony.server.access import DOOR, SUMMARY_S, Door, entrance
-from telephony.server.loop_lag import TICK_S, LoopLagMonitor
+from telephony.server.loop_lag import TICK_S
 from telephony.server.media_endpoint import media
 from telephony.server.metrics import CONTENT_TYPE
-from telephony.server.state import LINE, CallRecords, ServerState
+from telephony.server.state import STATE, CallRecords, ServerState
 
 log = logging.getLogger(__name__)
 
@@ -38,23 +38,19 @@ WEBHOOKS: dict[str, Handler] = {
     "/twilio/fallback": webhooks.fallback,
 }
 
-PULSE: web.AppKey[LoopLagMonitor] = web.AppKey("pulse", LoopLagMonitor)
 
-
-def make_app(line: ServerState, records: CallRecords) -> web.Application:
+def make_app(state: ServerState, records: CallRecords) -> web.Application:
     """The application of one server process."""
     app = web.Application(client_max_size=BODY_BYTES, middlewares=[contained, entrance, frames_only])
-    app[LINE] = line
-    app[PULSE] = pulse = LoopLagMonitor(time.monotonic())
-    line.lag_s = pulse.lag_s
+    app[STATE] = state
     app[api.RECORDS] = records
     app.cleanup_ctx.append(_background)
     _add_routes(app.router)
-    prefix = urlsplit(line.settings.public_url).path.rstrip("/")
+    prefix = urlsplit(state.settings.public_url).path.rstrip("/")
     bare = [resource.canonical for resource in app.router.resources()]
     if prefix:  # some proxies in front of us take it off the path, and some leave it there
         _add_routes(app.router, prefix)
-    app[DOOR] = Door(line, prefix, frozenset(prefix + path for path in bare) if prefix else frozenset())
+    app[DOOR] = Door(state, prefix, frozenset(prefix + path for path in bare) if prefix else frozenset())
     return app
 
 
@@ -77,22 +73,22 @@ def _add_routes(router: web.UrlDispatcher, prefix: str = "") -> None:
 
 async def healthz(request: web.Request) -> web.Response:
     """GET /healthz: the process lives."""
-    alive = time.monotonic() - request.app[PULSE].last < STUCK_S
+    alive = time.monotonic() - request.app[STATE].lag.last < STUCK_S
     return web.json_response({"alive": alive}, status=200 if alive else 503)
 
 
 async def readyz(request: web.Request) -> web.Response:
     """GET /readyz: it would take a call now, and the call would go well; else why not."""
-    line = request.app[LINE]
-    free, wrong = await asyncio.gather(line.seats.free(), line.readiness.reasons())
-    ready = free > 0 and not line.draining and not wrong
-    state = {"ready": ready, "draining": line.draining, "free": free, "reasons": list(wrong)}
-    return web.json_response(state, status=200 if ready else 503)
+    state = request.app[STATE]
+    free, wrong = await asyncio.gather(state.slots.free(), state.readiness.reasons())
+    ready = free > 0 and not state.host.admission.draining and not wrong
+    body = {"ready": ready, "draining": state.host.admission.draining, "free": free, "reasons": list(wrong)}
+    return web.json_response(body, status=200 if ready else 503)
 
 
 async def metrics(request: web.Request) -> web.Response:
     """GET /metrics: this process's measures, for Prometheus."""
-    return web.Response(body=request.app[LINE].metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+    return web.Response(body=request.app[STATE].host.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
 @web.middleware
@@ -133,13 +129,13 @@ def _failure(request: web.Request) -> web.Response:
     return web.Response(status=500, text="something went wrong here\n")
 
 
-async def _beat(pulse: LoopLagMonitor, line: ServerState) -> None:
-    """Beat while the server runs."""
+async def _measure_lag(state: ServerState) -> None:
+    """Measure the event loop's lag while the server runs."""
     while True:
         due = time.monotonic() + TICK_S
         await asyncio.sleep(TICK_S)
-        late = pulse.beat(due, time.monotonic())
-        line.metrics.late(late)
+        late = state.lag.tick(due, time.monotonic())
+        state.host.metrics.late(late)
         if late > BLOCKED_S and (agents := STEPS.since(due)):
             log.warning(
                 "the event loop was blocked for %d ms, and every call on it, in a step of agent %s",
@@ -157,10 +153,10 @@ async def _sum_up(door: Door) -> None:
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
     tasks = [
-        asyncio.create_task(_beat(app[PULSE], app[LINE])),
-        asyncio.create_task(app[LINE].seats.renew_for_ever()),
+        asyncio.create_task(_measure_lag(app[STATE])),
+        asyncio.create_task(app[STATE].slots.renew_for_ever()),
         asyncio.create_task(_sum_up(app[DOOR])),
-        asyncio.create_task(app[LINE].watch_calls()),
+        asyncio.create_task(app[STATE].streams.watch()),
     ]
     yield
     for task in tasks:

@@ -1,4 +1,4 @@
-"""Puts a phone line together: the shared store, the speech engine where it is ours, what answers calls."""
+"""Puts a server process together: the shared store, the local speech engine, what answers calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from telephony.base.live_processes import Processes
 from telephony.base.private_files import mend, privately
-from telephony.base.shared_store import SharedStoreFailure, SqliteSharedStore
+from telephony.base.shared_store import SharedStore, SharedStoreFailure, SqliteSharedStore
 from telephony.call.registry import CallRegistry
 from telephony.call.resources import CallResources
 from telephony.carrier.rest import TwilioRest, has_credentials
@@ -27,12 +27,14 @@ from telephony.record.call_files import Keeping
 from telephony.record.recovery import close_records
 from telephony.record.retention import Retention
 from telephony.record.store import RecordStore
-from telephony.server.answering import answer_with, make_resources
-from telephony.server.dialler import Dialler
+from telephony.server.answering import answer_routes, make_resources
+from telephony.server.call_host import ServerCallHost, make_host
 from telephony.server.model_metrics import ModelMetrics
 from telephony.server.number_routes_file import routes_of
+from telephony.server.readiness import Check
 from telephony.server.speech_health import speech_check
-from telephony.server.state import CallRecords, ServerState, make_line
+from telephony.server.state import CallRecords, ServerState, make_state
+from telephony.server.stream_tokens import stream_keys
 from telephony.speak.deepgram import VoiceClient
 from telephony.speak.presynthesis import presynthesized
 
@@ -63,10 +65,10 @@ class Records:
         return await asyncio.to_thread(Keeping(self._data_dir).delete, call_id)
 
 
-async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[ServerState, CallRecords]:
-    """A line that can take calls. What was opened is closed by the stack.
+async def open_state(settings: Settings, stack: AsyncExitStack) -> tuple[ServerState, CallRecords]:
+    """The state of a server that can take calls. What was opened is closed by the stack.
 
-    Until then all that this process writes is its user's alone.
+    Until then the files that this process writes are readable by its user only.
     """
     settings = _within_speech(settings)
     stack.enter_context(privately())
@@ -77,36 +79,44 @@ async def open_line(settings: Settings, stack: AsyncExitStack) -> tuple[ServerSt
     shared = SqliteSharedStore(settings.data_dir / "shared.db", processes=processes)
     stack.push_async_callback(shared.close)
     try:
-        line = await make_line(settings, shared)
+        keys = await stream_keys(settings, shared)
     except SharedStoreFailure as error:  # a folder that cannot be written to is found out now
         allowed = f"calls cannot be kept there ({error}); name a folder that can be written to"
         raise BadSetting("DATA_DIR", str(settings.data_dir), allowed) from error
-    line.routes = routes_of(settings)
-    if has_credentials(settings):
-        line.rest = await TwilioRest.open(settings)
-        stack.push_async_callback(line.rest.close)
-        line.dialler = Dialler(settings, shared, line.rest)
+    routes = routes_of(settings)
+    rest = await _open_rest(settings, stack)
     store = RecordStore(settings.data_dir, processes.own, shared.now)
     stack.push_async_callback(store.close)
-    line.metrics.unwritten = lambda: store.left_out
+    host = make_host(settings, shared, rest, lambda: store.left_out)
     speech = await _speech(settings, stack)
-    loader = AgentLoader(settings, line.shared, stack)
-    resources = await _open_resources(line, loader, store, speech, stack)
-    calls = resources.calls
+    loader = AgentLoader(settings, host.shared, stack)
+    resources, checks = await _open_resources(host, loader, store, speech, stack)
     _close_records(settings.data_dir, processes, stack)
-    line.answer = await answer_with(resources, loader, line, stack)
+    answer = await answer_routes(resources, loader, host, routes, stack)
     if loader.client is not None:
-        line.readiness.checks.append(model_check(loader.client))
-        ModelMetrics(loader.client, line.metrics.registry)
-    line.say_goodbye = calls.say_goodbye
-    line.leave_records = calls.leave_records
-    line.sounding = calls.sounding
-    stack.push_async_callback(line.endings.close)
+        checks.append(model_check(loader.client))
+        ModelMetrics(loader.client, host.metrics.registry)
+    stack.push_async_callback(host.endings.close)
+    _sweep(settings, shared, stack)
+    state = make_state(host, resources.calls, answer, routes, keys, checks)
+    return state, Records(resources.calls, store, settings.data_dir)
+
+
+async def _open_rest(settings: Settings, stack: AsyncExitStack) -> TwilioRest | None:
+    """Twilio's REST API, where there are credentials."""
+    if not has_credentials(settings):
+        return None
+    rest = await TwilioRest.open(settings)
+    stack.push_async_callback(rest.close)
+    return rest
+
+
+def _sweep(settings: Settings, shared: SharedStore, stack: AsyncExitStack) -> None:
+    """Delete calls that are older than RETENTION_DAYS, while the server runs."""
     if settings.retention_days:
         retention = Retention(Keeping(settings.data_dir), settings.retention_days, shared)
         sweeping = asyncio.create_task(retention.run())
         stack.callback(sweeping.cancel)
-    return line, Records(calls, store, settings.data_dir)
 
 
 def _within_speech(settings: Settings) -> Settings:
@@ -147,16 +157,17 @@ async def _speech(settings: Settings, stack: AsyncExitStack) -> SpeechPeer:
 
 
 async def _open_resources(
-    line: ServerState, loader: AgentLoader, store: RecordStore, speech: SpeechPeer, stack: AsyncExitStack
-) -> CallResources:
-    """What calls need, closed by the stack. Raises BadAgent, BadScript, BadSetting."""
-    key = speech.api_key.reveal()
-    flux, voice = FluxClient(speech.url, key), VoiceClient(speech.url, key, line.settings.voice)
+    host: ServerCallHost, loader: AgentLoader, store: RecordStore, speech: SpeechPeer, stack: AsyncExitStack
+) -> tuple[CallResources, list[Check]]:
+    """What calls need, closed by the stack, and the check of speech.
+
+    Raises BadAgent, BadScript, BadSetting.
+    """
+    settings, key = host.settings, speech.api_key.reveal()
+    flux, voice = FluxClient(speech.url, key), VoiceClient(speech.url, key, settings.voice)
     stack.push_async_callback(voice.close)
     stack.push_async_callback(flux.close)
-    resources = await make_resources(line, loader, flux, voice, store, stack)
+    resources = await make_resources(host, loader, flux, voice, store, stack)
     await stack.enter_async_context(presynthesized(voice, resources.phrases, resources.wording))
-    line.readiness.checks.append(
-        speech_check(line.settings, resources.listen_options, flux.url, flux.health, voice.health)
-    )
-    return resources
+    check = speech_check(settings, resources.listen_options, flux.url, flux.health, voice.health)
+    return resources, [check]

@@ -20,7 +20,7 @@ from telephony.carrier.token import BadToken
 from telephony.carrier.websocket import FrameSocket
 from telephony.errors import forget_frames
 from telephony.server.access import DOOR
-from telephony.server.state import LINE, ServerState
+from telephony.server.state import STATE, ServerState
 from telephony.server.twilio_request import verify_handshake
 
 log = logging.getLogger(__name__)
@@ -54,11 +54,11 @@ class NewConnection:
 async def media(request: web.Request) -> web.StreamResponse:
     """Accept first, so that Twilio's first messages are never missed; then find out whether it may stay."""
     verify_handshake(request)
-    line = request.app[LINE]
-    end = asyncio.get_running_loop().time() + line.waiting.start_s
+    state = request.app[STATE]
+    end = asyncio.get_running_loop().time() + state.pending.start_s
     newcomer = NewConnection()
-    if not await line.waiting.enter(newcomer):
-        line.refused("sockets")
+    if not await state.pending.enter(newcomer):
+        state.host.admission.refused("sockets")
         raise web.HTTPTooManyRequests(text="too many streams are waiting to start\n")
     # No heartbeat: whether Twilio answers pings is not documented, and media comes every 20 ms anyway.
     socket = FrameSocket(timeout=CLOSE_DEADLINE_S, max_msg_size=MESSAGE_BYTES, compress=False, heartbeat=None)
@@ -72,12 +72,12 @@ async def media(request: web.Request) -> web.StreamResponse:
     except TimeoutError:
         pass
     finally:
-        line.waiting.leave(newcomer)
+        state.pending.leave(newcomer)
     if isinstance(first, Started):
         first = await _checked(request, first)
     if isinstance(first, Started):
         request.app[DOOR].connections.prove(request.protocol)
-        await _hand_over(line, socket, stream, first)
+        await _hand_over(state, socket, stream, first)
     elif first is not None:
         await _refuse(request, socket, first)
     return socket
@@ -85,20 +85,20 @@ async def media(request: web.Request) -> web.StreamResponse:
 
 async def _checked(request: web.Request, started: Started) -> Started | StreamRefusal:
     """The same, when its token holds; it is used up with this."""
-    line = request.app[LINE]
+    state = request.app[STATE]
     try:
-        await line.admit_stream(started.parameters.get("token", ""), started.call_sid)
+        await state.tokens.use(started.parameters.get("token", ""), started.call_sid)
     except BadToken as error:
-        line.refused("wrong stream_token")
+        state.host.admission.refused("wrong stream_token")
         return StreamRefusal(WSCloseCode.POLICY_VIOLATION, str(error))
-    if await line.is_ended(started.call_sid):
+    if await state.host.calls.is_ended(started.call_sid):
         return StreamRefusal(WSCloseCode.OK, "the call is over")
     return started
 
 
 async def _refuse(request: web.Request, socket: FrameSocket, why: StreamRefusal) -> None:
     """Close without waiting long for the peer's half of it."""
-    request.app[LINE].refused("stream")
+    request.app[STATE].host.admission.refused("stream")
     told = "media stream from %s refused: %s"
     request.app[DOOR].notice(logging.WARNING, "stream", told, request.remote, why.reason)
     if socket.prepared:
@@ -120,29 +120,29 @@ async def _first_start(socket: FrameSocket, stream: ServerStream) -> Started | S
             return StreamRefusal(event.code, event.reason)
 
 
-async def _hand_over(line: ServerState, socket: FrameSocket, stream: ServerStream, started: Started) -> None:
+async def _hand_over(state: ServerState, socket: FrameSocket, stream: ServerStream, started: Started) -> None:
     """The call has its stream. Whatever happens in it stays in it."""
     log.info("call %s: stream %s", started.call_sid, started.stream_sid)
-    line.sockets[socket] = started.call_sid
-    line.stream_came(started.call_sid)
+    state.streams.sockets[socket] = started.call_sid
+    state.streams.came(started.call_sid)
     try:
-        await line.begin_stream(started.call_sid)
+        await state.stream_began(started.call_sid)
         # The newest stream of a call wins; what an older one of ours still knows has to be saved first.
-        await line.end_streams(started.call_sid, OLDER_STREAM_S, but=socket)
-        await line.answer(socket, stream, started)
+        await state.streams.end(started.call_sid, OLDER_STREAM_S, but=socket)
+        await state.answer.answer(socket, stream, started)
     except Exception:  # the edge of a call: its failure must not touch the others
         log.exception("call %s: failed", started.call_sid)
     finally:
-        line.stream_done(started.call_sid)
-        await asyncio.shield(_let_go(line, socket, started.call_sid))  # also when this handler is cancelled
+        state.streams.done(started.call_sid)
+        await asyncio.shield(_let_go(state, socket, started.call_sid))  # also when this handler is cancelled
 
 
-async def _let_go(line: ServerState, socket: FrameSocket, call_sid: str) -> None:
+async def _let_go(state: ServerState, socket: FrameSocket, call_sid: str) -> None:
     """Give back what the stream had. None of it depends on the other: a failure is told, and goes nowhere."""
     try:
-        done = await asyncio.gather(socket.close(), line.seats.leave(call_sid), return_exceptions=True)
+        done = await asyncio.gather(socket.close(), state.slots.leave(call_sid), return_exceptions=True)
     finally:
-        line.sockets.pop(socket, None)
+        state.streams.sockets.pop(socket, None)
         forget_frames(socket.exception())
     for failure in done:
         if isinstance(failure, Exception) and not isinstance(failure, ConnectionError):

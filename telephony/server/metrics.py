@@ -1,7 +1,7 @@
 """What one process counts and measures, in Prometheus's words, for `GET /metrics`.
 
 Nothing is done per frame: calls keep integers of their own anyway, which are added up when somebody asks.
-What is observed is rare: a turn, an interruption, a late beat of the loop. No label tells who called or what
+What is observed is rare: a turn, an interruption, a late tick of the loop. No label tells who called or what
 was said.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
 
 from prometheus_client import CollectorRegistry, GCCollector, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -18,6 +17,7 @@ from prometheus_client.registry import Collector
 from telephony.audio.g711 import FRAME_SAMPLES
 from telephony.call.figures import Measured, Traffic
 from telephony.events import EndReason
+from telephony.server.admission import Admission
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 RESPONSE_S = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
@@ -39,21 +39,13 @@ END_REASONS = {
 CUT = "cut"  # by the end of the server, by a newer stream of the same call, or by a failure of ours
 
 
-class LineState(Protocol):
-    """What the line counts by itself."""
-
-    counters: dict[str, int]
-    """Refusals by reason."""
-    draining: bool
-
-
 class Metrics(Collector):
     """The measures of one process, with a registry of their own."""
 
-    def __init__(self, line: LineState) -> None:
-        self._line = line
-        self.unwritten: Callable[[], int] = lambda: 0
-        """Events and records of calls that could not be written."""
+    def __init__(self, admission: Admission, unwritten: Callable[[], int]) -> None:
+        """`unwritten` counts the events and records of calls that could not be written."""
+        self._admission = admission
+        self._unwritten = unwritten
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -109,7 +101,7 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """What is added up at the moment of asking."""
-        yield from _of_line(self._line)
+        yield from _admission_metrics(self._admission)
         traffic = sum((call.traffic() for call in self._running), self._past)
         yield GaugeMetricFamily("voice_calls_active", "Streams of calls that run now", len(self._running))
         calls = CounterMetricFamily(
@@ -131,7 +123,9 @@ class Metrics(Collector):
             "voice_playout_underruns", "Gaps within a reply, its audio not being there", traffic.underruns
         )
         yield CounterMetricFamily(
-            "voice_record_left_out", "Events and records of calls that could not be written", self.unwritten()
+            "voice_record_left_out",
+            "Events and records of calls that could not be written",
+            self._unwritten(),
         )
         reconnects = CounterMetricFamily(
             "voice_stt_reconnects", "Listening connections that had to be made again", labels=("reason",)
@@ -141,7 +135,7 @@ class Metrics(Collector):
         yield reconnects
 
 
-def _of_line(line: LineState) -> Iterator[Metric]:
+def _admission_metrics(admission: Admission) -> Iterator[Metric]:
     """Refusals by reason, and whether the process is stopping."""
     refused = CounterMetricFamily(
         "voice_admission_refused", "Calls turned away at the webhook", labels=("reason",)
@@ -151,13 +145,13 @@ def _of_line(line: LineState) -> Iterator[Metric]:
     )
     for family, reasons in ((refused, REFUSED), (rejected, REJECTED)):
         for reason in reasons:
-            family.add_metric((reason,), line.counters.get(reason, 0))
+            family.add_metric((reason,), admission.counters[reason])
         yield family
     wrong = CounterMetricFamily(
         "voice_wrong_keys", "Keys, tokens and signatures that were given and were wrong", labels=("kind",)
     )
     for kind in WRONG_KEYS:
-        wrong.add_metric((kind,), line.counters.get(f"wrong {kind}", 0))
+        wrong.add_metric((kind,), admission.counters[f"wrong {kind}"])
     yield wrong
-    draining = int(line.draining)
+    draining = int(admission.draining)
     yield GaugeMetricFamily("voice_drain_state", "1: running calls go on, new ones do not", draining)

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from telephony.carrier import signature
 from telephony.server.access import DOOR, WHY
-from telephony.server.state import LINE, Form
+from telephony.server.state import STATE, Form
 
 BODY_DEADLINE_S = 5.0  # a Twilio form is 1 to 2 kB and comes in one piece
 BODY_BYTES = 16_384
@@ -35,16 +35,16 @@ async def verified_form(request: web.Request) -> Form:
     if fields is None:
         raise web.HTTPBadRequest(text="not a form of Twilio's\n")
     _verify(request, _urls(request), fields)
-    if json and request.app[LINE].auth_tokens() and not signature.body_hash_matches(request.raw_path, body):
+    if json and request.app[STATE].auth_tokens() and not signature.body_hash_matches(request.raw_path, body):
         raise _refusal(request, _urls(request))
     return {name: values[-1] for name, values in fields.items()}
 
 
 def verify_handshake(request: web.Request) -> None:
     """Refuse, with HTTPForbidden, a media socket that Twilio did not sign. Nothing is open yet."""
-    line = request.app[LINE]
+    state = request.app[STATE]
     kept = request.app[DOOR].prefix_kept(request)
-    _verify(request, signature.handshake_urls(line.base_url(request), request.raw_path, kept), {})
+    _verify(request, signature.handshake_urls(state.base_url(request), request.raw_path, kept), {})
 
 
 def _look_at_headers(request: web.Request) -> None:
@@ -54,18 +54,18 @@ def _look_at_headers(request: web.Request) -> None:
     if (request.content_length or 0) > BODY_BYTES:
         raise web.HTTPRequestEntityTooLarge(BODY_BYTES, request.content_length or 0)
     given = request.headers.get(signature.HEADER)
-    if request.app[LINE].auth_tokens() and not signature.has_shape(given):
+    if request.app[STATE].auth_tokens() and not signature.has_shape(given):
         raise _refusal(request, _urls(request))
 
 
 def _urls(request: web.Request) -> tuple[str, ...]:
     """What Twilio may have signed for this request."""
-    base = request.app[LINE].base_url(request)
+    base = request.app[STATE].base_url(request)
     return signature.webhook_urls(base, request.raw_path, request.app[DOOR].prefix_kept(request))
 
 
 def _verify(request: web.Request, urls: tuple[str, ...], fields: signature.Fields) -> None:
-    tokens = request.app[LINE].auth_tokens()
+    tokens = request.app[STATE].auth_tokens()
     given = request.headers.get(signature.HEADER)
     if not tokens:
         return
@@ -77,7 +77,7 @@ def _verify(request: web.Request, urls: tuple[str, ...], fields: signature.Field
 def _refusal(request: web.Request, urls: tuple[str, ...]) -> web.HTTPException:
     """403 to the peer; to the log, which URLs were tried, since a wrong PUBLIC_URL is the usual mistake."""
     given = request.headers.get(signature.HEADER)
-    request.app[LINE].refused("signature")
+    request.app[STATE].host.admission.refused("signature")
     tried = " ".join(url.partition("?")[0] for url in urls)
     request[WHY] = (
         f"X-Twilio-Signature {'is missing' if given is None else 'does not fit'}. If this was Twilio,"

@@ -33,8 +33,10 @@ from telephony.carrier.hold_music import music
 from telephony.carrier.rest import TwilioRefused
 from telephony.carrier.twiml import clip_parameter, render
 from telephony.server.dialler import asked_of, kept_s, note_state, withdrawn
+from telephony.server.next_steps import NEXT_TTL_S
 from telephony.server.number_routes import Route
-from telephony.server.state import ENDED_TTL_S, LINE, NEXT_TTL_S, Form, ServerState
+from telephony.server.shared_calls import ENDED_TTL_S
+from telephony.server.state import STATE, Form, ServerState
 from telephony.server.twilio_request import verified_form
 
 log = logging.getLogger(__name__)
@@ -62,42 +64,48 @@ async def voice(request: web.Request) -> web.Response:
     """POST /twilio/voice: a call comes in, or (?dial=) one that we dialled was picked up."""
     form = await verified_form(request)
     call_sid = _call_sid(form)
-    async with request.app[LINE].one_by_one(call_sid):
+    async with request.app[STATE].lock(call_sid):
         return await _voice(request, call_sid, form)
 
 
 async def _voice(request: web.Request, call_sid: str, form: Form) -> web.Response:
-    line = request.app[LINE]
+    state = request.app[STATE]
     dialled = await _dialled(request)
-    ended, kept = await asyncio.gather(line.is_ended(call_sid), line.first_answer(call_sid))
+    ended, kept = await asyncio.gather(
+        state.host.calls.is_ended(call_sid), state.host.calls.first_answer(call_sid)
+    )
     if ended or form.get("CallStatus") in TERMINAL_STATUSES:
         return _twiml(request, call_sid, ENDED)
     if kept == "":
         return _begun(request, call_sid)
     if kept is None and (gone := await _withdrawn(request, call_sid)) is not None:
         return gone
-    if kept is None and line.draining:
+    if kept is None and state.host.admission.draining:
         return _turned_away(request, call_sid)
     route: Route | None = Route()
     if dialled is not None:
-        route = line.routes.named(dialled["agent"])
+        route = state.routes.named(dialled["agent"])
     elif kept is None:
-        route = await line.route_call(call_sid, form)
+        route = await state.route_call(call_sid, form)
     if route is None:  # the caller is blocked
-        line.refused("blocked")
+        state.host.admission.refused("blocked")
         log.info("call %s: refused, the caller is blocked", call_sid)
         return _twiml(request, call_sid, BLOCKED)
-    if kept is None and (full := await _full(line, call_sid, dialled is not None)):
+    if kept is None and (full := await _full(state, call_sid, dialled is not None)):
         log.info("call %s: refused, %s", call_sid, full)
         return _twiml(request, call_sid, BUSY)
     if kept is None:
         about = _about(form, route)
         if dialled is not None:
             about["dial"] = dialled["id"]
-            await line.shared.leave(SEATS, f"dial:{dialled['id']}")  # the call has a seat of its own now
-        line.expect_stream(call_sid, about)
+            await state.host.shared.leave(
+                SEATS, f"dial:{dialled['id']}"
+            )  # the call has a seat of its own now
+        state.streams.expect(call_sid, about)
         answer = FlowAnswer("answer", connects=True, parameters=about)
-        kept = await line.keep_first_answer(call_sid, _render(request, call_sid, answer), ANSWER_TTL_S)
+        kept = await state.host.calls.keep_first_answer(
+            call_sid, _render(request, call_sid, answer), ANSWER_TTL_S
+        )
         log.info("call %s: answered", call_sid)
     return _response(kept)
 
@@ -106,53 +114,53 @@ async def after(request: web.Request) -> web.Response:
     """POST /twilio/after: the media socket has closed, a transfer came back, or a hold is over."""
     form = await verified_form(request)
     call_sid = _call_sid(form)
-    line = request.app[LINE]
-    async with line.one_by_one(call_sid):
-        kept = await line.shared.get(f"after:{call_sid}")
+    state = request.app[STATE]
+    async with state.lock(call_sid):
+        kept = await state.host.shared.get(f"after:{call_sid}")
         named = request.headers.get(REPEAT, "")
         this = named or _fingerprint(request, form)
         if kept is not None and kept["request"] == this:
             return _response(str(kept["twiml"]))
-        word = await line.pop_next_step(call_sid)
-        if word is None and (elsewhere := await line.shared.get(f"away:{call_sid}")):
+        word = await state.host.steps.pop(call_sid)
+        if word is None and (elsewhere := await state.host.shared.get(f"away:{call_sid}")):
             if not _is_back(elsewhere, request, form):
                 return _begun(request, call_sid)
-            await line.shared.take(f"away:{call_sid}")
+            await state.host.shared.take(f"away:{call_sid}")
             word = NextStep(Step.RESUME) if elsewhere["with"] == "hold" else None
-        if word is None and await line.streams(call_sid):
+        if word is None and await state.streams.sound(call_sid):
             return _begun(request, call_sid)
-        if line.draining and line.settings.public_url and answer_after(word, form).connects:
+        if state.host.admission.draining and state.settings.public_url and answer_after(word, form).connects:
             if word is not None:  # for the process that will go on with the call
-                await line.shared.put(f"next:{call_sid}", word.as_dict(), NEXT_TTL_S)
-            return _twiml(request, call_sid, _elsewhere(line))
+                await state.host.shared.put(f"next:{call_sid}", word.as_dict(), NEXT_TTL_S)
+            return _twiml(request, call_sid, _elsewhere(state))
         twiml = await _after(request, call_sid, form, word)
         if named or word is not None:  # what was left is used once: a repetition must not find it gone
-            await line.shared.put(f"after:{call_sid}", {"request": this, "twiml": twiml}, ANSWER_TTL_S)
+            await state.host.shared.put(f"after:{call_sid}", {"request": this, "twiml": twiml}, ANSWER_TTL_S)
     return _response(twiml)
 
 
 async def _after(request: web.Request, call_sid: str, form: Form, word: NextStep | None) -> str:
     """How the call goes on, for the first delivery of a request."""
-    line = request.app[LINE]
-    if await line.is_ended(call_sid):
+    state = request.app[STATE]
+    if await state.host.calls.is_ended(call_sid):
         return _render(request, call_sid, ENDED)
     answer = answer_after(word, form)
     if word is None and answer.connects:
-        if not await line.shared.count(f"resume:{call_sid}", MAX_RESUMES, RESUME_WINDOW_S):
+        if not await state.host.shared.count(f"resume:{call_sid}", MAX_RESUMES, RESUME_WINDOW_S):
             log.warning("call %s: given up, it was resumed %d times within a minute", call_sid, MAX_RESUMES)
             answer = GIVE_UP
-    if answer.connects and line.draining:  # nobody can go on with it
+    if answer.connects and state.host.admission.draining:  # nobody can go on with it
         answer = GIVE_UP
     log.info("call %s: goes on with %s", call_sid, word.then if word else answer.template)
     if word is not None and word.then is Step.HOLD:  # what is over when Twilio asks next is the music
-        await line.shared.put(f"away:{call_sid}", {"with": "hold"}, NEXT_TTL_S + word.loops * MUSIC_S)
+        await state.host.shared.put(f"away:{call_sid}", {"with": "hold"}, NEXT_TTL_S + word.loops * MUSIC_S)
     if answer.ends:
-        await line.call_ended(call_sid)
-    route = await line.route_of(call_sid)
+        await state.call_ended(call_sid)
+    route = await state.route_of(call_sid)
     about = _about(form, route)
     if answer.connects:
-        await line.seats.expect(call_sid, returning=True)
-        line.expect_stream(call_sid, about)
+        await state.slots.expect(call_sid, returning=True)
+        state.streams.expect(call_sid, about)
     return _render(request, call_sid, answer, about, route.language)
 
 
@@ -160,36 +168,36 @@ async def status(request: web.Request) -> web.Response:
     """POST /twilio/status: the call's state has changed. It ends the call for us when it is over."""
     form = await verified_form(request)
     call_sid = _call_sid(form)
-    state = form.get("CallStatus", "")
-    log.info("call %s: %s, %s s", call_sid, state, form.get("CallDuration", "?"))
+    call_status = form.get("CallStatus", "")
+    log.info("call %s: %s, %s s", call_sid, call_status, form.get("CallDuration", "?"))
     dialled = await _dialled(request)
     if dialled is not None:
         seconds = form.get("CallDuration") or "0"
         more = {"duration_s": int(seconds[:9]) if seconds.isascii() and seconds.isdigit() else 0}
-        line = request.app[LINE]
+        state = request.app[STATE]
         await note_state(
-            line.shared,
+            state.host.shared,
             dialled["id"],
-            state,
-            more if state in TERMINAL_STATUSES else {},
-            kept_s(line.settings),
+            call_status,
+            more if call_status in TERMINAL_STATUSES else {},
+            kept_s(state.settings),
         )
-    if state in TERMINAL_STATUSES:
-        async with request.app[LINE].one_by_one(call_sid):  # what is being answered now is given back, too
-            await request.app[LINE].call_ended(call_sid)
-        request.app[LINE].later(request.app[LINE].end_streams(call_sid, OVERDUE_S))
+    if call_status in TERMINAL_STATUSES:
+        async with request.app[STATE].lock(call_sid):  # what is being answered now is given back, too
+            await request.app[STATE].call_ended(call_sid)
+        request.app[STATE].start_task(request.app[STATE].streams.end(call_sid, OVERDUE_S))
     return web.Response(status=204)
 
 
 async def amd(request: web.Request) -> web.Response:
     """POST /twilio/amd: whether a person or a machine picked up the call that we dialled."""
     form = await verified_form(request)
-    call_sid, line = _call_sid(form), request.app[LINE]
+    call_sid, state = _call_sid(form), request.app[STATE]
     answered_by = form.get("AnsweredBy", "unknown")
     action = None
-    if line.dialler is not None and await line.shared.claim(f"amd:{call_sid}", ENDED_TTL_S):
+    if state.dialler is not None and await state.host.shared.claim(f"amd:{call_sid}", ENDED_TTL_S):
         try:
-            action = await line.dialler.carry_out(request.query.get("dial", ""), call_sid, answered_by)
+            action = await state.dialler.carry_out(request.query.get("dial", ""), call_sid, answered_by)
         except TwilioRefused:
             log.exception("call %s: the answering machine was not dealt with", call_sid)
     log.info("call %s: answered by %s: %s", call_sid, answered_by[:30], action or "nothing to do")
@@ -217,7 +225,7 @@ async def fallback(request: web.Request) -> web.Response:
         form.get("ErrorUrl", "?").partition("?")[0],
         explain(form.get("ErrorCode")),
     )
-    await request.app[LINE].call_ended(call_sid)
+    await request.app[STATE].call_ended(call_sid)
     return _twiml(request, call_sid, FALLBACK)
 
 
@@ -244,32 +252,32 @@ def sorry(request: web.Request) -> web.Response:
 
 async def _dialled(request: web.Request) -> dict[str, Any] | None:
     """What was asked of the call that we dialled, if this is one."""
-    return await asked_of(request.app[LINE].shared, request.query.get("dial", ""))
+    return await asked_of(request.app[STATE].host.shared, request.query.get("dial", ""))
 
 
 async def _withdrawn(request: web.Request, call_sid: str) -> web.Response | None:
     """The answer to a call that we dialled and that nobody may answer any more: it is hung up on."""
-    dial_id, line = request.query.get("dial"), request.app[LINE]
-    if dial_id is None or not (why := await withdrawn(line.shared, dial_id)):
+    dial_id, state = request.query.get("dial"), request.app[STATE]
+    if dial_id is None or not (why := await withdrawn(state.host.shared, dial_id)):
         return None
     log.warning("call %s: hung up on when it was picked up: %s", call_sid, why)
-    line.refused("withdrawn")
-    await line.shared.leave(SEATS, f"dial:{dial_id}")
-    await line.call_ended(call_sid)
+    state.host.admission.refused("withdrawn")
+    await state.host.shared.leave(SEATS, f"dial:{dial_id}")
+    await state.call_ended(call_sid)
     return _twiml(request, call_sid, HUNG_UP)
 
 
-async def _full(line: ServerState, call_sid: str, returning: bool) -> str:
+async def _full(state: ServerState, call_sid: str, returning: bool) -> str:
     """Why one more call would harm those that run; empty when it would not. A dialled one has its seat.
 
     The refusal is counted.
     """
-    if line.lag_s() > LATE_S and not returning:
-        line.refused("lag")
-        return f"this machine is busy: the loop is {line.lag_s() * 1000:.0f} ms late"
-    if not await line.seats.expect(call_sid, returning=returning):
-        line.refused("full")
-        return f"all {line.settings.max_calls} lines are taken"
+    if state.lag.lag_s() > LATE_S and not returning:
+        state.host.admission.refused("lag")
+        return f"this machine is busy: the loop is {state.lag.lag_s() * 1000:.0f} ms late"
+    if not await state.slots.expect(call_sid, returning=returning):
+        state.host.admission.refused("full")
+        return f"all {state.settings.max_calls} lines are taken"
     return ""
 
 
@@ -288,23 +296,23 @@ def _begun(request: web.Request, call_sid: str) -> web.Response:
 
     Should it be Twilio all the same, it asks how the call goes on.
     """
-    line = request.app[LINE]
-    line.refused("repeated")
+    state = request.app[STATE]
+    state.host.admission.refused("repeated")
     log.warning("call %s: %s was asked again, which began long ago", call_sid, request.path)
-    url = f"{line.base_url(request)}/twilio/after"
+    url = f"{state.base_url(request)}/twilio/after"
     return _twiml(request, call_sid, FlowAnswer("wait", {"seconds": STOPPING_PAUSE_S, "url": url}))
 
 
 def _turned_away(request: web.Request, call_sid: str) -> web.Response:
     """This process is stopping. Another one behind the same public address may take the call."""
-    line = request.app[LINE]
-    line.refused("draining")
-    return _twiml(request, call_sid, _elsewhere(line, "voice") if line.settings.public_url else BUSY)
+    state = request.app[STATE]
+    state.host.admission.refused("draining")
+    return _twiml(request, call_sid, _elsewhere(state, "voice") if state.settings.public_url else BUSY)
 
 
-def _elsewhere(line: ServerState, path: str = "after") -> FlowAnswer:
+def _elsewhere(state: ServerState, path: str = "after") -> FlowAnswer:
     """Ask again at the public address in a moment, where another process may be."""
-    url = f"{line.settings.public_url}/twilio/{path}"
+    url = f"{state.settings.public_url}/twilio/{path}"
     return FlowAnswer("wait", {"seconds": STOPPING_PAUSE_S, "url": url})
 
 
@@ -330,8 +338,8 @@ def _about(form: Form, route: Route) -> dict[str, str]:
 def _render(
     request: web.Request, call_sid: str, answer: FlowAnswer, more: Form | None = None, language: str = ""
 ) -> str:
-    line = request.app[LINE]
-    base = line.base_url(request)
+    state = request.app[STATE]
+    base = state.base_url(request)
     # What Twilio asks when the music is over has the fields of what it asked before it: another URL tells.
     after_url = f"{base}/twilio/after{'?held' if answer.template == 'hold' else ''}"
     values: dict[str, str | int | None] = {
@@ -343,7 +351,7 @@ def _render(
     if answer.connects:
         values["stream_url"] = "ws" + base.removeprefix("http") + "/twilio/media"
         values["stream_status_url"] = f"{base}/twilio/stream-status"
-        values["token"] = line.issue_token(call_sid)
+        values["token"] = state.tokens.issue(call_sid)
         parameters = {**(more or {}), **answer.parameters}
     return render(answer.template, parameters, **{**values, **answer.values})
 

@@ -84,10 +84,10 @@ async def test_nobody_else_reads_what_a_call_leaves(folder: Path) -> None:
     assert readable(everything(folder)), "it could be read"
     async with running(folder, AGENT="tests.flow_agents:Memory", RECORD="on") as one:
         calling = asyncio.create_task(one.call(3.0))
-        await until(lambda: bool(one.line.sockets))
+        await until(lambda: bool(one.state.streams.sockets))
         assert await asyncio.to_thread(readable, everything(folder)) == []
         await calling
-        await until(lambda: not one.line.sockets)
+        await until(lambda: not one.state.streams.sockets)
         left = everything(folder)
         assert await asyncio.to_thread(readable, left) == [] and modes_for_others(folder) == []
         names = {Path(place).name for place in left}

@@ -47,11 +47,11 @@ async def test_the_record_says_who_when_and_what_was_noted(tmp_path: Path) -> No
     environ = {"AGENT": "tests.flow_agents:Memory", "ROUTES": str(routes)}
     async with running(tmp_path, **environ) as server:
         calling = asyncio.create_task(server.call(5.0))
-        await until(lambda: bool(server.line.sockets))
-        call_sid = next(iter(server.line.sockets.values()))
+        await until(lambda: bool(server.state.streams.sockets))
+        call_sid = next(iter(server.state.streams.sockets.values()))
         live = await asked(server, f"/api/calls/{call_sid}")
         printed = (await calling).as_json()
-        await until(lambda: not server.line.sockets)
+        await until(lambda: not server.state.streams.sockets)
         record = await asked(server, f"/api/calls/{call_sid}")
         [listed] = (await asked(server, "/api/calls"))["calls"]
     for told in (live, record, listed, printed):
@@ -67,7 +67,7 @@ async def test_a_record_that_is_made_of_a_tape_says_the_same(tmp_path: Path) -> 
     """Of a call whose process was killed."""
     async with running(tmp_path, AGENT="tests.flow_agents:Noting") as server:
         await server.call(5.0)
-        await until(lambda: not server.line.sockets)
+        await until(lambda: not server.state.streams.sockets)
     [file] = await asyncio.to_thread(lambda: list(tmp_path.glob("calls/*/call.json")))
     whole = json.loads(file.read_bytes())
     file.unlink()
@@ -99,7 +99,7 @@ async def test_a_transferred_call_ends_once(tmp_path: Path, outcome: str) -> Non
     async with running(tmp_path, AGENT="tests.flow_agents:NotingDesk") as server:
         result = await server.call(dial_status=outcome)
         await until(lambda: bool(ENDED))
-        await until(lambda: not server.line.sockets)
+        await until(lambda: not server.state.streams.sockets)
         assert verbs(result).count("Connect") == (1 if outcome == "completed" else 2)
     [call] = ENDED
     assert call.notes == {"wish": "latte"} and call.history[0].text == "Hi."
@@ -109,13 +109,13 @@ async def test_a_lost_socket_is_not_the_end(tmp_path: Path) -> None:
     async with running(tmp_path, AGENT="tests.flow_agents:Noting") as server:
         calling = asyncio.create_task(server.call(6.0))
         await until_heard(server, "That was turn 1.")
-        [socket] = server.line.sockets
+        [socket] = server.state.streams.sockets
         await socket.close()
-        await until(lambda: socket not in server.line.sockets)
+        await until(lambda: socket not in server.state.streams.sockets)
         assert ENDED == []
         await calling
         await until(lambda: bool(ENDED))
-        await until(lambda: not server.line.sockets)
+        await until(lambda: not server.state.streams.sockets)
     assert len(ENDED) == 1
 
 

@@ -34,22 +34,20 @@ async def test_listening_is_there_before_the_stream(tmp_path: Path) -> None:
         result = await calling
         assert len(server.flux.sessions) == 1 and verbs(result) == ["Connect", "Hangup"]
         assert said(result).startswith("Hi. That was turn 1.")
-        flux = server.line.prewarm.__self__._resources_for({}).listen  # type: ignore[attr-defined]
-        assert not flux.connections
+        assert not server.listening.connections
 
 
 async def test_what_waits_in_vain_is_closed(tmp_path: Path) -> None:
     """A webhook, repeated, and no stream: one connection, which is gone when its time is up."""
     async with running(tmp_path, AGENT=AGENT) as server:
-        server.line.prewarm_s = 0.5
+        server.state.streams.prewarm_s = 0.5
         for _ in range(3):
             await webhook(server)
         await until(lambda: len(server.flux.sessions) == 1)
-        prewarmed = server.line.prewarm.__self__  # type: ignore[attr-defined]
-        connections = prewarmed._resources_for({}).listen.connections
+        connections = server.listening.connections
         assert len(connections) == 1
         await until(lambda: not connections)
-        assert len(server.flux.sessions) == 1 and not prewarmed._expected
+        assert len(server.flux.sessions) == 1 and not server.answers._prewarmed._expected
 
 
 async def test_a_server_that_stops_leaves_nothing_open(tmp_path: Path) -> None:
@@ -57,7 +55,7 @@ async def test_a_server_that_stops_leaves_nothing_open(tmp_path: Path) -> None:
     async with running(tmp_path, AGENT=AGENT) as server:
         await webhook(server)
         await until(lambda: len(server.flux.sessions) == 1)
-        connections = server.line.prewarm.__self__._resources_for({}).listen.connections  # type: ignore[attr-defined]
+        connections = server.listening.connections
     assert not connections
 
 

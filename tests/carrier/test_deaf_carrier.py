@@ -19,7 +19,7 @@ from aiohttp.test_utils import TestServer
 
 from telephony.config.settings import Settings
 from telephony.server.app import make_app
-from telephony.server.assembly import open_line
+from telephony.server.assembly import open_state
 from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_scripts import Cycle
 from telephony.testing.fake_speak import FakeSpeak
@@ -78,8 +78,8 @@ async def test_a_carrier_that_reads_nothing_is_ended_within_ten_seconds(
         await flux.start(0, FakeSpeak(lambda text: speech_s))
         stack.push_async_callback(flux.close)
         settings = Settings.load({"DATA_DIR": str(tmp_path), "DEEPGRAM_URL": flux.url, "BARGE_IN": "off"})
-        line, records = await open_line(settings, stack)
-        server = await stack.enter_async_context(TestServer(make_app(line, records), host="127.0.0.1"))
+        state, records = await open_state(settings, stack)
+        server = await stack.enter_async_context(TestServer(make_app(state, records), host="127.0.0.1"))
         session = await stack.enter_async_context(ClientSession())
         form = {"CallSid": CALL, "CallStatus": "ringing", "From": "+14155550100"}
         async with session.post(server.make_url("/twilio/voice"), data=form) as answer:
@@ -90,5 +90,5 @@ async def test_a_carrier_that_reads_nothing_is_ended_within_ten_seconds(
                 await speaking_to(("127.0.0.1", server.port or 0), parameters)
         assert asyncio.get_running_loop().time() - begun < 10.0
         assert "reads nothing" in caplog.text
-        await until(lambda: not line.sockets)
-        assert await line.seats.free() == settings.max_calls
+        await until(lambda: not state.streams.sockets)
+        assert await state.slots.free() == settings.max_calls

@@ -64,9 +64,8 @@ async def test_a_call_begins_once(
 ) -> None:
     """Twilio's own repetition gets the same answer while no stream has begun; nobody gets another token."""
     first = await processes[0].twiml("/twilio/voice")
-    opened: list[str] = []
     for one in processes:
-        one.line.prewarm = lambda call_sid, about: opened.append(call_sid)
+        one.answering.prewarmed.clear()
     socket = None
     if state != "answered":
         socket = await processes[0].start(parameters_of(first))
@@ -74,16 +73,16 @@ async def test_a_call_begins_once(
     if state == "after the end" and socket is not None:
         await processes[0].post("/twilio/status", CallStatus="completed")
         await socket.close()
-        await until(lambda: not processes[0].line.sockets)
-    seats = await processes[0].line.seats.free()
+        await until(lambda: not processes[0].state.streams.sockets)
+    seats = await processes[0].state.slots.free()
     clock.now += LATER_S[later]
     answer = await processes[process].twiml("/twilio/voice")
     again = state == "answered" and LATER_S[later] < 30
     assert token_of(answer) == (token_of(first) if again else None)
-    assert not opened, "no speech is paid for"
-    assert await processes[0].line.seats.free() >= seats, "and no seat is taken"
+    assert not any(one.answering.prewarmed for one in processes), "no speech is paid for"
+    assert await processes[0].state.slots.free() >= seats, "and no seat is taken"
     if state == "in mid call" and socket is not None:
-        assert list(processes[0].line.sockets.values()) == [CALL] and not socket.closed
+        assert list(processes[0].state.streams.sockets.values()) == [CALL] and not socket.closed
         await socket.close()
 
 
@@ -91,7 +90,7 @@ async def test_two_hundred_at_once_have_one_token(processes: list[Phone]) -> Non
     responses = await asyncio.gather(*(processes[at % 2].post("/twilio/voice") for at in range(200)))
     answers = {await response.text() for response in responses}
     assert len(answers) == 1 and "token" in answers.pop()
-    assert await processes[0].line.seats.free() == processes[0].line.settings.max_calls - 1
+    assert await processes[0].state.slots.free() == processes[0].state.settings.max_calls - 1
 
 
 async def test_a_call_that_was_turned_away_may_come_again(tmp_path: Path, clock: Clock) -> None:
@@ -100,13 +99,13 @@ async def test_a_call_that_was_turned_away_may_come_again(tmp_path: Path, clock:
         await phone.twiml("/twilio/voice", CallSid="CA1")
         assert token_of(await phone.twiml("/twilio/voice")) is None
         await phone.post("/twilio/status", CallSid="CA1", CallStatus="completed")
-        await phone.line.seats.give_back("CA1")
+        await phone.state.slots.give_back("CA1")
         assert token_of(await phone.twiml("/twilio/voice")) is not None
 
 
 async def test_after_the_deletion_of_a_call_it_does_not_begin_again(phone: Phone) -> None:
     await phone.twiml("/twilio/voice")
-    await phone.line.forget_call(CALL)
+    await phone.state.host.calls.delete(CALL)
     assert token_of(await phone.twiml("/twilio/voice")) is None
 
 
@@ -120,9 +119,9 @@ async def test_nobody_takes_the_place_of_a_caller_who_is_away(
     socket = await first.start(parameters_of(await first.twiml("/twilio/voice")))
     await first.answering.arrival.wait()
     to = "+14155550199" if away == "transfer" else "hold:20:One moment."
-    await first.line.set_next_step(CALL, NextStep(Step.TRANSFER, to=to))
+    await first.state.host.steps.set(CALL, NextStep(Step.TRANSFER, to=to))
     await socket.close()
-    await until(lambda: not first.line.sockets)
+    await until(lambda: not first.state.streams.sockets)
     sent_away = await first.twiml("/twilio/after", form)
     assert token_of(sent_away) is None
     for _ in range(2):
@@ -161,12 +160,12 @@ async def test_in_mid_call_nothing_that_is_sent_again_displaces_the_callers_stre
     async with running(tmp_path, **memory) as server, running(tmp_path, **memory) as other:
         asked = (server, other)[process]
         calling = asyncio.create_task(server.call(6.0))
-        await until(lambda: server.line.sounding(0.4) != set())
-        [(socket, call_sid)] = server.line.sockets.items()
+        await until(lambda: server.state.registry.sounding(0.4) != set())
+        [(socket, call_sid)] = server.state.streams.sockets.items()
         await until_known(other, call_sid)
         for _ in range(2):
             assert token_of(await captured(asked, path, call_sid)) is None
-        assert list(server.line.sockets) == [socket] and not socket.closed
+        assert list(server.state.streams.sockets) == [socket] and not socket.closed
         result = await calling
         assert token_of(await captured(asked, path, call_sid)) is None, "nor after its end"
     assert verbs(result) == ["Connect"] and not result.flags
@@ -177,14 +176,14 @@ async def test_a_stream_that_is_over_is_followed_by_one_in_another_process(tmp_p
     """At once where its socket has closed; soon where only its sound has ended, as behind a broken proxy."""
     async with running(tmp_path) as server, running(tmp_path) as other:
         calling = asyncio.create_task(server.call(20.0))
-        await until(lambda: server.line.sounding(0.4) != set())
-        [(socket, call_sid)] = server.line.sockets.items()
+        await until(lambda: server.state.registry.sounding(0.4) != set())
+        [(socket, call_sid)] = server.state.streams.sockets.items()
         await until_known(other, call_sid)
         if end == "closed":
-            server.line.draining = True  # its own carrier's request is not the one that goes on with it
+            server.state.host.admission.drain()  # another process must go on with it
             await socket.close()
         else:
-            server.line.sounding = lambda within_s: set()
+            server.state.registry.sounding = lambda within_s: set()  # type: ignore[method-assign]
         started = asyncio.get_running_loop().time()
         assert token_of(await captured(other, "/twilio/after", call_sid)) is not None
         assert asyncio.get_running_loop().time() - started < (0.5 if end == "closed" else 1.5)
@@ -193,4 +192,4 @@ async def test_a_stream_that_is_over_is_followed_by_one_in_another_process(tmp_p
 
 async def until_known(other: Running, call_sid: str) -> None:
     """Until another process knows that the call's stream brings sound."""
-    await until_so(lambda: other.line.seats.sounds_elsewhere(call_sid))
+    await until_so(lambda: other.state.slots.sounds_elsewhere(call_sid))

@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 import pytest
 from aiohttp import ClientConnectionError, ClientSession
 
+from telephony.carrier.media_messages import Started
 from telephony.commands.serve import LISTEN_ON_S, drain
 from telephony.engine.server import default_limit
 from telephony.simulator.call_options import CallOptions
@@ -28,7 +29,7 @@ from telephony.testing.fake_speak import FakeSpeak
 from tests.hearing_models import model_path
 from tests.pacing import paced
 from tests.speak.voice_server import voice_server
-from tests.twilio_side import parameters_of, phone_line, start_message, until
+from tests.twilio_side import CALL, parameters_of, phone_line, start_message, until
 
 pytestmark = pytest.mark.slow
 
@@ -242,32 +243,45 @@ async def test_an_address_that_serves_no_speech_is_one_clear_line(tmp_path: Path
         assert "DEEPGRAM_URL" in await refused(tmp_path, "--port", "0", DEEPGRAM_URL=speech.url)
 
 
+class Talking:
+    """A running call, as a drain sees it."""
+
+    call_id, goodbyes = "one", 0
+    started = Started("MZ1", "AC1", CALL, ("inbound",), {})
+
+    def silent_s(self) -> float | None:
+        return None
+
+    def say_goodbye(self) -> None:
+        self.goodbyes += 1
+
+
 async def test_a_drain_waits_for_the_calls_that_run(tmp_path: Path) -> None:
     """It ends with the last of them, long before the deadline; nobody is told goodbye."""
     async with phone_line(tmp_path) as phone:
-        goodbyes: list[int] = []
-        phone.line.say_goodbye = lambda: goodbyes.append(1)
+        talking = Talking()
+        phone.state.registry.add(talking)  # type: ignore[arg-type]
         socket = await phone.call()
         await phone.answering.arrival.wait()
-        draining = asyncio.create_task(drain(phone.line, 30))
-        await until(lambda: phone.line.draining)
+        draining = asyncio.create_task(drain(phone.state, 30))
+        await until(lambda: phone.state.host.admission.draining)
         await socket.close()
         await asyncio.wait_for(draining, 5)
-        assert not goodbyes
+        assert not talking.goodbyes
 
 
 async def test_at_the_deadline_calls_are_told_goodbye_and_then_cut(tmp_path: Path) -> None:
     """Once; the socket closes with 1012, after which Twilio asks how the call goes on."""
     async with phone_line(tmp_path) as phone:
-        goodbyes: list[int] = []
-        phone.line.say_goodbye = lambda: goodbyes.append(1)
+        talking = Talking()
+        phone.state.registry.add(talking)  # type: ignore[arg-type]
         socket = await phone.call()
         await phone.answering.arrival.wait()
-        draining = asyncio.create_task(drain(phone.line, 0.3))
+        draining = asyncio.create_task(drain(phone.state, 0.3))
         await socket.receive()
         assert socket.close_code == 1012
         await draining
-        assert goodbyes == [1]
+        assert talking.goodbyes == 1
 
 
 @pytest.mark.parametrize("token", ["", "0123456789abcdef"])

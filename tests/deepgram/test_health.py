@@ -48,7 +48,7 @@ def test_a_look_is_made_seldom() -> None:
 
 async def readiness(server: Running, later_s: float = 60.0) -> dict[str, Any]:
     """What /readyz says, to somebody who asks so much later than the last one."""
-    checks, health = server.line.readiness, clients(server)
+    checks, health = server.state.readiness, clients(server)
     before, checks.clock = checks.clock, lambda: before() + later_s
     for one in health:
         one.looked_at = None if one.looked_at is None else one.looked_at - later_s
@@ -60,7 +60,7 @@ async def readiness(server: Running, later_s: float = 60.0) -> dict[str, Any]:
 
 
 def clients(server: Running) -> tuple[Health, Health]:
-    services = server.line.prewarm.__self__._way_of({})  # type: ignore[attr-defined]
+    services = server.state.answer.resources_for({})  # type: ignore[attr-defined]
     return services.flux.health, services.voice.health
 
 

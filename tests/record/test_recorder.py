@@ -120,7 +120,7 @@ async def test_what_turns_out_to_be_secret_is_silent_in_the_recording(tmp_path: 
         server.flux.plays(lambda options: Lines(said))
         options = CallOptions(server=server.url, auth_token=AUTH_TOKEN, public_url=PUBLIC_URL)
         await place_call(Humming(10.0, pressed), options)
-        await until(lambda: not server.line.sockets)
+        await until(lambda: not server.state.streams.sockets)
     [ours] = recordings(tmp_path)
     caller = np.abs(channel(ours, 0).astype(int)) > 1000
     hidden, heard = (slice(4.6, 5.6), slice(0.5, 4.0)) if keyed else (slice(7.0, 7.7), slice(0.2, 0.8))
@@ -145,11 +145,11 @@ async def test_who_objects_and_hangs_up_in_the_same_breath_is_not_recorded(
     async with running(tmp_path, AGENT=AGENT, RECORD="on", RECORD_STOP_WORDS="not record") as server:
         server.flux.plays(lambda options: script())
         await server.call(seconds)
-        await until(lambda: not server.line.sockets)
+        await until(lambda: not server.state.streams.sockets)
         assert not recordings(tmp_path)
         server.flux.plays(lambda options: Lines([(1.5, "hello there")]))
         await server.call(seconds)
-        await until(lambda: not server.line.sockets)
+        await until(lambda: not server.state.streams.sockets)
     assert len(recordings(tmp_path)) == 1, "others are"
 
 
@@ -166,11 +166,11 @@ async def test_who_objects_to_the_notice_and_hangs_up_is_not_recorded(
     async with running(tmp_path, AGENT=AGENT, RECORD="on", RECORD_NOTICE=NOTICES[objection]) as server:
         server.flux.plays(lambda options: script)
         await server.call(2.4)
-        await until(lambda: not server.line.sockets)
+        await until(lambda: not server.state.streams.sockets)
         assert not recordings(tmp_path)
         server.flux.plays(lambda options: Lines([(1.5, "hello there")]))
         await server.call(2.4)
-        await until(lambda: not server.line.sockets)
+        await until(lambda: not server.state.streams.sockets)
     assert len(recordings(tmp_path)) == 1, "others are"
 
 
@@ -180,10 +180,10 @@ async def test_who_objects_on_a_later_stream_is_not_recorded_on_the_earlier_ones
         server.flux.plays(lambda options: scripts.pop(0) if scripts else Lines([]))
         calling = asyncio.create_task(server.call(9.0))
         await until(lambda: bool(recordings(tmp_path)))
-        [socket] = server.line.sockets
+        [socket] = server.state.streams.sockets
         await socket.close()
         await calling
-        await until(lambda: not server.line.sockets)
+        await until(lambda: not server.state.streams.sockets)
     assert not recordings(tmp_path) and len(tapes(tmp_path)) == 2
 
 
@@ -195,7 +195,7 @@ async def test_a_recording_that_was_deleted_does_not_come_back(tmp_path: Path) -
         [ours] = recordings(tmp_path)
         ours.unlink()
         await calling
-        await until(lambda: not server.line.sockets)
+        await until(lambda: not server.state.streams.sockets)
     assert not recordings(tmp_path)
 
 

@@ -11,7 +11,6 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
-from telephony.base.shared_store import SqliteSharedStore
 from telephony.config.secret_rules import short_secrets
 from telephony.config.settings import Settings
 from telephony.engine.listen.loudness import LoudnessPool
@@ -19,9 +18,8 @@ from telephony.engine.server import Engine
 from telephony.engine.server import make_app as make_engine
 from telephony.engine.speak.synthesizer_pool import SynthesizerPool
 from telephony.server.app import make_app
-from telephony.server.state import make_line
 from tests.engine.tone_voice import ToneVoices
-from tests.twilio_side import CALL, PUBLIC, phone_line
+from tests.twilio_side import CALL, PUBLIC, Answering, phone_line, server_state
 
 STRANGERS: dict[str, tuple[dict[str, str], int]] = {
     "nginx's proxy headers": ({"X-Forwarded-For": "203.0.113.9"}, 403),
@@ -81,8 +79,10 @@ async def test_without_proof_no_route_of_the_server_takes_a_stranger(tmp_path: P
     async with phone_line(tmp_path) as phone:
         found = await statuses(phone.client.server, headers)  # type: ignore[arg-type]
         assert len(found) >= 19 and set(found.values()) == {status}, found
-        assert await phone.line.seats.free() == phone.line.settings.max_calls
-        assert sum(phone.line.counters.get(kind, 0) for kind in ("host", "forwarded", "origin")) == len(found)
+        assert await phone.state.slots.free() == phone.state.settings.max_calls
+        assert sum(
+            phone.state.host.admission.counters.get(kind, 0) for kind in ("host", "forwarded", "origin")
+        ) == len(found)
 
 
 @pytest.mark.parametrize("way", STRANGERS)
@@ -139,8 +139,8 @@ async def test_a_route_that_is_not_in_the_table_wants_a_key(tmp_path: Path) -> N
         return web.Response()
 
     settings = Settings.load({"DATA_DIR": str(tmp_path), **PUBLIC})
-    line = await make_line(settings, SqliteSharedStore(settings.data_dir / "shared.db"))
-    app = make_app(line, None)  # type: ignore[arg-type]
+    state, close = await server_state(settings, Answering())
+    app = make_app(state, None)  # type: ignore[arg-type]
     app.router.add_get("/new", new)
     app.router.add_post("/twilio/new", new)
     async with server_of(app) as server, ClientSession() as session:
@@ -148,7 +148,7 @@ async def test_a_route_that_is_not_in_the_table_wants_a_key(tmp_path: Path) -> N
             assert answer.status == 401
         async with session.get(server.make_url("/new"), headers={"X-API-Key": "key-one"}) as answer:
             assert answer.status == 200
-    await line.shared.close()
+    await close()
 
 
 def test_short_secrets_are_seen_on_a_public_server_only() -> None:

@@ -30,7 +30,7 @@ async def test_health_and_readiness(phone: Phone) -> None:
     assert (await phone.client.get("/healthz")).status == 200
     ready = await phone.client.get("/readyz")
     assert ready.status == 200 and (await ready.json())["free"] == 50
-    phone.line.draining = True
+    phone.state.host.admission.drain()
     assert (await phone.client.get("/readyz")).status == 503
     assert (await phone.client.get("/healthz")).status == 200
 
@@ -143,9 +143,9 @@ async def test_a_finished_call_is_deleted(public: Phone, tmp_path: Path) -> None
     assert (await public.client.delete("/api/calls/old")).status == 401
     assert (await public.client.delete(f"/api/calls/{CALL}", headers=key)).status == 409
     assert (await public.client.delete("/api/calls/never", headers=key)).status == 404
-    await public.line.save_conversation("CA1", {"history": []})
+    await public.state.host.calls.save_conversation("CA1", {"history": []})
     assert (await public.client.delete("/api/calls/old", headers=key)).status == 204
-    assert await public.line.saved_conversation("CA1") is None
+    assert await public.state.host.calls.saved_conversation("CA1") is None
     async with phone_line(tmp_path / "local") as local:
         assert (await local.client.delete("/api/calls/old")).status == 403
 

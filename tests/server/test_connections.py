@@ -12,15 +12,13 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, web
 
-from telephony.base.shared_store import SqliteSharedStore
 from telephony.commands.serve import listen
 from telephony.config.settings import Settings
 from telephony.server.access import DOOR
 from telephony.server.app import make_app
 from telephony.server.connections import IDLE_S, STUCK_S, Connections, room_beside, served
-from telephony.server.state import make_line
 from tests.pacing import passed
-from tests.twilio_side import PUBLIC, until
+from tests.twilio_side import PUBLIC, Answering, server_state, until
 
 HOLD = b"GET /twilio/hold.wav HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -67,8 +65,8 @@ class Served:
 @asynccontextmanager
 async def a_server(folder: Path, **environ: str) -> AsyncIterator[Served]:
     settings = Settings.load({"DATA_DIR": str(folder), **environ})
-    line = await make_line(settings, SqliteSharedStore(settings.data_dir / "shared.db"))
-    app = make_app(line, None)  # type: ignore[arg-type]
+    state, close = await server_state(settings, Answering())
+    app = make_app(state, None)  # type: ignore[arg-type]
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     bound = listen("127.0.0.1", 0)
@@ -78,7 +76,7 @@ async def a_server(folder: Path, **environ: str) -> AsyncIterator[Served]:
         yield one
         one.close()
     await runner.cleanup()
-    await line.shared.close()
+    await close()
 
 
 @linux

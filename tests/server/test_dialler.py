@@ -59,7 +59,7 @@ async def test_a_call_is_dialled_answered_and_recorded(phone: Phone, account: Ac
     found = await phone.client.get(f"/api/calls/{record['id']}", headers=KEY)
     assert (await found.json()) | {"status": "completed", "duration_s": 12} == await found.json()
     assert (
-        await phone.line.seats.free() == phone.line.settings.max_calls
+        await phone.state.slots.free() == phone.state.settings.max_calls
     )  # given back with the first `completed`
 
 
@@ -68,11 +68,11 @@ async def test_the_record_is_there_before_twilio_answers(phone: Phone, account: 
     account.standin.failures.append(Failure(500, 20500, delay_s=0.3))
     dialling = asyncio.create_task(dial(phone))
     await until(lambda: bool(account.standin.requests))
-    rows = await phone.line.seats.free()
-    assert rows == phone.line.settings.max_calls - 1, "its seat is taken"
+    rows = await phone.state.slots.free()
+    assert rows == phone.state.settings.max_calls - 1, "its seat is taken"
     status, body = await dialling
     assert status == 502 and "error 20500" in body["error"]
-    assert await phone.line.seats.free() == phone.line.settings.max_calls
+    assert await phone.state.slots.free() == phone.state.settings.max_calls
 
 
 async def test_five_hundred_at_once_reach_twilio_as_often_as_the_cap_says(
@@ -82,7 +82,7 @@ async def test_five_hundred_at_once_reach_twilio_as_often_as_the_cap_says(
     statuses = [status for status, _ in await asyncio.gather(*(dial(phone) for _ in range(500)))]
     assert statuses.count(201) == 7 and statuses.count(429) == 493
     assert len(account.standin.calls) == 7
-    folder, environ = phone.line.settings.data_dir, {**PUBLIC, **account.environ(), "DIAL_FROM": US}
+    folder, environ = phone.state.settings.data_dir, {**PUBLIC, **account.environ(), "DIAL_FROM": US}
     async with phone_line(folder, **environ, DIAL_MAX_PER_MINUTE="7") as restarted:
         assert (await dial(restarted))[0] == 429
     async with phone_line(folder, **environ, DIAL_MAX_PER_DAY="7") as restarted:
@@ -104,9 +104,9 @@ async def test_a_key_whose_request_was_refused_may_try_again(phone: Phone, accou
     assert [(await dial(phone, idempotency_key="order 8"))[0] for _ in range(2)] == [429, 429]
     at_once = await asyncio.gather(*(dial(phone, idempotency_key="order 8") for _ in range(5)))
     assert [status for status, _ in at_once] == [429] * 5
-    assert phone.line.rest is not None
-    roomier = replace(phone.line.settings, dial_max_per_minute=8)
-    phone.line.dialler = Dialler(roomier, phone.line.shared, phone.line.rest)
+    assert phone.state.host.rest is not None
+    roomier = replace(phone.state.settings, dial_max_per_minute=8)
+    phone.state.dialler = Dialler(roomier, phone.state.host.shared, phone.state.host.rest)
     status, record = await dial(phone, idempotency_key="order 8")
     assert status == 201 and record["call_sid"] in account.standin.calls
 
@@ -120,7 +120,7 @@ async def test_a_call_that_was_being_placed_when_the_switch_was_thrown_is_withdr
     async def thrown(request: web.Request, handler: Any) -> web.StreamResponse:
         response: web.StreamResponse = await handler(request)
         if request.method == "POST" and request.path.endswith("/Calls.json"):
-            await lines[0].line.shared.put("dialling", {"stopped": True}, 60.0)
+            await lines[0].state.host.shared.put("dialling", {"stopped": True}, 60.0)
         return response
 
     app.middlewares.append(thrown)
@@ -131,7 +131,7 @@ async def test_a_call_that_was_being_placed_when_the_switch_was_thrown_is_withdr
             status, answer = await dial(line)
             (call,) = standin.calls.values()
             assert status == 429 and "stopped" in answer["error"] and call.status == "completed"
-            assert await line.line.seats.free() == line.line.settings.max_calls
+            assert await line.state.slots.free() == line.state.settings.max_calls
 
 
 async def test_calls_that_were_never_answered_are_listed_and_can_be_deleted(phone: Phone) -> None:
@@ -185,7 +185,7 @@ async def test_a_notice_is_said_before_words_that_need_no_server(tmp_path: Path,
 async def test_the_switch_stops_everything(phone: Phone, account: Account) -> None:
     """New calls are refused at once; ours in Twilio's queue are withdrawn, and nobody else's."""
     await dial(phone)
-    rest = phone.line.rest
+    rest = phone.state.host.rest
     assert rest is not None
     other = await rest.say_call(TO, US, "<Response/>")
     stopped = await phone.client.post("/api/dialling", json={"allowed": False}, headers=KEY)
@@ -237,7 +237,7 @@ async def test_dialling_needs_a_key_and_json(phone: Phone, account: Account, tmp
 
 async def test_a_route_answers_what_it_dialled(phone: Phone) -> None:
     """`agent` names it."""
-    phone.line.routes = Routes((Route("night", to=("+1",)),))
+    phone.state.routes = Routes((Route("night", to=("+1",)),))
     _, record = await dial(phone, agent="night")
     path = f"/twilio/voice?dial={record['id']}"
     assert parameters_of(await phone.twiml(path, CallSid=record["call_sid"]))["route"] == "night"
@@ -305,7 +305,7 @@ async def test_each_answer_is_dealt_with_once(
 
 async def test_states_only_move_forward(phone: Phone) -> None:
     """Whatever the order of the callbacks; the first end stays."""
-    shared = phone.line.shared
+    shared = phone.state.host.shared
     _, record = await dial(phone)
     for state in ("ringing", "initiated", "nonsense"):
         await note_state(shared, record["id"], state, {})
@@ -315,4 +315,4 @@ async def test_states_only_move_forward(phone: Phone) -> None:
     await note_state(shared, record["id"], "completed", {})
     found = await phone.client.get(f"/api/calls/{record['id']}", headers=KEY)
     assert (await found.json())["status"] == "busy"
-    assert await phone.line.seats.free() == phone.line.settings.max_calls
+    assert await phone.state.slots.free() == phone.state.settings.max_calls

@@ -41,8 +41,8 @@ async def test_a_call_reaches_its_answer(phone: Phone) -> None:
     started = phone.answering.answered[0]
     assert started.call_sid == CALL and started.parameters["from"] == "+14155550100"
     await socket.close()
-    await until(lambda: not phone.line.sockets)
-    assert await phone.line.seats.free() == phone.line.settings.max_calls
+    await until(lambda: not phone.state.streams.sockets)
+    assert await phone.state.slots.free() == phone.state.settings.max_calls
 
 
 async def test_a_signed_call_reaches_its_answer(tmp_path: Path) -> None:
@@ -57,14 +57,14 @@ async def test_a_signed_call_reaches_its_answer(tmp_path: Path) -> None:
 async def test_a_wall_clock_that_is_set_keeps_no_caller_out(phone: Phone, jump_s: float) -> None:
     """Between our answer and the stream the clock of the machine is set: the caller is let in."""
     parameters = parameters_of(await phone.twiml("/twilio/voice"))
-    phone.line.clock = lambda: time.time() + jump_s
+    phone.state.clock = lambda: time.time() + jump_s
     async with await phone.start(parameters):
         await asyncio.wait_for(phone.answering.arrival.wait(), 5)
 
 
 async def test_bad_tokens_are_refused(phone: Phone) -> None:
     """None, junk, another call's, an expired one, another key's: 1008, and nobody answers."""
-    now, key = phone.line.shared.now(), phone.line.keys[0]
+    now, key = phone.state.host.shared.now(), phone.state.tokens.keys[0]
     bad = [
         "",
         "v1.x",
@@ -76,7 +76,7 @@ async def test_bad_tokens_are_refused(phone: Phone) -> None:
         assert await close_code(await phone.start({"token": token})) == 1008
     assert await close_code(await phone.start({})) == 1008
     assert not phone.answering.answered
-    assert phone.line.counters["stream"] == len(bad) + 1
+    assert phone.state.host.admission.counters["stream"] == len(bad) + 1
 
 
 async def test_of_two_sockets_with_one_token_exactly_one_wins(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ async def test_of_two_sockets_with_one_token_exactly_one_wins(tmp_path: Path) ->
 async def exactly_one_wins(one: Phone, two: Phone) -> None:
     for round_number in range(100):
         call_sid = f"CA{round_number}"
-        parameters = {"token": one.line.issue_token(call_sid)}
+        parameters = {"token": one.state.tokens.issue(call_sid)}
         sockets = await asyncio.gather(*(phone.start(parameters, call_sid) for phone in (one, two)))
         loser = asyncio.create_task(close_code(sockets[0])), asyncio.create_task(close_code(sockets[1]))
         done, waiting = await asyncio.wait(loser, return_when=asyncio.FIRST_COMPLETED)
@@ -145,7 +145,7 @@ async def test_a_second_start_is_not_let_in_by_the_first(phone: Phone) -> None:
 
 async def test_two_hundred_silent_sockets_are_gone_in_time(phone: Phone) -> None:
     """Only 64 wait at a time; all are closed within the deadline, nobody answers, nothing is left over."""
-    phone.line.waiting = PendingStreams(start_s=1.5)
+    phone.state.pending = PendingStreams(start_s=1.5)
     most = [0]
     door = asyncio.Semaphore(AT_ONCE)
 
@@ -155,14 +155,14 @@ async def test_two_hundred_silent_sockets_are_gone_in_time(phone: Phone) -> None
                 socket = await phone.connect()
         except WSServerHandshakeError as error:
             return error.status
-        most[0] = max(most[0], len(phone.line.waiting))
+        most[0] = max(most[0], len(phone.state.pending))
         return await close_code(socket)
 
     codes = await asyncio.gather(*(one() for _ in range(200)))
     assert codes.count(1008) + codes.count(429) == 200 and codes.count(1008) >= CAP
     assert most[0] == CAP
     assert not phone.answering.answered
-    await until(lambda: len(phone.line.waiting) == 0)
+    await until(lambda: len(phone.state.pending) == 0)
     await until(lambda: streams_that_live() == 0)
 
 
@@ -174,8 +174,8 @@ def streams_that_live() -> int:
 
 async def test_who_says_nothing_has_five_seconds(phone: Phone) -> None:
     """As long as Twilio could need, and not shorter: that long a handshake of its may be late."""
-    assert phone.line.waiting.start_s == 5.0
-    phone.line.waiting = PendingStreams(start_s=0.3)
+    assert phone.state.pending.start_s == 5.0
+    phone.state.pending = PendingStreams(start_s=0.3)
     begun = asyncio.get_running_loop().time()
     assert await close_code(await phone.connect()) == 1008
     assert 0.3 <= asyncio.get_running_loop().time() - begun < 0.3 + 2.0
@@ -198,7 +198,7 @@ async def test_a_burst_of_calls_is_let_in(phone: Phone) -> None:
 
     async def one(number: int) -> ClientWebSocketResponse:
         async with door:
-            return await phone.start({"token": phone.line.issue_token(sids[number])}, sids[number])
+            return await phone.start({"token": phone.state.tokens.issue(sids[number])}, sids[number])
 
     sockets = await asyncio.gather(*(one(number) for number in range(150)))
     await until(lambda: len(phone.answering.answered) == 150)
@@ -209,33 +209,29 @@ async def test_the_newest_stream_of_a_call_wins(phone: Phone) -> None:
     """The older one is closed, and has ended before the newer one is answered; the seat stays."""
     first = await phone.call()
     await until(lambda: len(phone.answering.answered) == 1)
-    second = await phone.start({"token": phone.line.issue_token(CALL), "resumed": "asked"})
+    second = await phone.start({"token": phone.state.tokens.issue(CALL), "resumed": "asked"})
     assert await close_code(first) == 1000
-    await until(lambda: len(phone.answering.answered) == 2 and len(phone.line.sockets) == 1)
-    assert await phone.line.seats.free() == phone.line.settings.max_calls - 1
+    await until(lambda: len(phone.answering.answered) == 2 and len(phone.state.streams.sockets) == 1)
+    assert await phone.state.slots.free() == phone.state.settings.max_calls - 1
     await second.close()
 
 
 async def test_a_call_that_is_over_leaves_no_stream_behind(phone: Phone) -> None:
     """When the status callback says so and the socket's end was lost on the way, we close it."""
     socket = await phone.call()
-    await until(lambda: len(phone.line.sockets) == 1)
+    await until(lambda: len(phone.state.streams.sockets) == 1)
     await phone.post("/twilio/status", CallStatus="completed")
     assert await close_code(socket) == 1000
-    await until(lambda: not phone.line.sockets)
+    await until(lambda: not phone.state.streams.sockets)
 
 
 async def test_one_calls_failure_stays_its_own(phone: Phone, caplog: pytest.LogCaptureFixture) -> None:
     """An exception in a call closes its socket, is logged, and frees its seat; the next call is answered."""
-
-    async def broken(*_: object) -> None:
-        raise RuntimeError("a defect")
-
-    phone.line.answer, good = broken, phone.line.answer
+    phone.answering.defect = "a defect"
     assert await close_code(await phone.call()) is not None
-    await until(lambda: not phone.line.sockets)
+    await until(lambda: not phone.state.streams.sockets)
     assert "a defect" in caplog.text
-    phone.line.answer = good
-    socket = await phone.start({"token": phone.line.issue_token("CA2")}, "CA2")
+    phone.answering.defect = ""
+    socket = await phone.start({"token": phone.state.tokens.issue("CA2")}, "CA2")
     await phone.answering.arrival.wait()
     await socket.close()

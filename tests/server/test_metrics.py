@@ -11,10 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from telephony.call.figures import Outcome, Traffic
 from telephony.playback.pacer import LEAD_S, Pacer
-from telephony.server.loop_lag import BEATS, TICK_S, LoopLagMonitor
+from telephony.server.admission import Admission
+from telephony.server.loop_lag import TICK_S, TICKS, LoopLagMonitor
 from telephony.server.metrics import Metrics
 from tests.real_line import HERE, running
-from tests.twilio_side import PUBLIC, phone_line, until
+from tests.twilio_side import PUBLIC, late, phone_line, until
 
 TOKEN = {"Authorization": "Bearer for-prometheus"}
 PROTECTED = {"METRICS_TOKEN": "for-prometheus"}
@@ -44,7 +45,7 @@ async def test_a_call_moves_the_counters_and_leaves_no_name(tmp_path: Path) -> N
         _, before = await read(server.url)
         assert before["voice_calls_active", ()] == 0 and before["voice_media_frames_total", ("in",)] == 0
         result = await server.call(8.0)
-        await until(lambda: not server.line.sockets)
+        await until(lambda: not server.state.streams.sockets)
         text, after = await read(server.url)
     assert result.record is not None
     answered = [turn for turn in result.record["turns"] if turn["latency_ms"]]
@@ -103,16 +104,16 @@ def test_one_stall_is_no_lag_but_a_loop_that_is_always_late_is() -> None:
         nonlocal now
         due = now + TICK_S
         now = due + late
-        assert pulse.beat(due, now) == pytest.approx(late)
+        assert pulse.tick(due, now) == pytest.approx(late)
         assert pulse.last == now
 
     beat(5.0)
     assert pulse.lag_s() == 0
-    for _ in range(BEATS // 2):
+    for _ in range(TICKS // 2):
         assert pulse.lag_s() == 0
         beat(0.3)
     assert pulse.lag_s() == pytest.approx(0.3)
-    for _ in range(BEATS):
+    for _ in range(TICKS):
         beat(0.0)
     assert pulse.lag_s() == pytest.approx(0)
 
@@ -120,13 +121,13 @@ def test_one_stall_is_no_lag_but_a_loop_that_is_always_late_is() -> None:
 async def test_a_late_loop_turns_new_calls_away_and_says_why(tmp_path: Path) -> None:
     """They hear that the line is busy, nothing is opened, and a call that was answered before goes on."""
     async with phone_line(tmp_path) as phone:
-        phone.line.lag_s = lambda: 0.3
+        late(phone.state, 0.3)
         answer = await phone.twiml("/twilio/voice")
-        assert answer.find("Connect") is None and not phone.line._expected
+        assert answer.find("Connect") is None and not phone.state.streams.busy
         values = samples(await (await phone.client.get("/metrics")).text())
         assert values["voice_admission_refused_total", ("lag",)] == 1
         assert values["voice_admission_refused_total", ("full",)] == 0
-        phone.line.lag_s = lambda: 0.1
+        late(phone.state, 0.1)
         assert (await phone.twiml("/twilio/voice")).find("Connect") is not None
 
 
@@ -134,7 +135,7 @@ async def test_what_was_not_let_in_is_counted(tmp_path: Path) -> None:
     """By its reason; so is that the server is stopping."""
     async with phone_line(tmp_path, **PUBLIC, **PROTECTED) as phone:
         assert (await phone.client.post("/twilio/voice", data={"CallSid": "CA1"})).status == 403
-        phone.line.draining = True
+        phone.state.host.admission.drain()
         values = samples(await (await phone.client.get("/metrics", headers=TOKEN)).text())
     assert values["voice_webhook_rejected_total", ("signature",)] == 1
     assert values["voice_drain_state", ()] == 1
@@ -153,16 +154,9 @@ class Ending:
         return self._outcome
 
 
-class Stopping:
-    """A line that is stopping."""
-
-    counters: dict[str, int] = {}
-    draining = True
-
-
 def test_what_a_call_counted_stays_when_it_is_gone() -> None:
     """No counter ever falls; an end that has no name of its own is `cut`."""
-    metrics = Metrics(Stopping())
+    metrics = Metrics(Admission(draining=True), lambda: 0)
     traffic = Traffic(50, 1600, 320, 160, underruns=1, stt_lost=2, stt_failed=3)
     call = Ending(traffic, Outcome(True, None, 3.0, [0.55]))
     metrics.began(call)

@@ -51,7 +51,7 @@ async def test_every_webhook_wants_a_signature(phone: Phone, path: str) -> None:
     url = PUBLIC_URL + path
     for bad in (None, "", "x", sign(url, GOOD, "another token"), sign(url + "x", GOOD), sign(url, GOOD[:1])):
         assert await status_of(phone, path, FORM, bad) == 403
-    assert await phone.line.seats.free() == phone.line.settings.max_calls
+    assert await phone.state.slots.free() == phone.state.settings.max_calls
     assert await status_of(phone, path, FORM, sign(url, GOOD)) in (200, 204)
 
 

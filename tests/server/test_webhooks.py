@@ -11,12 +11,10 @@ import numpy as np
 import pytest
 
 from telephony.audio.wav import read_wav
-from telephony.base.shared_store import SqliteSharedStore
-from telephony.base.shared_store_memory import FailOpen
 from telephony.carrier.call_flow import NextStep, Step
 from telephony.carrier.token import check
 from telephony.server.number_routes import Route, Routes
-from tests.twilio_side import CALL, PUBLIC, Phone, parameters_of, phone_line, until
+from tests.twilio_side import CALL, PUBLIC, Phone, late, parameters_of, phone_line, until
 
 
 @pytest.fixture
@@ -40,7 +38,7 @@ async def test_a_call_is_connected_to_a_stream(public: Phone) -> None:
     assert answer.find("Connect").get("action") == "https://line.example.com/twilio/after"  # type: ignore[union-attr]
     assert answer.findtext("Redirect") == "https://line.example.com/twilio/after"
     told = parameters_of(answer)
-    assert check(public.line.keys, told.pop("token"), CALL, public.line.shared.now())
+    assert check(public.state.tokens.keys, told.pop("token"), CALL, public.state.host.shared.now())
     assert told == {"from": "+14155550100", "to": "+14155550111", "caller_name": 'A & "B" <é>'}
 
 
@@ -54,7 +52,7 @@ async def test_a_repeated_webhook_gets_the_same_answer(phone: Phone) -> None:
     """Ten at once: one token between them, one seat."""
     responses = await asyncio.gather(*(phone.post("/twilio/voice") for _ in range(10)))
     assert len({await response.text() for response in responses}) == 1
-    assert await phone.line.seats.free() == 1
+    assert await phone.state.slots.free() == 1
 
 
 async def test_when_all_lines_are_taken_the_caller_hears_busy(phone: Phone) -> None:
@@ -65,52 +63,48 @@ async def test_when_all_lines_are_taken_the_caller_hears_busy(phone: Phone) -> N
     socket = await phone.start(parameters_of(calls[0]), "CA0")
     await phone.answering.arrival.wait()
     await socket.close()
-    await until(lambda: not phone.line.sockets)
+    await until(lambda: not phone.state.streams.sockets)
     assert (await phone.twiml("/twilio/voice", CallSid="CA3")).find("Connect") is not None
 
 
 async def test_when_the_machine_cannot_keep_up_the_caller_hears_busy(phone: Phone) -> None:
     """An event loop that is late decides like a full house."""
-    phone.line.lag_s = lambda: 0.3
+    late(phone.state, 0.3)
     assert [verb.tag for verb in await phone.twiml("/twilio/voice")] == ["Reject"]
-    phone.line.lag_s = lambda: 0.01
+    late(phone.state, 0.01)
     assert (await phone.twiml("/twilio/voice")).find("Connect") is not None
 
 
 async def test_speech_is_opened_once_for_a_call_that_was_admitted(public: Phone) -> None:
     """Repeats, refusals and unsigned requests open nothing."""
-    warmed: list[str] = []
-    public.line.prewarm = lambda call_sid, about: warmed.append(call_sid + about["from"])
     await public.client.post("/twilio/voice", data={"CallSid": "CA2"})
     for _ in range(3):
         await public.post("/twilio/voice")
     await public.post("/twilio/status", CallStatus="ringing")
-    assert warmed == [CALL + "+14155550100"]
+    assert [(sid, about["from"]) for sid, about in public.answering.prewarmed] == [(CALL, "+14155550100")]
 
 
 async def test_what_was_opened_for_a_stream_that_does_not_come_is_closed(phone: Phone) -> None:
     """And what was opened for one that came is not."""
-    forgotten: list[str] = []
-    phone.line.forget = forgotten.append
-    phone.line.prewarm_s = 0.05
+    phone.state.streams.prewarm_s = 0.05
     await phone.twiml("/twilio/voice", CallSid="CA2")
     socket = await phone.call()
-    await until(lambda: bool(forgotten))
-    assert forgotten == ["CA2"]
+    await until(lambda: bool(phone.answering.cancelled))
+    assert phone.answering.cancelled == ["CA2"]
     await socket.close()
 
 
 async def test_the_route_of_a_call_is_chosen_once(phone: Phone) -> None:
     """The stream is told its name, also after a resume; a blocked caller is rejected at once."""
-    phone.line.routes = Routes((Route("night", to=("+14155550111",)),), blocked=("+1900*",))
+    phone.state.routes = Routes((Route("night", to=("+14155550111",)),), blocked=("+1900*",))
     told = parameters_of(await phone.twiml("/twilio/voice", To="+14155550111"))
     assert told["route"] == "night"
-    phone.line.routes = Routes((Route("night", to=("+1",)),), blocked=("+1900*",))
+    phone.state.routes = Routes((Route("night", to=("+1",)),), blocked=("+1900*",))
     assert parameters_of(await phone.twiml("/twilio/after", CallStatus="in-progress"))["route"] == "night"
     assert "route" not in parameters_of(await phone.twiml("/twilio/voice", CallSid="CA2", To="+14155550112"))
     rejected = await phone.twiml("/twilio/voice", CallSid="CA3", From="+19005550000")
     assert [verb.get("reason") for verb in rejected] == ["rejected"]
-    assert await phone.line.seats.free() == 0
+    assert await phone.state.slots.free() == 0
 
 
 async def test_a_call_that_is_over_gets_an_empty_answer(phone: Phone) -> None:
@@ -138,9 +132,9 @@ async def test_the_word_that_was_left_says_how_the_call_goes_on(
     phone: Phone, word: NextStep, verbs: list[str]
 ) -> None:
     """And it is used once: the next close of the socket finds none."""
-    await phone.line.set_next_step(CALL, word)
+    await phone.state.host.steps.set(CALL, word)
     assert [verb.tag for verb in await phone.twiml("/twilio/after", CallStatus="in-progress")] == verbs
-    assert await phone.line.pop_next_step(CALL) is None
+    assert await phone.state.host.steps.pop(CALL) is None
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["named", "unnamed"])
@@ -150,7 +144,7 @@ async def test_a_repeated_request_for_what_follows_gets_the_same_answer(
 ) -> None:
     """At once and later, by Twilio's name for the request and without: what was left is not lost."""
     headers = {"I-Twilio-Idempotency-Token": "one"} if named else {}
-    await phone.line.set_next_step(CALL, word)
+    await phone.state.host.steps.set(CALL, word)
     form = {"CallStatus": "in-progress"}
     responses = await asyncio.gather(*(phone.post("/twilio/after", form, headers) for _ in range(5)))
     responses.append(await phone.post("/twilio/after", form, headers))
@@ -160,16 +154,16 @@ async def test_a_repeated_request_for_what_follows_gets_the_same_answer(
 async def test_the_next_request_for_what_follows_gets_an_answer_of_its_own(phone: Phone) -> None:
     """It has another name, or a stream has come since, or other fields."""
     form = {"CallStatus": "in-progress"}
-    await phone.line.set_next_step(CALL, NextStep(Step.DIGITS, to="1"))
+    await phone.state.host.steps.set(CALL, NextStep(Step.DIGITS, to="1"))
     digits = await phone.twiml("/twilio/after", form)
     async with await phone.start(parameters_of(digits)):
         await phone.answering.arrival.wait()
     assert [verb.tag for verb in await phone.twiml("/twilio/after", form)] == ["Connect", "Redirect"]
-    await phone.line.set_next_step(CALL, NextStep(Step.TRANSFER, to="+14155550199"))
+    await phone.state.host.steps.set(CALL, NextStep(Step.TRANSFER, to="+14155550199"))
     assert [verb.tag for verb in await phone.twiml("/twilio/after", form)] == ["Dial"]
     back = await phone.twiml("/twilio/after", form, DialCallStatus="busy")
     assert parameters_of(back)["resumed"] == "transfer busy"
-    await phone.line.set_next_step(CALL, NextStep(Step.HOLD, text="One moment."))
+    await phone.state.host.steps.set(CALL, NextStep(Step.HOLD, text="One moment."))
     held = await phone.twiml("/twilio/after", form)
     redirect = held.findtext("Redirect") or ""
     assert [verb.tag for verb in held] == ["Say", "Play", "Redirect"]
@@ -178,7 +172,7 @@ async def test_the_next_request_for_what_follows_gets_an_answer_of_its_own(phone
 
 
 async def test_two_names_are_two_requests(phone: Phone) -> None:
-    await phone.line.set_next_step(CALL, NextStep(Step.DIGITS, to="1"))
+    await phone.state.host.steps.set(CALL, NextStep(Step.DIGITS, to="1"))
     verbs = []
     for name in ("one", "two"):
         response = await phone.post(
@@ -237,7 +231,7 @@ async def test_stream_errors_are_logged(phone: Phone, caplog: pytest.LogCaptureF
 async def test_while_stopping_new_calls_are_sent_on(public: Phone) -> None:
     """Another process may take them; a call that was answered before still gets its answer again."""
     known = await (await public.post("/twilio/voice")).text()
-    public.line.draining = True
+    public.state.host.admission.drain()
     assert await (await public.post("/twilio/voice")).text() == known
     other = await public.twiml("/twilio/voice", CallSid="CA2")
     assert [verb.tag for verb in other] == ["Pause", "Redirect"]
@@ -246,15 +240,15 @@ async def test_while_stopping_new_calls_are_sent_on(public: Phone) -> None:
 
 async def test_while_stopping_a_call_is_sent_on_with_the_word_that_was_left(public: Phone) -> None:
     """However often Twilio asks here; the next process finds it, once."""
-    public.line.draining = True
-    await public.line.set_next_step("CA1", NextStep(Step.DIGITS, to="12#"))
+    public.state.host.admission.drain()
+    await public.state.host.steps.set("CA1", NextStep(Step.DIGITS, to="12#"))
     for _ in range(2):
         sent_on = await public.twiml("/twilio/after", CallSid="CA1")
         assert [verb.tag for verb in sent_on] == ["Pause", "Redirect"]
-    public.line.draining = False  # as another process would be
+    public.state.host.admission.draining = False  # as another process would be
     answer = await public.twiml("/twilio/after", CallSid="CA1")
     assert [verb.tag for verb in answer] == ["Play", "Connect", "Redirect"]
-    assert await public.line.pop_next_step("CA1") is None
+    assert await public.state.host.steps.pop("CA1") is None
 
 
 async def test_without_a_call_there_is_no_answer(phone: Phone) -> None:
@@ -264,12 +258,20 @@ async def test_without_a_call_there_is_no_answer(phone: Phone) -> None:
 
 
 async def test_a_failure_of_ours_is_a_sentence_to_the_caller(
-    phone: Phone, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No 5xx, which Twilio would announce as an application error. The traceback goes to the log."""
-    await phone.line.shared.close()
-    phone.line.shared = FailOpen(SqliteSharedStore(tmp_path))  # a folder, which is no database
-    for path in ("/twilio/voice", "/twilio/after"):
-        answer = await phone.twiml(path)
-        assert [verb.tag for verb in answer] == ["Say", "Hangup"]
+    failures: list[OSError] = []
+
+    def uptime() -> float:
+        if failures:
+            raise failures[0]
+        return 1000.0
+
+    async with phone_line(tmp_path, uptime) as phone:
+        failures.append(OSError("the clock cannot be read"))
+        for path in ("/twilio/voice", "/twilio/after"):
+            answer = await phone.twiml(path)
+            assert [verb.tag for verb in answer] == ["Say", "Hangup"]
+        failures.clear()
     assert "Traceback" in caplog.text
