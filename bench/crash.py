@@ -18,7 +18,7 @@ import re
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -135,6 +135,8 @@ class Server:
     folder: Path
     speech: str
     port: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """In place of, or beside, those that the bench has."""
     process: asyncio.subprocess.Process | None = field(default=None, init=False)
 
     async def start(self) -> None:
@@ -144,6 +146,7 @@ class Server:
             **kept, "PYTHONPATH": str(ROOT), "DATA_DIR": str(self.folder / "data"), "EAGER": "off",
             "DEEPGRAM_URL": self.speech, "AGENT": "bench.load.counting:Counting", "LOG_LEVEL": "WARNING",
             "TWILIO_AUTH_TOKEN": TOKEN, "PUBLIC_URL": PUBLIC_URL, "API_KEYS": KEY,
+            **self.settings,
         }  # fmt: skip
         self.process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "telephony", "serve", "--host", "127.0.0.1", "--port", str(self.port)),

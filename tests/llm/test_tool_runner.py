@@ -295,9 +295,10 @@ async def book(day: str) -> str:
 async def main():
     store = SqliteSharedStore(folder / "shared.sqlite")
     runner = ToolRunner(Toolbox([book]), store)
-    sys.stdin.readline()
     turn = Turn("hi", 3, (), None, CallInfo(sys.argv[3], "CA1", parameters={"resumed": "1"}), 2)
     tools = await runner.begin(turn, {})
+    print("ready", flush=True)
+    sys.stdin.readline()
     async with aclosing(tools.run([ToolCall("1", "book", '{"day": "monday"}')])) as outputs:
         async for output in outputs:
             print(output.status, "|", output.content.replace("\\n", " "))
@@ -316,6 +317,11 @@ async def child(folder: Path, how: str, stream: str) -> asyncio.subprocess.Proce
     )
 
 
+async def ready(process: asyncio.subprocess.Process) -> None:
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"ready\n"
+
+
 async def told(process: asyncio.subprocess.Process) -> str:
     out, _ = await process.communicate(b"go\n")
     return out.decode()
@@ -323,6 +329,7 @@ async def told(process: asyncio.subprocess.Process) -> str:
 
 async def test_two_processes_at_once_have_one_effect(tmp_path: Path) -> None:
     both = [await child(tmp_path, "lives", stream) for stream in ("s1", "s2")]
+    await asyncio.gather(*map(ready, both))
     answers = await asyncio.gather(*map(told, both))
     assert (tmp_path / "booked").read_text() == "monday\n"
     assert all(answer.startswith("done |") and "booked" in answer for answer in answers), answers
@@ -332,7 +339,9 @@ async def test_what_a_killed_process_had_begun_is_not_done_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody knows whether it was done, and the model is told so."""
-    assert await told(await child(tmp_path, "dies", "s1")) == ""
+    dying = await child(tmp_path, "dies", "s1")
+    await ready(dying)
+    assert await told(dying) == ""
     store = SqliteSharedStore(tmp_path / "shared.sqlite")
     diary = Diary()
     quick = tool(effects=True, timeout_s=0.3)(diary.tool)
