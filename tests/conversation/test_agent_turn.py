@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from telephony import events as ev
-from telephony.conversation.policy import GOODBYE_S
+from telephony.conversation.policy import GOODBYE_S, Policy
 from telephony.reply.agent import HangUp, Note, Said, Say, SilenceStep, Transfer, Turn, Wait, Wording
 from telephony.testing.virtual_call import VirtualCall
 
@@ -85,6 +85,26 @@ def test_an_answer_that_nobody_heard_is_answered_together_with_the_next_words_an
     talk.caller("and a muffin")
     talk.run(1)
     assert seen == [("a latte", {}), ("a latte and a muffin", {})]
+
+
+def test_the_record_says_when_the_words_and_the_sound_of_an_answer_came() -> None:
+    talk = VirtualCall(says("Fine."), QUIET, think_s=0.2, speak_s=0.3)
+    talk.caller("hello")
+    ended = talk.now
+    talk.run(3)
+    part = talk.conversation.transcript.records[0].agent
+    assert part is not None and part.first_text_at == pytest.approx(ended + 0.2)
+    assert part.first_sound_at == pytest.approx(ended + 0.5) and part.first_sent_at == part.first_sound_at
+
+
+def test_a_draft_that_is_empty_is_no_failure_until_it_is_the_answer() -> None:
+    talk = VirtualCall(says(), QUIET, Policy(eager="text"))
+    talk.flux("StartOfTurn", "hello")
+    talk.flux("EagerEndOfTurn", "hello")
+    talk.run(0.1)
+    assert talk.decisions() == []
+    talk.flux("EndOfTurn", "hello")
+    assert talk.decisions() == ["ask again: an empty reply"]
 
 
 def test_silence_is_broken_step_by_step_and_rests_while_the_caller_asked_us_to_wait() -> None:

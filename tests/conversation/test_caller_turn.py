@@ -57,11 +57,31 @@ def test_words_after_a_backchannel_pause_us_again() -> None:
     talk = speaking()
     before = len(talk.decisions())
     talk.flux("StartOfTurn", "uh-huh")
-    talk.run(1.0)
-    talk.flux("Update", "uh-huh", quiet_s=0.6)
-    talk.run(0.5)
+    talk.run(0.3)
+    talk.flux("Update", "uh-huh", quiet_s=talk.policy.early_quiet_s - 0.1)
+    assert kinds(talk, before) == ["pause"]
+    talk.run(0.2)
+    talk.flux("Update", "uh-huh", quiet_s=talk.policy.early_quiet_s + 0.01)
+    assert talk.decisions()[before + 1 :] == ["go on: a backchannel, then silence"]
+    talk.run(0.2)
     talk.flux("Update", "uh-huh but wait")
     assert kinds(talk, before) == ["pause", "go on", "pause"]
+
+
+def test_a_turn_while_we_are_silent_pauses_nothing() -> None:
+    talk = VirtualCall(lambda turn, notes: ["Fine."], QUIET)
+    talk.caller("hello there")
+    assert talk.decisions() == []
+
+
+def test_a_turn_whose_listening_is_lost_and_not_back_is_asked_for_again() -> None:
+    talk = VirtualCall(lambda turn, notes: ["no"], QUIET)
+    talk.flux("StartOfTurn", "a latte")
+    talk.put(SttDisconnected("reset"))
+    talk.run(talk.policy.silent_listener_s - 0.1)
+    assert talk.decisions() == []
+    talk.run(0.2)
+    assert talk.decisions() == ["ask again: listening was lost"]
 
 
 @pytest.mark.parametrize(

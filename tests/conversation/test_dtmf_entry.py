@@ -74,14 +74,22 @@ def test_an_entry_is_bounded_to_its_newest_keys() -> None:
 
 
 def test_a_key_over_the_question_cuts_it_and_answers_it() -> None:
-    desk = Desk()
     talk = VirtualCall(lambda turn, notes: ["Please key in your number now.", Expect("digits", length=2)]
                        if turn.index == 0 else [f"Got {turn.digits}."], QUIET)  # fmt: skip
     talk.caller("hello")
     talk.run(0.6)
     talk.press("1", "2")
     talk.run(3)
-    assert talk.said_by_agent[-1] == "Got 12." and not desk.entries
+    assert "cut: a key was pressed" in talk.decisions() and talk.said_by_agent[-1] == "Got 12."
+
+
+def test_an_entry_in_mid_turn_ends_the_turn_and_is_answered_with_it() -> None:
+    desk = Desk(Expect("digits"))
+    desk.talk.flux("StartOfTurn", "my number is")
+    desk.press("12#")
+    assert any(isinstance(command, ev.EndTurn) for command in desk.talk.commands) and desk.entries == []
+    desk.talk.flux("EndOfTurn", "my number is")
+    assert desk.entries == ["12"]
 
 
 def test_a_word_in_a_keys_tone_is_not_a_turn_of_the_caller() -> None:

@@ -126,3 +126,55 @@ def test_without_a_secret_all_is_written() -> None:
     talk.flux("StartOfTurn", "a latte")
     written, kept = split_secrets(left(talk))
     assert kept == {} and written["unanswered"] == ["a latte"] and "redacted" not in written
+
+
+def cut_off(*then: Said) -> dict[str, Any]:
+    """What is left when the stream is lost in the middle of a long answer that ends with this."""
+    talk = VirtualCall(says(LONG, *then), QUIET)
+    talk.caller("count")
+    talk.run(2)
+    return left(talk)
+
+
+def test_what_the_rest_of_a_sentence_asks_is_asked_on_the_next_stream() -> None:
+    seen: list[Turn] = []
+    again = after(cut_off(Expect("digits", length=2)), listening(seen, "Thanks."))
+    again.run(6)
+    again.press("1", "2")
+    again.run(0.1)
+    assert [turn.digits for turn in seen] == ["12"]
+
+
+def test_where_the_rest_of_a_sentence_leads_the_next_stream_goes() -> None:
+    again = after(cut_off(Transfer("+14155550111")), says("no"))
+    again.run(6)
+    assert again.transferred_to == "+14155550111"
+
+
+def test_words_of_several_turns_are_answered_as_one() -> None:
+    talk = VirtualCall(says(LONG), QUIET, speak_s=5.0)
+    talk.caller("a latte")
+    talk.run(0.5)
+    talk.flux("StartOfTurn", "and a muffin")
+    seen: list[Turn] = []
+    again = after(left(talk), listening(seen, "Fine."))
+    again.run(2)
+    assert [turn.text for turn in seen] == ["a latte and a muffin"]
+
+
+def test_words_that_were_kept_for_later_are_not_lost() -> None:
+    talk = VirtualCall(says(Say(LONG, interruptible=False)), QUIET)
+    talk.caller("count")
+    talk.run(1)
+    talk.caller("and a muffin")
+    assert left(talk)["unanswered"] == ["and a muffin"]
+
+
+def test_a_sensitive_question_stays_with_its_answer_that_nobody_confirmed() -> None:
+    talk = VirtualCall(secretive, QUIET, speak_s=lambda phrase: 0.05)
+    talk.caller("hello")
+    talk.run(3)
+    talk.flux("StartOfTurn", "4417")
+    talk.flux("EndOfTurn", "4417")
+    saved = left(talk)
+    assert saved["question"][:1] == ["digits"] and saved["answers"] == ["4417"] == saved["unanswered"]

@@ -79,6 +79,15 @@ def test_secrets_are_hidden_in_the_record_and_kept_in_the_history() -> None:
     assert desk.transcript.turns_json(0.0)[0]["agent"]["text"] == f"Is it {REDACTED}?"
 
 
+def test_numbers_that_the_agent_says_once_it_may_know_a_secret_are_remembered_for_redaction() -> None:
+    desk = Desk()
+    for number, (text, redact) in enumerate((("It is 12.", True), ("It is 34.", False), ("Fine.", True)), 1):
+        reply = desk.reply(text, number=number)
+        reply.redact_numbers = redact
+        desk.transcript.settle(reply, 20.0, interrupted=False)
+    assert desk.transcript.with_numbers == {"It is 12."}
+
+
 def test_words_that_are_answered_later_are_taken_back_once() -> None:
     history: list[Message] = []
     for text in ("a latte", "two", "a latte"):
