@@ -7,7 +7,7 @@ import sys
 
 from telephony.base.boot_clock import boot_id, uptime_s
 
-ASK = "from telephony.machine import *; print(uptime_s(), boot_id())"
+ASK = "from telephony.base.boot_clock import *; print(uptime_s(), boot_id())"
 
 
 def test_all_processes_of_a_machine_have_one_time() -> None:

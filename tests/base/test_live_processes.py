@@ -14,7 +14,7 @@ from telephony.base.shared_store import SqliteSharedStore
 LIVE = """
 import sys
 from pathlib import Path
-from telephony.processes import Processes
+from telephony.base.live_processes import Processes
 print(Processes(Path(sys.argv[1])).enter(), flush=True)
 sys.stdin.read()
 """

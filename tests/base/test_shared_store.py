@@ -218,7 +218,7 @@ async def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 CLAIMER = """
 import asyncio, sys
 from pathlib import Path
-from telephony.shared import SqliteSharedStore
+from telephony.base.shared_store import SqliteSharedStore
 async def main():
     store = SqliteSharedStore(Path(sys.argv[1]))
     print(sum([await store.claim(f"n{i}", 60) for i in range(100)]))
