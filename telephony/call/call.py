@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any
 
 from telephony import events as ev
+from telephony.call.call_events import CallReporter
 from telephony.call.checkpoint import AHEAD_S, Checkpoints
 from telephony.call.facts import CallFacts
 from telephony.call.inbound import Inbound
@@ -117,7 +118,13 @@ class Call(CallFacts):
             resources.host.saver,
         )
         conversation = self._conversation
-        self._replies = ReplyTasks(resources.agent, self._put, lambda: conversation.redacting)
+        reporter = self._reporter = CallReporter(resources.events, self.call_id, started.call_sid)
+        self._replies = ReplyTasks(
+            resources.agent,
+            self._put,
+            lambda: conversation.redacting,
+            lambda step: reporter.tool(step, conversation.redacting),
+        )
         self._inbox: deque[ev.Event] = deque()
         self._draining = False
         self._timer: asyncio.TimerHandle | None = None
@@ -169,6 +176,8 @@ class Call(CallFacts):
                     *self._outbound.start(group),
                 ]
                 self._put(self._started_event(resumed))
+                if resumed is None:
+                    self._reporter.started(self._about())
                 await self._over.wait()
                 await self._close()
                 for task in tasks:
@@ -284,6 +293,7 @@ class Call(CallFacts):
         self._sensitive = conversation.sensitive
         self._tape.note(now, *self._redact(event, commands, before or self._sensitive))
         self._checkpoints.look(event, commands)
+        self._reporter.look(len(conversation.transcript.records), self._turns_json)
         for command in commands:
             self._performers[type(command)](command)
         if conversation.over:
@@ -356,6 +366,8 @@ class Call(CallFacts):
         given = self.started.parameters
         ours = given.get("from" if self.is_outbound else "to", "")
         self._next_step = self._resources.host.transfer(self.started.call_sid, command.to, ours)
+        if self._next_step.then is Step.TRANSFER:
+            self._reporter.transferred(command.to)
 
     # ---- listening
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from telephony.call.endings import notify_ended
+from telephony.call.call_events import CallReporter
+from telephony.call.end_of_call import end_of_call
 from telephony.call.figures import Outcome, Traffic
 from telephony.call.inbound import Inbound
 from telephony.call.outbound import Outbound
@@ -40,6 +41,7 @@ class CallFacts:
     _outbound: Outbound
     _stt_state: SpeechState
     _origin: dict[str, str]
+    _reporter: CallReporter
     _too_late: str
     _next_step: NextStep | None
 
@@ -67,9 +69,11 @@ class CallFacts:
             self._origin["started"],
             round(self._now(), 3),
         )
+        record = self.record()
+        self._reporter.stream_over(record["turns"])
         final = conversation.ended_by is EndReason.CALLER or (after is not None and after.then in OVER_WITH)
         withholding = conversation.redacting  # used later, without the conversation
-        notify = partial(notify_ended, self._resources.agent, ended, lambda: withholding)
+        notify = partial(end_of_call, self._resources, self._reporter, ended, record, lambda: withholding)
         self._resources.host.endings.stream_ended(self.started.call_sid, notify, final=final)
 
     def silent_s(self) -> float | None:
@@ -119,6 +123,15 @@ class CallFacts:
             **record,
             "speech": problems(self._stt_state, self._outbound.synthesis.state, conversation.hang_up_reason),
         }
+
+    def _turns_json(self) -> list[dict[str, Any]]:
+        conversation = self._conversation
+        return conversation.transcript.turns_json(conversation.ledger.line_delay_s())
+
+    def _about(self) -> dict[str, Any]:
+        """Who called whom, when, and who answers."""
+        record = self.record()
+        return {name: record[name] for name in ("from", "to", "started", "agent", "route")}
 
     def traffic(self) -> Traffic:
         """What went over its line so far."""

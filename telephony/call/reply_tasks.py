@@ -9,17 +9,27 @@ from functools import partial
 from telephony import events as ev
 from telephony.call.reply_events import event_of
 from telephony.reply.agent import Agent, Said
-from telephony.reply.reply_scope import Pause, Release
+from telephony.reply.reply_scope import Pause, Release, ToolStep
 from telephony.reply.runner import run_reply
 
 
 class ReplyTasks:
-    """`put` gets what the agent yields; `redacting` says whether its text may be written down."""
+    """`put` gets what the agent yields; `redacting` says whether its text may be written down.
 
-    def __init__(self, agent: Agent, put: Callable[[ev.Event], None], redacting: Callable[[], bool]) -> None:
+    `on_tool` gets the steps of the tools that replies call.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        put: Callable[[ev.Event], None],
+        redacting: Callable[[], bool],
+        on_tool: Callable[[ToolStep], None],
+    ) -> None:
         self._agent = agent
         self._put = put
         self._redacting = redacting
+        self._on_tool = on_tool
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._pauses: dict[int, Pause] = {}
         self._drafts: dict[int, Release] = {}
@@ -34,7 +44,17 @@ class ReplyTasks:
         pause = self._pauses[number] = Pause()
         emit = partial(self._emit, number)
         task = asyncio.get_running_loop().create_task(
-            run_reply(self._agent, number, command.turn, command.notes, emit, self._redacting, release, pause)
+            run_reply(
+                self._agent,
+                number,
+                command.turn,
+                command.notes,
+                emit,
+                self._redacting,
+                release,
+                pause,
+                self._on_tool,
+            )
         )
         self._tasks[number] = task
         task.add_done_callback(lambda _: self._ended(number))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from telephony.call.call_events import CallEvents
 from telephony.call.checkpoint import CheckpointWriter
 from telephony.call.endings import Endings
 from telephony.call.figures import CallMetrics
@@ -17,6 +18,7 @@ from telephony.conversation.policy import Policy
 from telephony.deepgram.flux_options import FluxOptions
 from telephony.listen.client import ListenClient
 from telephony.listen.transcoder import Transcoder
+from telephony.llm.after_call import AfterCall
 from telephony.record.store import RecordStore
 from telephony.reply.agent import Agent, Wording
 from telephony.speak.client import SpeakClient
@@ -67,6 +69,10 @@ class CallResources:
     policy: Policy
     store: RecordStore
     calls: CallRegistry
+    events: CallEvents
+    """Takes what is reported of calls."""
+    after_call: AfterCall | None
+    """Sums calls up when they are over; None: nobody asked for it."""
     transcoder: Transcoder
     batch: InboundBatch
     wheel: TimingWheel = field(default_factory=TimingWheel)

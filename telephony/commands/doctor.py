@@ -139,6 +139,7 @@ def _spoken_by(name: str, names: list[str], voice_for: Callable[[str, list[str]]
 
 def agent(settings: Settings) -> Iterator[Finding]:
     """The agent, and each route's, with its prompt."""
+    from telephony.llm.after_call import schema_named
     from telephony.llm.loading import check_agent
 
     for (spec, prompt), route in _agents(settings).items():
@@ -148,6 +149,11 @@ def agent(settings: Settings) -> Iterator[Finding]:
             yield bad(f"agent {spec}{route}", str(error))
         else:
             yield good(f"agent {spec}{route}")
+    if settings.after_call:
+        try:
+            schema_named(settings.after_call)
+        except BadInput as error:
+            yield bad(f"AFTER_CALL {settings.after_call}", str(error))
 
 
 def routes(settings: Settings) -> Iterator[Finding]:

@@ -290,6 +290,21 @@ def api_url() -> SettingKind:
     return SettingKind(parse, allowed)
 
 
+def hook_url() -> SettingKind:
+    """Where events are posted; "" if unset. Whether it may be reached is checked elsewhere."""
+    allowed = "a URL like https://host/path, without a name or password in it"
+
+    def parse(value: str) -> str:
+        if not value:
+            return ""
+        bare = value.partition("?")[0]
+        if "#" in value or _address_fault(bare, ("https", "http"), with_path=True):
+            raise ValueError(allowed)
+        return value
+
+    return SettingKind(parse, allowed)
+
+
 COMPLETIONS = "/chat/completions"
 API_VERSION = re.compile(r"v\d+[a-z]*\d*")
 """A segment such as v1 or v1beta: what stands behind it is the API's."""

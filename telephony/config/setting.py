@@ -40,7 +40,7 @@ def parse(setting: Setting, given: str) -> object:
         return setting.kind.parse(given or setting.default)
     except ValueError as error:
         shown = mask(given) if setting.secret else short(given)
-        raise BadSetting(setting.name, shown, f"allowed is {error}") from error
+        raise BadSetting(setting.name, shown, f"must be {error}") from error
 
 
 def short(value: str) -> str:

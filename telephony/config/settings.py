@@ -19,13 +19,11 @@ from typing import Any, Literal
 
 from telephony.config.destinations import PERSON, destination, destinations
 from telephony.config.env_file import read_env_file
+from telephony.config.event_settings import EventSettings, check_events
 from telephony.config.kinds import (
     api_url,
-    budget,
     choice,
     dial_prefixes,
-    fields_of_json,
-    model_url,
     named_texts,
     number,
     path,
@@ -40,6 +38,7 @@ from telephony.config.kinds import (
     whole,
 )
 from telephony.config.listening import chosen, setting_of
+from telephony.config.model_settings import ModelSettings, check_model
 from telephony.config.secret import Secret
 from telephony.config.setting import Setting, parse, setting, short
 from telephony.config.speech_peer import CLOUD_URL, LOCAL, SpeechPeer
@@ -58,7 +57,7 @@ Isolation = Literal["loop", "thread"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(ModelSettings, EventSettings):
     """All settings, checked. Make one with `Settings.load`."""
 
     deepgram_api_key: Secret | None = setting(secret(), "", "API key of the speech service")
@@ -112,58 +111,6 @@ class Settings:
         "loop",
         "where your agent runs: `loop` (the event loop of the calls) or `thread` (event loops of its own,"
         " so that an agent that blocks does not stop the audio of other calls)",
-    )
-    llm_url: str = setting(
-        model_url(),
-        "",
-        "the language model of `AGENT=llm`: a chat-completions server, `https://host/v1` or"
-        " `http://127.0.0.1:11434`",
-    )
-    llm_api_key: Secret | None = setting(secret(), "", "API key of LLM_URL, if it needs one")
-    llm_model: str = setting(text(), "", "name of the model, as its server knows it")
-    llm_prompt: str = setting(text(), "", "system prompt: a file, or the text itself")
-    llm_fallback_url: str = setting(
-        model_url(), "", "a second server, asked when the first is late or fails. Unset: LLM_URL"
-    )
-    llm_fallback_model: str = setting(text(), "", "model to ask when the first is late or fails. Unset: none")
-    llm_fallback_api_key: Secret | None = setting(
-        secret(), "", "API key of LLM_FALLBACK_URL. Unset: LLM_API_KEY if the server is the same"
-    )
-    llm_hedge_seconds: float = setting(
-        number(0.05, 60), "1", "seconds without a first token after which the fallback is asked as well"
-    )
-    llm_first_token_seconds: float = setting(
-        number(0.1, 300), "4", "maximum seconds until the first token, including a retry and the fallback"
-    )
-    llm_between_tokens_seconds: float = setting(number(0.1, 300), "3", "maximum seconds between two tokens")
-    llm_total_seconds: float = setting(number(1, 3600), "20", "maximum seconds that one answer may take")
-    llm_max_tokens: int = setting(whole(1, 100_000), "600", "maximum length of an answer, in tokens")
-    llm_context_tokens: int = setting(
-        whole(1000, 10_000_000),
-        "16000",
-        "tokens that the model can take, prompt and answer together; longer calls are summarised",
-    )
-    llm_options: dict[str, Any] = setting(
-        fields_of_json(),
-        "",
-        'more fields for every request, as JSON: `{"temperature": 0.3, "reasoning_effort": "none"}`',
-    )
-    llm_tools: tuple[str, ...] = setting(
-        texts(100),
-        "",
-        "Python functions that the model may call: `package.module:function`, or `package.module` for every"
-        " function in it that `@tool` marks; comma separated",
-    )
-    mcp_servers: Path | None = setting(
-        path(optional=True),
-        "",
-        'JSON or YAML file of MCP servers whose tools the model may call: `{"mcpServers": {"name":'
-        ' {"command": ..., "args": [...]}, "other": {"url": ...}}}`',
-    )
-    llm_budget: dict[str, float] = setting(
-        budget(tool_calls=(0, 60), tokens=(1, 1_000_000), minutes=(0.1, 60), rounds=(1, 5)),
-        "tool_calls=60, tokens=1000000, minutes=60, rounds=5",
-        "what one call may use of the model; `rounds` is how often it may call tools in one turn",
     )
     routes: Path | None = setting(
         path(optional=True),
@@ -300,10 +247,10 @@ class Settings:
 
 
 def _table() -> tuple[Setting, ...]:
-    return tuple(
-        Setting(f.name.upper(), f.metadata["kind"], f.metadata["default"], f.metadata["help"])
-        for f in fields(Settings)
-    )
+    own = Settings.__annotations__  # before those of its parts
+    ordered = sorted(fields(Settings), key=lambda field: field.name not in own)
+    rows = ((f.name.upper(), f.metadata) for f in ordered)
+    return tuple(Setting(name, row["kind"], row["default"], row["help"]) for name, row in rows)
 
 
 SETTINGS: tuple[Setting, ...] = _table()
@@ -319,7 +266,7 @@ def _given(environ: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:
 
 def _checked(settings: Settings, given: Mapping[str, str]) -> Settings:
     """The checks that need more than one setting, and the defaults that follow from others."""
-    for check in (_mulaw_rate, _eager, _speech, _model, _public, _rest, _human_number, _transfer_to):
+    for check in (_mulaw_rate, _eager, _speech, _model, _events, _public, _rest, _human_number, _transfer_to):
         settings = check(settings, given)
     return settings
 
@@ -359,21 +306,12 @@ def _speech(settings: Settings, given: Mapping[str, str]) -> Settings:
 
 
 def _model(settings: Settings, given: Mapping[str, str]) -> Settings:
-    """A model is an address and a name; the fallback's address may be the first one's."""
-    wants = (
-        "AGENT" if settings.agent == "llm" else "LLM_FALLBACK_MODEL" if settings.llm_fallback_model else ""
-    )
-    for one, other in (("LLM_URL", "LLM_MODEL"), ("LLM_MODEL", "LLM_URL"), (wants, "LLM_URL")):
-        if one in given and other not in given:
-            raise BadSetting(one, short(given[one]), f"it needs {other}")
-    if settings.llm_fallback_url and not settings.llm_fallback_model:
-        shown = short(given["LLM_FALLBACK_URL"])
-        raise BadSetting("LLM_FALLBACK_URL", shown, "it needs LLM_FALLBACK_MODEL")
-    reserved = sorted(
-        {"model", "messages", "tools", "stream", "stream_options"} & settings.llm_options.keys()
-    )
-    if reserved:
-        raise BadSetting("LLM_OPTIONS", short(given["LLM_OPTIONS"]), f"{reserved[0]} is set by the server")
+    check_model(settings, settings.agent, given)
+    return settings
+
+
+def _events(settings: Settings, given: Mapping[str, str]) -> Settings:
+    check_events(settings, given)
     return settings
 
 

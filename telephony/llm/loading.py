@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 from telephony.config.settings import Settings
 from telephony.errors import BadAgent, BadScript
+from telephony.llm.after_call import AfterCall, schema_named
 from telephony.llm.agent import LanguageModelAgent
 from telephony.llm.client import ChatClient
 from telephony.llm.effects import Claims
@@ -98,6 +99,13 @@ class AgentLoader:
         made = LanguageModelAgent(client, source, self._tools, context_tokens=tokens, scripts=scripts)
         self._stack.push_async_callback(made.close)
         return made
+
+    async def after_call(self) -> AfterCall | None:
+        """What sums up calls that are over; None where AFTER_CALL is not set. Raises BadSetting."""
+        if not self._settings.after_call:
+            return None
+        schema = schema_named(self._settings.after_call)
+        return AfterCall(await self._opened(), schema)
 
     async def _opened(self) -> ChatClient:
         if self.client is None:

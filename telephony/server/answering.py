@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from telephony.call import call
+from telephony.call.call_events import CallEvents
 from telephony.call.inbound_batch import InboundBatch
 from telephony.call.prewarm import PrewarmedCalls
 from telephony.call.registry import CallRegistry, RunningCall
@@ -43,6 +44,7 @@ async def make_resources(
     listen: ListenClient,
     speak: SpeakClient,
     store: RecordStore,
+    events: CallEvents,
     stack: AsyncExitStack,
 ) -> CallResources:
     """What calls need, as AGENT and VOICE say. Raises BadAgent, BadScript, BadSetting."""
@@ -59,6 +61,8 @@ async def make_resources(
         policy=policy_of(settings),
         store=store,
         calls=CallRegistry(store),
+        events=events,
+        after_call=await loader.after_call(),
         transcoder=transcoder,
         batch=InboundBatch(transcoder.flush),
         agent_name=settings.agent,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from telephony.base.live_processes import Processes
 from telephony.base.private_files import mend, privately
 from telephony.base.shared_store import SharedStore, SharedStoreFailure, SqliteSharedStore
+from telephony.call.call_events import CallEvents, NoCallEvents
 from telephony.call.registry import CallRegistry
 from telephony.call.resources import CallResources
 from telephony.carrier.rest import TwilioRest, has_credentials
@@ -29,6 +31,8 @@ from telephony.record.retention import Retention
 from telephony.record.store import RecordStore
 from telephony.server.answering import answer_routes, make_resources
 from telephony.server.call_host import ServerCallHost, make_host
+from telephony.server.event_hook import EventHook
+from telephony.server.event_outbox import EventOutbox
 from telephony.server.model_metrics import ModelMetrics
 from telephony.server.number_routes_file import routes_of
 from telephony.server.readiness import Check
@@ -90,7 +94,8 @@ async def open_state(settings: Settings, stack: AsyncExitStack) -> tuple[ServerS
     host = make_host(settings, shared, rest, lambda: store.left_out)
     speech = await _speech(settings, stack)
     loader = AgentLoader(settings, host.shared, stack)
-    resources, checks = await _open_resources(host, loader, store, speech, stack)
+    events = await _open_events(host, processes, stack)
+    resources, checks = await _open_resources(host, loader, store, speech, events, stack)
     _close_records(settings.data_dir, processes, stack)
     answer = await answer_routes(resources, loader, host, routes, stack)
     if loader.client is not None:
@@ -156,8 +161,26 @@ async def _speech(settings: Settings, stack: AsyncExitStack) -> SpeechPeer:
     return replace(speech, url=engine.url)
 
 
+async def _open_events(host: ServerCallHost, processes: Processes, stack: AsyncExitStack) -> CallEvents:
+    """Takes events of calls, and delivers them where WEBHOOK_URL says."""
+    settings = host.settings
+    if not settings.webhook_url:
+        return NoCallEvents()
+    hook = EventHook(settings.webhook_url, settings.webhook_secret, settings.webhook_private_hosts)
+    stack.push_async_callback(hook.close)
+    outbox = EventOutbox(hook, host.shared, processes.own, processes.lives, time.time)
+    outbox.start()
+    stack.push_async_callback(outbox.close)
+    return outbox
+
+
 async def _open_resources(
-    host: ServerCallHost, loader: AgentLoader, store: RecordStore, speech: SpeechPeer, stack: AsyncExitStack
+    host: ServerCallHost,
+    loader: AgentLoader,
+    store: RecordStore,
+    speech: SpeechPeer,
+    events: CallEvents,
+    stack: AsyncExitStack,
 ) -> tuple[CallResources, list[Check]]:
     """What calls need, closed by the stack, and the check of speech.
 
@@ -167,7 +190,7 @@ async def _open_resources(
     flux, voice = FluxClient(speech.url, key), VoiceClient(speech.url, key, settings.voice)
     stack.push_async_callback(voice.close)
     stack.push_async_callback(flux.close)
-    resources = await make_resources(host, loader, flux, voice, store, stack)
+    resources = await make_resources(host, loader, flux, voice, store, events, stack)
     await stack.enter_async_context(presynthesized(voice, resources.phrases, resources.wording))
     check = speech_check(settings, resources.listen_options, flux.url, flux.health, voice.health)
     return resources, [check]
