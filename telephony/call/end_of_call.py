@@ -9,8 +9,9 @@ from typing import Any
 
 from telephony.call.call_events import CallReporter
 from telephony.call.endings import notify_ended
-from telephony.call.resources import CallResources
-from telephony.reply.agent import EndedCall
+from telephony.llm.after_call import AfterCall
+from telephony.record.store import RecordStore
+from telephony.reply.agent import Agent, EndedCall
 
 log = logging.getLogger(__name__)
 
@@ -19,31 +20,38 @@ AFTER_CALL_S = 30.0
 
 
 async def end_of_call(
-    resources: CallResources,
+    agent: Agent,
+    after_call: AfterCall | None,
+    store: RecordStore,
     reporter: CallReporter,
     ended: EndedCall,
     record: dict[str, Any],
     redacting: Callable[[], bool],
 ) -> None:
-    """Notify, sum up, report. The end is reported whatever the rest came to."""
+    """Notify, sum up, report. The end is reported whatever the rest came to.
+
+    It is held for as long as the call may go on, so it must hold nothing of the call's stream.
+    """
     try:
         await asyncio.gather(
-            notify_ended(resources.agent, ended, redacting), _sum_up(resources, ended.call.call_id, record)
+            notify_ended(agent, ended, redacting), _sum_up(after_call, store, ended.call.call_id, record)
         )
     finally:
         reporter.ended(record)
 
 
-async def _sum_up(resources: CallResources, call_id: str, record: dict[str, Any]) -> None:
+async def _sum_up(
+    after_call: AfterCall | None, store: RecordStore, call_id: str, record: dict[str, Any]
+) -> None:
     """Put the model's summary and fields into the record, under `after_call`, and keep it."""
-    if resources.after_call is None:
+    if after_call is None:
         return
     try:
         async with asyncio.timeout(AFTER_CALL_S):
-            made = await resources.after_call.made_of(record)
+            made = await after_call.made_of(record)
     except TimeoutError:
         log.error("call %s: no summary within %g s", record.get("call_sid"), AFTER_CALL_S)
         return
     if made is not None:
         record["after_call"] = made
-        await resources.store.save(call_id, record)
+        await store.save(call_id, record)

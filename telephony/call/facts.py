@@ -73,7 +73,17 @@ class CallFacts:
         self._reporter.stream_over(record["turns"])
         final = conversation.ended_by is EndReason.CALLER or (after is not None and after.then in OVER_WITH)
         withholding = conversation.redacting  # used later, without the conversation
-        notify = partial(end_of_call, self._resources, self._reporter, ended, record, lambda: withholding)
+        resources = self._resources
+        notify = partial(
+            end_of_call,
+            resources.agent,
+            resources.after_call,
+            resources.store,
+            self._reporter,
+            ended,
+            record,
+            lambda: withholding,
+        )
         self._resources.host.endings.stream_ended(self.started.call_sid, notify, final=final)
 
     def silent_s(self) -> float | None:
