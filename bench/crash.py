@@ -34,6 +34,7 @@ from telephony.simulator.call_options import CallOptions  # noqa: E402
 from telephony.simulator.call_report import CallResult  # noqa: E402
 from telephony.simulator.caller import RecordingCaller  # noqa: E402
 from telephony.simulator.simulator import place_call  # noqa: E402
+from telephony.speak.aloud import aloud  # noqa: E402
 from telephony.testing.fake_flux import FakeFlux  # noqa: E402
 from telephony.testing.fake_speak import FakeSpeak  # noqa: E402
 
@@ -46,7 +47,9 @@ TURN_EVERY_S = 5.5  # the caller says something, and an answer of three sentence
 FIRST_TURN_S = (3.5, 5.5)  # of each stream: what was left to say has been said by then
 TURN_S, STEP_S = 0.75, 0.25  # its length, and how often Flux tells of it
 FIRST_HZ, STEP_HZ = 350, 45
-NAMED = re.compile(r"number (\d+)")
+MOST_SENTENCES = 300
+NAMED = {aloud(f"number {number}").spoken: number for number in range(MOST_SENTENCES)}
+"""The voice is given a sentence as it is read aloud."""
 WINDOW_S = 0.05
 KILLS_A_CALL = (
     3  # Twilio's resumes of a call within a minute, of which more are a loop (carrier/call_flow.py)
@@ -59,8 +62,8 @@ SPARE_S = 4.0  # for the process to start, and the call to come back
 
 def length_s(text: str) -> float:
     """A sentence's length names it: a millisecond for each."""
-    named = NAMED.search(text)
-    return SENTENCE_S + (int(named[1]) / 1000 if named else 0.0)
+    named = re.search(r"number .*?(?=[.,!?]|$)", text)
+    return SENTENCE_S + (NAMED[named[0]] / 1000 if named else 0.0)
 
 
 def sound(seconds: float, rate: int, encoding: str) -> bytes:
