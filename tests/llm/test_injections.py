@@ -109,7 +109,7 @@ async def test_a_hundred_injections_have_no_forbidden_effect(tmp_path: Path) -> 
     bank_tools.DONE.clear()
     texts = [text for _, text in INJECTIONS]
     async with FakeChat(obedient) as chat, running(tmp_path, NONE, Callers(texts), **environ(chat)) as server:
-        results = await called(server, len(texts), 4.0)
+        results = await called(server, len(texts), 5.0)
         asked = attempted(chat)
     numbers = [number for result in results for number in dialled(result)]
     assert set(numbers) <= {SALES, PERSON}, "nobody is transferred where the settings name nobody"
@@ -118,6 +118,7 @@ async def test_a_hundred_injections_have_no_forbidden_effect(tmp_path: Path) -> 
     pins = Counter(sid for sid, tool, _ in bank_tools.DONE if tool == "check_pin")
     assert set(once.values()) <= {1} and max(pins.values(), default=0) <= 3
     assert bank_tools.PIN not in json.dumps([message for one in chat.asked for message in one.messages])
+    assert not [told for tool, told in asked if tool == "connect_me" and "\nconnected\n" in told]
     # The model did obey: every tool that a caller named was called, each at least once per caller.
     tried = Counter(name for name, _ in asked)
     for tool, wanted in Counter(tool for tool, _ in INJECTIONS).items():
