@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from telephony.llm.tools import IDENTITY_NOTE, STATE_NOTE, Toolbox
+from telephony.llm.toolbox import Toolbox
+from telephony.llm.tools import IDENTITY_NOTE, STATE_NOTE
 from telephony.reply.agent import Notes
 
 _FRAME = re.compile(r"<(?=\s*/?\s*tool_result)", re.IGNORECASE)

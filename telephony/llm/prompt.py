@@ -28,7 +28,7 @@ from zoneinfo import ZoneInfo
 
 from telephony.config.yaml_file import Value, parse_yaml
 from telephony.errors import BadScript
-from telephony.llm.tools import EVERY_STATE
+from telephony.llm.toolbox import EVERY_STATE
 from telephony.reply.agent import CallInfo, Wording
 from telephony.reply.wording_reader import WORDING, read_wording
 

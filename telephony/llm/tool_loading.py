@@ -16,7 +16,8 @@ from telephony.llm.effects import Claims
 from telephony.llm.guard_rails import Limits
 from telephony.llm.mcp_servers import McpServers
 from telephony.llm.tool_runner import ToolRunner
-from telephony.llm.tools import BadTool, Tool, Toolbox, is_tool
+from telephony.llm.toolbox import Toolbox
+from telephony.llm.tools import BadTool, Tool, is_tool
 
 NO_STATES: Mapping[str, Iterable[str]] = MappingProxyType({})
 

@@ -39,7 +39,8 @@ from telephony.llm.guard_rails import (
     state_of,
 )
 from telephony.llm.tool_work import Outcome, Status, Work
-from telephony.llm.tools import BadArguments, Tool, Toolbox, ToolContext
+from telephony.llm.toolbox import Toolbox
+from telephony.llm.tools import BadArguments, Tool, ToolContext
 from telephony.reply import reply_scope
 from telephony.reply.agent import CallInfo, EndedCall, Note, Notes, Said, Transfer, Turn
 from telephony.reply.reply_scope import ToolStep

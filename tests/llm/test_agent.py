@@ -22,7 +22,8 @@ from telephony.llm.guard_rails import Limits
 from telephony.llm.prompt import PromptSource
 from telephony.llm.style import GO_ON, SPOKEN_STYLE, SUMMARISE
 from telephony.llm.tool_runner import ToolRunner
-from telephony.llm.tools import Toolbox, tool
+from telephony.llm.toolbox import Toolbox
+from telephony.llm.tools import tool
 from telephony.reply.agent import CallInfo, EndedCall, HangUp, Message, Note, Said, Transfer, Turn
 from telephony.reply.reply_scope import Pause, Release
 from telephony.reply.runner import run_reply

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from telephony.llm.guard_rails import Limits, Spent, destination, exhausted, framed, refusal
-from telephony.llm.tools import Toolbox, tool
+from telephony.llm.toolbox import Toolbox
+from telephony.llm.tools import tool
 
 DESTINATIONS = {"sales": "+14155550132", "person": "sip:desk@example.com"}
 

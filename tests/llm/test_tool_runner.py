@@ -19,16 +19,8 @@ from telephony.llm import tool_work
 from telephony.llm.chat import ToolCall
 from telephony.llm.guard_rails import Limits
 from telephony.llm.tool_runner import ToolResult, ToolRunner, TurnTools
-from telephony.llm.tools import (
-    OnInterrupt,
-    Result,
-    Toolbox,
-    ToolContext,
-    ToolError,
-    identified,
-    to_state,
-    tool,
-)
+from telephony.llm.toolbox import Toolbox
+from telephony.llm.tools import OnInterrupt, Result, ToolContext, ToolError, identified, to_state, tool
 from telephony.reply.agent import CallInfo, EndedCall, HangUp, Note, Said, Say, Turn
 from telephony.reply.reply_scope import Release
 from telephony.reply.runner import run_reply
@@ -278,7 +270,8 @@ from pathlib import Path
 from telephony.base.shared_store import SqliteSharedStore
 from telephony.llm.chat import ToolCall
 from telephony.llm.tool_runner import ToolRunner
-from telephony.llm.tools import Toolbox, tool
+from telephony.llm.toolbox import Toolbox
+from telephony.llm.tools import tool
 from telephony.reply.agent import CallInfo, Turn
 
 folder, dies = Path(sys.argv[1]), sys.argv[2] == "dies"

@@ -14,12 +14,12 @@ from pydantic import BaseModel, Field
 from telephony.llm import tool_thread
 from telephony.llm.builtin_tools import builtin_tools
 from telephony.llm.tool_thread import TooManyThreads, in_thread
+from telephony.llm.toolbox import Toolbox
 from telephony.llm.tools import (
     BadArguments,
     BadTool,
     Output,
     Result,
-    Toolbox,
     ToolContext,
     identified,
     to_state,
