@@ -133,7 +133,6 @@ def test_a_pure_module_leans_on_pure_modules_only(module: Path) -> None:
         assert not roots & IMPURE, f"{name} imports {sorted(roots & IMPURE)}"
 
 
-@pytest.mark.xfail(strict=True, reason="being mended")
 def test_files_are_short() -> None:
     lengths = {name_of(m): len(m.read_text(encoding="utf-8").splitlines()) for m in modules()}
     assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
