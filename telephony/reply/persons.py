@@ -55,9 +55,15 @@ _STRICT = (
     rf"|representatives?|team|person))*"
 )
 _REAL_SOMEBODY = rf"{_VAGUE} (?:real|human|alive|live|actual|in the flesh|else|who is (?:real|human))"
+_UNIT = _one_of(
+    """billing | accounts? | accounting | payments | sales | returns | refunds | shipping | deliveries |
+    dispatch | complaints | claims | reservations | bookings | human resources | personnel | security"""
+)
+_PLACE = rf"{_DETERMINER}(?:{_UNIT}|(?:\w+ )?(?:office|desk|shop|store|branch|owner|technicians?))"
+"""Whom one only asks for with a verb: "connect me with billing"."""
 _LOOSE = (
     rf"(?:{_STRICT}|{_REAL_SOMEBODY}|{_DETERMINER}(?:(?!my\b|his\b|her\b|their\b)\w+"
-    rf" ){{0,2}}(?:{_HEAD}|{_VAGUE}|(?:real )?(?:man|woman|voice)))"
+    rf" ){{0,2}}(?:{_HEAD}|{_VAGUE}|(?:real )?(?:man|woman|voice))|{_PLACE})"
 )
 _NOUN = rf"(?:{_STRICT}|{_REAL_SOMEBODY})"
 
@@ -153,6 +159,21 @@ _NAMED_ALONE = re.compile(
     rf"|ma'am| )*"
 )
 _ONLY_POLITE = re.compile(rf"(?:{POLITE})*")
+_SOMEBODY = r"(?:someone|somebody|anyone|anybody)"
+_SOMEBODY_ALONE = re.compile(
+    rf"(?:{POLITE})*(?:"
+    rf"(?:i (?:just |really )*(?:need|want|would like)(?: to have)? |get me |give me |can i (?:get|have) )?"
+    rf"(?:someone|somebody)(?: (?:else"
+    rf"|(?:to|who can|that can) (?:help|assist|talk|speak)(?: (?:to|with))?(?: me| us)?"
+    rf"|from (?:your|the) (?:team|staff|company|office)|on the (?:phone|line)))*"
+    rf"|(?:can|could|will|would) {_SOMEBODY} (?:please )?(?:just )?(?:help|assist)(?: me| us)?"
+    rf"|(?:i (?:need|want|would like) |can i (?:get|have) )?(?:human|personal) (?:assistance|help|support)"
+    rf"|(?:(?!\b(?:my|his|her|their)\b)\w+ )?department"
+    rf"){END}"
+)
+""" "Somebody, please": the whole of what is said, since the word says so little."""
+_ABOUT_WHAT = re.compile(r" (?:about|regarding|concerning) .*")
+_SUBJECT = re.compile(r"(?:about|regarding|concerning|because|it is about|this is about)\b.*")
 _TRANSFER_ME = re.compile(
     rf"(?:{POLITE})*(?:(?:can|could|will|would) you )?(?:please )?(?:just )?(?:transfer"
     rf"|connect) me{END}"
@@ -191,15 +212,21 @@ def wants_person(text: str) -> bool:
     asking = [_asks_for_person(words) for words, _ in clauses]
     if any(asking):
         return True
-    named = [
-        len(words) <= _LONGEST and bool(_NAMED_ALONE.fullmatch(words)) and not asked
-        for words, asked in clauses
-    ]
+    named = [len(words) <= _LONGEST and _is_named(words, asked) for words, asked in clauses]
     rest = [words for (words, _), is_named in zip(clauses, named, strict=True) if not is_named]
     polite = all(
-        _ONLY_POLITE.fullmatch(words) or re.match(r"not? (?:a|an|the|this)\b", words) for words in rest
+        _ONLY_POLITE.fullmatch(words)
+        or _SUBJECT.fullmatch(words)
+        or re.match(r"not? (?:a|an|the|this)\b", words)
+        for words in rest
     )
     return any(named) and polite
+
+
+def _is_named(words: str, asked: bool) -> bool:
+    """Whether a clause does nothing but name a person, and perhaps what about."""
+    words = _ABOUT_WHAT.sub("", words)
+    return bool(_SOMEBODY_ALONE.fullmatch(words)) or (bool(_NAMED_ALONE.fullmatch(words)) and not asked)
 
 
 def _asks_for_person(words: str) -> bool:

@@ -417,3 +417,32 @@ def test_an_order_and_a_goodbye_in_one_breath_are_both_heard() -> None:
     said = talk.say("A small coffee, please. No, that's all. Thank you. Goodbye.")
     assert "a small coffee" in said and said.endswith("goodbye.")
     assert HangUp() in talk.said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'd like to know if you deliver",
+        "can I get the wifi password",
+        "I want to complain",
+        "I'd like to pay my bill",
+        "can I have your address",
+        "I want my money back",
+        "I'd like to apply for a job",
+        "can I get directions",
+        "may I have your name",
+        "i want to track my package",
+        "I want you to call me back",
+        "I'd like help with my account",
+        "I would like to reset my password",
+        "can I get this gift wrapped",
+        "make me laugh",
+        "get me a taxi",
+        "I'd like to speak to the press",
+    ],
+)
+def test_what_no_intent_means_is_not_forced_into_an_order(text: str) -> None:
+    """ "I'd like" begins an order, and most other things that people want."""
+    talk = Talk()
+    assert "Which drink" not in talk.say(text)
+    assert not talk.notes.get("items") and not talk.notes.get("asked")
