@@ -281,7 +281,7 @@ async def test_a_seat_is_free_the_moment_the_status_tells(tmp_path: Path, state:
         assert await call.server.state.slots.free() == 0
         await call.over(state)
         assert await call.server.state.slots.free() == 1
-        assert not call.server.state._expected and not call.server.state.prewarm.__self__._warm  # type: ignore[attr-defined]
+        assert not call.server.state.streams._expected and not call.server.answers._prewarmed._expected
         assert "<Connect" in await call.post("/twilio/voice", CallSid="CA" + "d" * 32, CallStatus="ringing")
 
 

@@ -28,7 +28,7 @@ RECOVER_DB_S = 60.0
 
 
 class VoiceLevel:
-    """What is known of a voice's own level. Shared by all levelers of one voice, in one thread."""
+    """What is known of a voice's own level. Shared by all gains of one voice, in one thread."""
 
     __slots__ = ("heard", "power")
 
@@ -49,8 +49,8 @@ class AutomaticGain:
 
     The gain is a straight line within each 5 ms block and joins the next one's, so it never steps; the
     limiter knows the next block before it gives out this one, so it never clips the beginning of a word.
-    What comes out does not depend on how the input was cut. One leveler serves one voice: what it learns
-    stays over flush(), and serves the voice's other levelers if they share a `VoiceLevel`.
+    What comes out does not depend on how the input was cut. One gain serves one voice: what it learns
+    stays over flush(), and serves the voice's other gains if they share a `VoiceLevel`.
     """
 
     def __init__(self, rate: int, voice: VoiceLevel | None = None) -> None:

@@ -1,7 +1,7 @@
 """Touch tones: finding keys in a caller's sound, and making them. PURE.
 
-A carrier tells keys by their tones and reports each one as a message of its own; recordings with tones in
-them therefore give the same `dtmf` messages as a real call. Frequencies and tolerances: ITU-T Q.23 and Q.24.
+A carrier recognizes keys by their tones and reports each one in a message of its own; recordings with tones
+in them therefore give the same `dtmf` messages as a real call. Frequencies and tolerances: ITU-T Q.23, Q.24.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def is_text(head: bytes) -> bool:
 
 
 def other_than_sound(head: bytes) -> str | None:
-    """What a file is that is no recording: "is a web page ..." with what to do; None for what may be one."""
+    """What a file is that is not a recording: "is a web page ..." with what to do; None: it may be one."""
     for mark, name in _OTHER_FILES:
         if head.startswith(mark):
             return f"is not a recording: it is {name}"

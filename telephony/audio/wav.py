@@ -69,7 +69,7 @@ class WavHeader:
 def wav_header(data: bytes | bytearray) -> WavHeader | None:
     """The header of a WAV of which `data` is the beginning; None: more is needed.
 
-    Raises BadAudio, in one line that follows the name of a file, for what is no WAV or cannot be read.
+    Raises BadAudio, in one line that follows the name of a file, for what is not a WAV or cannot be read.
     """
     if bytes(data[:4]) == b"RIFX":
         raise BadAudio("is a big-endian WAV file (RIFX), which is not supported")

@@ -76,7 +76,7 @@ class CheckpointWriter:
 
 
 class Checkpoints:
-    """Knows when one call's conversation is to be saved.
+    """Knows when one call's conversation must be saved.
 
     `state` gives it, our words of so many seconds ahead counting as heard.
     """

@@ -43,6 +43,9 @@ class CallRegistry:
     def __iter__(self) -> Iterator[RunningCall]:
         return iter(list(self._calls.values()))
 
+    def __len__(self) -> int:
+        return len(self._calls)
+
     def add(self, call: RunningCall) -> None:
         """A call begins."""
         self._calls[call.call_id] = call

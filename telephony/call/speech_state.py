@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from telephony.events import HangUpReason
 
-MOST_TOLD = 10
+MOST_LOGGED = 10
 
 
 @dataclass(slots=True)
@@ -20,24 +20,24 @@ class SpeechState:
     missed: bool = False
     """Whether something was wanted of it while it was not there, and has not been had since."""
 
-    told: set[str] = field(default_factory=set)
+    logged: set[str] = field(default_factory=set)
     """What the log has: what comes and goes, or is tried again and again, is said once."""
 
     def down(self, why: str) -> bool:
-        """It is not there. True: that is to be logged."""
+        """It is not there. True: log that."""
         self.why = why
         return self._news(why)
 
     def works(self) -> bool:
-        """It did what it is for. True: it had been down, and that it is back is to be logged."""
+        """It did what it is for. True: it had been down; log that it is back."""
         back = bool(self.why)
         self.why, self.worked, self.missed = "", True, False
         return back and self._news("back")
 
     def _news(self, what: str) -> bool:
-        if what in self.told or len(self.told) > MOST_TOLD:
+        if what in self.logged or len(self.logged) > MOST_LOGGED:
             return False
-        self.told.add(what)
+        self.logged.add(what)
         return True
 
 

@@ -1,7 +1,7 @@
 """How a call goes on when its media socket has closed: what /twilio/after answers. PURE.
 
 Twilio asks for this whenever the stream ends while the call is up: because we closed the socket on purpose,
-having left word of what is to follow (a Next), because a transfer came back, or because something broke, and
+with the next step stored (a NextStep), because a transfer came back, or because something broke, and
 then the same conversation is resumed on a new stream.
 """
 
@@ -125,7 +125,7 @@ class FlowAnswer:
     values: Mapping[str, str | int | None] = field(default_factory=dict)
     connects: bool = False
     parameters: Mapping[str, str] = field(default_factory=dict)
-    """What the new stream is told."""
+    """Parameters of the new stream."""
     ends: bool = False
     """The call is over with this answer."""
 
@@ -134,28 +134,28 @@ HUNG_UP = FlowAnswer("hangup", ends=True)
 ENDED = FlowAnswer("ended", ends=True)
 
 
-def answer_after(word: NextStep | None, form: Mapping[str, str]) -> FlowAnswer:
-    """The answer to a request to /twilio/after, from the word that was left and the request's fields."""
+def answer_after(step: NextStep | None, form: Mapping[str, str]) -> FlowAnswer:
+    """The answer to a request to /twilio/after, from the step that was left and the request's fields."""
     if form.get("CallStatus") in TERMINAL_STATUSES:
         return ENDED
-    if word is None or (word.then is Step.TRANSFER and "DialCallStatus" in form):
-        return _unplanned(form)  # a word for a transfer that was then made by REST is void
-    if word.then is Step.HANG_UP:
+    if step is None or (step.then is Step.TRANSFER and "DialCallStatus" in form):
+        return _unplanned(form)  # a step for a transfer that was then made by REST is void
+    if step.then is Step.HANG_UP:
         return HUNG_UP
-    if word.then is Step.SAY:
-        return FlowAnswer("goodbye", {"text": word.text}, ends=True)
-    if word.then is Step.TRANSFER:
-        scheme, _, identity = word.to.partition(":")
+    if step.then is Step.SAY:
+        return FlowAnswer("goodbye", {"text": step.text}, ends=True)
+    if step.then is Step.TRANSFER:
+        scheme, _, identity = step.to.partition(":")
         template = NOUNS.get(scheme.lower(), "transfer")
-        to = identity if template == "transfer_client" else word.to  # <Client> holds the bare identity
-        values = {"to": to, "caller_id": word.caller_id or None, "timeout_s": TRANSFER_RING_S}
+        to = identity if template == "transfer_client" else step.to  # <Client> holds the bare identity
+        values = {"to": to, "caller_id": step.caller_id or None, "timeout_s": TRANSFER_RING_S}
         return FlowAnswer(template, values)
-    if word.then is Step.DIGITS:
-        return FlowAnswer("digits", {"digits": word.to}, connects=True, parameters={"resumed": "digits"})
-    if word.then is Step.HOLD:
-        values = {"text": word.text or None, "loops": word.loops}
-        return FlowAnswer("hold", values | ({"music_url": word.music_url} if word.music_url else {}))
-    return _resume(ResumeReason.of(word.text) if word.text else ResumeReason.ASKED)
+    if step.then is Step.DIGITS:
+        return FlowAnswer("digits", {"digits": step.to}, connects=True, parameters={"resumed": "digits"})
+    if step.then is Step.HOLD:
+        values = {"text": step.text or None, "loops": step.loops}
+        return FlowAnswer("hold", values | ({"music_url": step.music_url} if step.music_url else {}))
+    return _resume(ResumeReason.of(step.text) if step.text else ResumeReason.ASKED)
 
 
 def _unplanned(form: Mapping[str, str]) -> FlowAnswer:

@@ -239,7 +239,7 @@ class ServerStream:
         self._check_stream(message)
         digit = _text(_object(message, "dtmf"), "digit")
         if len(digit) != 1 or digit not in "0123456789*#ABCD":
-            raise _Bad(Fault.WRONG_TYPE, "dtmf.digit is no key")
+            raise _Bad(Fault.WRONG_TYPE, "dtmf.digit is not a key")
         return Dtmf(digit)
 
     def _mark(self, message: dict[str, Any]) -> ServerEvent:

@@ -1,7 +1,8 @@
-"""Media sockets that have not said `start` yet: few at a time, newcomers before idlers.
+"""Media sockets that have not sent `start` yet: few at a time, new ones before idle ones.
 
-Twilio says `start` right after the handshake. So a burst of sockets passes through the room in milliseconds,
-each waiting for its turn before it is upgraded, and strangers who only hold sockets open make room.
+Twilio sends `start` right after the handshake (Twilio, "Media Streams: WebSocket messages"). So a burst of
+sockets passes in milliseconds, each waiting for its place before it is upgraded, and strangers who only keep
+sockets open lose theirs.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ from collections import deque
 from typing import Protocol
 
 CAP = 64
-GRACE_S = 1.0  # who has been in the room for longer is an idler
+IDLE_S = 1.0  # who has been in the room for longer is an idler
 START_S = 5.0  # Twilio sends connected and start right after the handshake
 PATIENCE_S = 2.0  # how long a handshake waits for its turn
 QUEUE = 1000
 
 
 class PendingStream(Protocol):
-    """Who waits in the room."""
+    """A socket that has not sent `start`."""
 
     def cancel(self) -> object:
-        """Go."""
+        """Its place is needed: end it."""
 
 
 class PendingStreams:
@@ -38,23 +39,22 @@ class PendingStreams:
     def __len__(self) -> int:
         return len(self._since)
 
-    async def enter(self, guest: PendingStream) -> bool:
+    async def enter(self, stream: PendingStream) -> bool:
         """Wait for a place; False when there is none in time."""
         loop = asyncio.get_running_loop()
-        if not self._queue and self._admit(guest, loop.time()):
+        if not self._queue and self._admit(stream, loop.time()):
             return True
         if len(self._queue) >= self._limit:
             return False
         turn: asyncio.Future[None] = loop.create_future()
-        entry = (guest, turn)
+        entry = (stream, turn)
         self._queue.append(entry)
         try:
             async with asyncio.timeout(PATIENCE_S):
-                while (
-                    not turn.done()
-                ):  # nobody leaves a room of idlers: look again when they have become such
-                    await asyncio.wait((turn,), timeout=GRACE_S)
-                    self._call_in(loop.time())
+                while not turn.done():
+                    # No place becomes free by itself when the streams that have them become idle.
+                    await asyncio.wait((turn,), timeout=IDLE_S)
+                    self._admit_waiting(loop.time())
         except TimeoutError:
             pass
         finally:
@@ -62,23 +62,23 @@ class PendingStreams:
                 self._queue.remove(entry)
         return turn.done()
 
-    def leave(self, guest: PendingStream) -> None:
-        """It has started, or gone."""
-        if self._since.pop(guest, None) is not None:
-            self._call_in(asyncio.get_running_loop().time())
+    def leave(self, stream: PendingStream) -> None:
+        """It has started, or is gone."""
+        if self._since.pop(stream, None) is not None:
+            self._admit_waiting(asyncio.get_running_loop().time())
 
-    def _call_in(self, now: float) -> None:
+    def _admit_waiting(self, now: float) -> None:
         while self._queue and self._admit(self._queue[0][0], now):
             _, turn = self._queue.popleft()
             turn.set_result(None)
 
-    def _admit(self, guest: PendingStream, now: float) -> bool:
-        """Let one more in, in the place of the oldest idler if need be."""
+    def _admit(self, stream: PendingStream, now: float) -> bool:
+        """Let one more in, in the place of the oldest idle one if need be."""
         if len(self._since) >= self._cap:
             oldest = next(iter(self._since))
-            if now - self._since[oldest] < GRACE_S:
+            if now - self._since[oldest] < IDLE_S:
                 return False
             del self._since[oldest]
             oldest.cancel()
-        self._since[guest] = now
+        self._since[stream] = now
         return True

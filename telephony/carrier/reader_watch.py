@@ -57,7 +57,7 @@ class ReaderWatch:
         self._moved_at = 0.0
 
     def reads_nothing(self, state: TcpState, now: float) -> bool:
-        """Take one more look; whether the peer is to be given up."""
+        """Take one more look; whether the peer must be given up."""
         last, self._last = self._last, state
         self._widest = max(self._widest, state.window)
         if last is None or state.taken != last.taken or not state.waiting:

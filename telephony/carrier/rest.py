@@ -142,7 +142,7 @@ class TwilioRest:
         listing = self._client.incoming_phone_numbers.list_async(phone_number=phone_number, limit=1)
         found = await _within(self._deadline_s, listing)
         if not found:
-            raise BadInput(f"{phone_number} is no number of this Twilio account")
+            raise BadInput(f"{phone_number} is not a number of this Twilio account")
         number = found[0]
         webhooks = {field: str(getattr(number, field) or "") for field in WEBHOOK_FIELDS}
         overridden = str(number.voice_application_sid or number.trunk_sid or "")

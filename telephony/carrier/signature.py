@@ -51,7 +51,7 @@ def handshake_urls(public_url: str, raw_path_qs: str, prefix_kept: bool = False)
 
 
 def form_fields(body: bytes) -> Fields | None:
-    """The fields of a urlencoded form, empty values kept; None for what is no such form, or not Twilio's.
+    """The fields of a urlencoded form, empty values kept; None for what is not such a form, or not Twilio's.
 
     Stricter than browsers: the signature covers names and values joined together, so `A=b` and `A&b` are
     signed alike; Twilio always writes the `=`, and what does not is refused.

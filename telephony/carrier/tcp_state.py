@@ -19,7 +19,7 @@ _UNACKED, _ACKED, _UNSENT, _WINDOW = 24, 120, 144, 228
 
 
 def tcp_state(transport: BaseTransport | None) -> TcpState | None:
-    """The state of a transport's connection; None when the system does not tell."""
+    """The state of a transport's connection; None where it cannot be had."""
     plain = None if transport is None else transport.get_extra_info("socket")
     if _TCP_INFO is None or plain is None:
         return None

@@ -1,4 +1,4 @@
-"""What Twilio is told: the templates of twiml/, filled in.
+"""What Twilio is answered: the templates of twiml/, filled in.
 
 A template is XML with `{name}` in attributes and text. It is parsed before it is filled in, so the answer is
 well-formed whatever the values are. Comments stay in the file; they are not sent.

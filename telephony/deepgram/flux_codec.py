@@ -116,7 +116,7 @@ def _turn_info(m: Mapping[str, Any]) -> TurnInfo:
 def _transcript(text: object) -> str:
     if text is None or isinstance(text, str):
         return text or ""
-    raise TypeError("the transcript is no text")
+    raise TypeError("the transcript is not a text")
 
 
 def _words(said: Iterable[Any]) -> tuple[Word, ...]:
@@ -144,7 +144,7 @@ def _put_right(word: Word) -> Word:
     """A word with times that make no sense is a word without times: what was said is not lost with them."""
     text, confidence, start, end = word
     if not isinstance(text, str):
-        raise TypeError("a word is no text")
+        raise TypeError("a word is not a text")
     try:
         sure = share(confidence)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What calls met lately at a peer, and what a look at it found: whether it is to be relied on. PURE.
+"""What calls met lately at a peer, and what a look at it found: whether calls can rely on it. PURE.
 
 Time is passed in as `now`, seconds.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FAILURES = 2
-"""So many in a row, without one that went well, are no accident."""
+"""So many in a row, without one that went well, are not an accident."""
 REMEMBERED_S = 15.0
 """A look may find in order what calls find broken, so for so long the calls are believed."""
 GOOD_S = 30.0
@@ -17,7 +17,7 @@ BAD_S = 4.0
 """How often what is broken is looked at."""
 
 
-def told(status: int | None) -> str:
+def describe_end(status: int | None) -> str:
     """How a connection ended, in a word or two; `status` of a handshake that was refused."""
     return "calls lose the connection" if status is None else f"calls are refused with {status}"
 
@@ -46,7 +46,7 @@ class Health:
         self.failures, self.reason, self.failed_at = self.failures + 1, reason, now
 
     def wants_look(self, now: float) -> bool:
-        """Whether a look would tell more than is known; it costs the peer a handshake."""
+        """Whether a look would show more than is known; it costs the peer a handshake."""
         if self.looked_at is not None and now - self.looked_at < BAD_S:
             return False
         troubled = bool(self.failures or self.found)

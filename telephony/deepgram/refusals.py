@@ -15,7 +15,7 @@ REMEDIES = {
 
 
 def unreached(error: BaseException) -> str:
-    """Why there is no connection, or no more: aiohttp's own text names certificates that nobody asked for."""
+    """Why a connection failed or was lost: aiohttp's own text names certificates that nobody asked for."""
     cause = getattr(error, "os_error", None)  # of aiohttp's ClientConnectorError
     if not isinstance(cause, OSError):
         return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -106,7 +106,7 @@ INVALID_OFFSET = "INVALID_INTERRUPT_OFFSET"
 
 
 def decode(text: str | bytes, dialect: Dialect) -> VoiceMessage:
-    """A text message of the service. What is no JSON object is Unneeded: the service may say new things."""
+    """A text message of the service. What is not a JSON object is Unneeded: it may say new things."""
     try:
         fields = json_codec.loads(text)
     except ValueError:

@@ -1,8 +1,8 @@
 """The socket under the SDK: aiohttp's, with deadlines, and with the reason when the service says no.
 
 The SDK's own socket pings every 20 s, noticed a peer that stopped reading after 60 s or not at all,
-compresses, and cannot be told otherwise. This one pings every 2 s, never compresses, can be aborted at once,
-and gives the status, `dg-error` and body of a refused handshake. It costs less CPU, too.
+compresses, and has no option for any of that. This one pings every 2 s, never compresses, can be aborted at
+once, and gives the status, `dg-error` and body of a refused handshake. It costs less CPU, too.
 
 The SDK's seam for it is process-wide: it replaces the sockets of every SDK client, older ones included. So
 one factory is installed, always the same, and every client of this process shares it.

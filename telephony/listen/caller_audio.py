@@ -1,10 +1,10 @@
 """The carrier's media frames -> 80 ms chunks for Flux, on a clock that stays true to their timestamps. PURE.
 
 Flux's clock is the audio it was given. So what the carrier never received is filled with silence, and what
-arrives twice is left out. What arrives late is speech all the same: a frame that another has overtaken is
+arrives twice is left out. What arrives late is still speech: a frame that another has overtaken is
 waited for, and after a stall everything is given that came, faster than it was said. Only a line that stands
 still for long in an open turn is filled: without audio nothing, not even Flux's own time-out, would end the
-turn. Then, and wherever the two clocks part, `on_shift` tells by how much.
+turn. Then, and wherever the two clocks part, `on_shift` gets by how much.
 
 This is the hot path, 50 frames a second for each call: four are grouped before they are decoded, resampled
 and sent (conversion.py).

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import aiohttp
 
 from telephony.deepgram import flux_codec
-from telephony.deepgram.health import Health, told
+from telephony.deepgram.health import Health, describe_end
 from telephony.deepgram.retry import FINAL_STATUSES, STEADY_S, connect_s, pause_s
 from telephony.deepgram.transport import HandshakeRefused, SpeechSocket, connected
 from telephony.errors import SocketLost
@@ -155,7 +155,7 @@ class FluxConnection:
                 down = await self._connect_once(attempt)
                 if self._closing:
                     return
-                self._client.health.failed(told(down.status), loop.time())
+                self._client.health.failed(describe_end(down.status), loop.time())
                 self._on_event(down)
                 if not down.retry:
                     return

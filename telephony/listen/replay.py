@@ -66,7 +66,7 @@ class ReplayBuffer:
             self._drop()
 
     def rewind(self) -> int:
-        """A new connection: everything kept is to be sent. Returns the position where it begins."""
+        """A new connection: everything kept is sent again. Returns the position where it begins."""
         self._unsent = len(self._chunks)
         self.next = self.start
         return self.start

@@ -86,7 +86,7 @@ _READY, _OPEN, _MAYBE, _CARRIED = TrackedTurn
 _STARTED, _UPDATED, _EAGER, _RESUMED, _ENDED = TurnKind
 
 TRANSITIONS: Mapping[tuple[TrackedTurn, str], tuple[tuple[TurnKind, ...], TrackedTurn]] = {
-    # A word may show in an Update before StartOfTurn, and vanish again: it is no turn yet.
+    # A word may show in an Update before StartOfTurn, and vanish again: that is not a turn yet.
     (_READY, UPDATE): ((), _READY),
     (_READY, START_OF_TURN): ((_STARTED,), _OPEN),
     (_READY, EAGER_END_OF_TURN): ((_STARTED, _EAGER), _MAYBE),

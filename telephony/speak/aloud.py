@@ -1,7 +1,7 @@
 """A phrase as it is written, and as a voice is given it: "$4.50" is "four dollars and fifty cents". PURE.
 
 Voices read figures, dates and addresses each in its own way, and often wrongly. Read here, every voice says
-the same. What the voice tells of its words is told of the written ones: the ledger knows no others.
+the same. What the voice reports of its words is reported of the written ones: the ledger knows no others.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ import aiohttp
 from telephony.audio.agc import VoiceLevel
 from telephony.audio.g711 import PHONE_RATE
 from telephony.deepgram import speak_messages as wire
-from telephony.deepgram.health import Health, told
+from telephony.deepgram.health import Health, describe_end
 from telephony.deepgram.retry import FINAL_STATUSES, STEADY_S, connect_s, pause_s
 from telephony.deepgram.transport import HandshakeRefused, SpeechSocket, connected
 from telephony.errors import BadAudio, SocketLost
@@ -57,8 +57,8 @@ class VoicePeer(Protocol):
         """The SDK's connection, not yet made."""
 
 
-def _nobody(*told: object) -> None:
-    """Is told what comes after the end."""
+def _ignore(*event: object) -> None:
+    """Takes what comes after the end."""
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class Channel:
     """Why the service will never take us."""
     _queue: deque[Phrase] = field(default_factory=deque)
     _current: Phrase | None = None
-    _outbox: deque[str] = field(default_factory=deque)
+    _to_send: deque[str] = field(default_factory=deque)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _socket: SpeechSocket | None = None
     _up: bool = False
@@ -141,7 +141,7 @@ class Channel:
         self._set_timer(None)
         if self._socket is not None:
             self._socket.abort("the call is over")
-        self.on_event, self.on_down, self.ahead_s = _nobody, _nobody, None  # they know those who know us
+        self.on_event, self.on_down, self.ahead_s = _ignore, _ignore, None  # they know those who know us
 
     # ---- the connection
 
@@ -154,7 +154,7 @@ class Channel:
             self._aborted = False
             down = await self._connect_once(attempt)
             if down is not None and not self._stopped:
-                self.client.health.failed(told(down.status), loop.time())
+                self.client.health.failed(describe_end(down.status), loop.time())
             if down is not None:
                 self._lost(down)
             attempt = 0 if self._aborted or loop.time() - began > STEADY_S else attempt + 1
@@ -206,7 +206,7 @@ class Channel:
         try:
             if isinstance(data, str):
                 self._message(data)
-            elif data:  # an empty one is no progress
+            elif data:  # an empty one is not progress
                 self._sound(data)
         except Exception as error:  # the edge between what a peer sends and a call
             self.counts.defects += 1
@@ -218,20 +218,20 @@ class Channel:
     async def _send_all(self, socket: SpeechSocket) -> None:
         try:
             while True:
-                while self._outbox:
-                    await socket.send(self._outbox.popleft())
+                while self._to_send:
+                    await socket.send(self._to_send.popleft())
                 self._wake.clear()
                 await self._wake.wait()
         except SocketLost as lost:
             socket.abort(str(lost))  # so that the reader sees it too
 
     def _put(self, text: str) -> None:
-        self._outbox.append(text)
+        self._to_send.append(text)
         self._wake.set()
 
     def _lost(self, down: VoiceDisconnected) -> None:
         """The socket is gone: what was on it is spoken again, or has failed."""
-        self._outbox.clear()
+        self._to_send.clear()
         current, self._current = self._current, None
         self._audio.drop()
         if current is not None and not current.dropped:

@@ -14,8 +14,8 @@ REPLIES_KEPT = 64
 """Replies of which is known on which socket they are spoken."""
 
 
-def _nobody(event: VoiceEvent) -> None:
-    """Is told what comes after the end."""
+def _ignore(event: VoiceEvent) -> None:
+    """Takes what comes after the end."""
 
 
 class VoiceConnection:
@@ -46,7 +46,7 @@ class VoiceConnection:
         self._over = asyncio.Event()
 
     def speak(self, reply: int, phrase: int, text: str, draft: bool = False, *, rest: bool = False) -> None:
-        """Speak a phrase after those given before. Never waits; what becomes of it is told by events.
+        """Speak a phrase after those given before. Never waits; what becomes of it is reported by events.
 
         `rest`: it is what was left of a phrase that failed in the middle.
         """
@@ -117,7 +117,7 @@ class VoiceConnection:
         for channel in filter(None, (self._main, self._spare, *self._where.values())):
             channel.stop()
         self._where.clear()
-        self._on_event, self._ahead_s = _nobody, None  # they know the call, which knows us
+        self._on_event, self._ahead_s = _ignore, None  # they know the call, which knows us
 
     def _channel(self) -> Channel:
         return Channel(self._client, self._on_event, self.counts, self._down, self._ahead_s)

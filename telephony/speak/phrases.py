@@ -14,7 +14,7 @@ import re
 FIRST_CLAUSE_CHARS = 14  # a shorter first phrase ends before the next one can be rendered: a gap is heard
 FIRST_MAX_CHARS = 90  # about 6 s of speech: no first phrase waits for more text than this
 MAX_CHARS = 240  # about 16 s of speech: a bound for text without any punctuation
-_LINK_MAX_CHARS = 200  # an opening bracket that is not closed within this is no link
+_LINK_MAX_CHARS = 200  # an opening bracket that is not closed within this is not a link
 
 _CLOSERS = "\"'”’)]}»*_`"
 _SENTENCE = ".!?…"

@@ -142,4 +142,6 @@ def _check_voice(preparing: asyncio.Task[None], client: SpeakClient, where: str)
     if refused.status == NOT_FOUND:
         allowed = f"it serves no speech ({refused.reason})"
         raise BadSetting("DEEPGRAM_URL", client.url, allowed) from refused
-    log.error("no call will be answered aloud: %s. %s", refused, remedy(refused.status))
+    log.error(
+        "speech synthesis is unavailable, callers will hear silence: %s. %s", refused, remedy(refused.status)
+    )

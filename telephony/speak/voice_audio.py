@@ -1,8 +1,8 @@
 """A voice's bytes, as they come, made fit for the phone line. PURE.
 
 The voice is asked for raw linear16 at 8000 Hz, not mu-law: one level for whatever voice speaks needs linear
-samples, and the server, which renders at a higher rate, then does the resampling. What comes all the same
-with a WAV header, at another rate, or cut inside a sample is put right; what is no audio is refused.
+samples, and the server, which renders at a higher rate, then does the resampling. What comes
+with a WAV header, at another rate, or cut inside a sample is put right; what is not audio is refused.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class VoiceAudio:
 
     def __init__(self, level: VoiceLevel | None = None) -> None:
         """`level`: what is known of the voice's level, shared by all that it speaks."""
-        self._leveler = AutomaticGain(PHONE_RATE, level)
+        self._gain = AutomaticGain(PHONE_RATE, level)
         self._resampler: Resampler | None = None
         self._head: bytes | None = b""
         """The first bytes of a phrase until it is known what they are; None after that."""
         self._odd = b""
 
     def feed(self, data: bytes) -> bytes:
-        """More of a phrase; returns mu-law. Raises BadAudio for what is no audio."""
+        """More of a phrase; returns mu-law. Raises BadAudio for what is not audio."""
         if self._head is not None:
             self._head += data
             start = _audio_start(self._head)
@@ -53,13 +53,13 @@ class VoiceAudio:
         """The rest of a phrase. The next feed() begins another one."""
         out = self._ulaw(self._head) if self._head else b""
         rest = self._resampler.flush() if self._resampler else b""
-        out += linear16_to_ulaw(self._leveler.feed(rest) + self._leveler.flush())
+        out += linear16_to_ulaw(self._gain.feed(rest) + self._gain.flush())
         self.drop()
         return out
 
     def drop(self) -> None:
         """Forget what is left of a phrase, so that nothing of it is heard in the next one."""
-        self._leveler.flush()
+        self._gain.flush()
         self._resampler, self._head, self._odd = None, b"", b""
 
     def _ulaw(self, data: bytes) -> bytes:
@@ -69,7 +69,7 @@ class VoiceAudio:
         linear = data[:even]
         if self._resampler is not None:
             linear = self._resampler.feed(linear)
-        return linear16_to_ulaw(self._leveler.feed(linear))
+        return linear16_to_ulaw(self._gain.feed(linear))
 
 
 def _audio_start(head: bytes) -> tuple[int, int] | None:

@@ -43,7 +43,7 @@ class Phrase:
     dropped: bool = False
     """It was given up: its audio is dropped."""
     offset_ms: float | None = None
-    """What the caller heard on the session's timeline, as we told the service when it was given up."""
+    """What the caller heard on the session's timeline, as we reported to the service when it was given up."""
     progress_at: float = 0.0
     """When it was first in line, or its newest audio came; 0: it is not first yet."""
 

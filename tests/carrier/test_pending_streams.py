@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from telephony.carrier.pending_streams import GRACE_S, PATIENCE_S, PendingStreams
+from telephony.carrier.pending_streams import IDLE_S, PATIENCE_S, PendingStreams
 from tests.pacing import loop_turn
 
 
@@ -43,7 +43,7 @@ async def test_the_oldest_idler_makes_room() -> None:
         assert await room.enter(socket)
     begun = asyncio.get_running_loop().time()
     assert await room.enter(sockets[2])
-    assert GRACE_S - 0.1 <= asyncio.get_running_loop().time() - begun < PATIENCE_S
+    assert IDLE_S - 0.1 <= asyncio.get_running_loop().time() - begun < PATIENCE_S
     assert [socket.gone for socket in sockets] == [True, False, False]
     assert len(room) == 2
 

@@ -10,6 +10,8 @@ import aiohttp
 import pytest
 
 from telephony.deepgram.health import BAD_S, FAILURES, GOOD_S, REMEMBERED_S, Health
+from telephony.listen.deepgram import FluxClient
+from telephony.speak.deepgram import VoiceClient
 from telephony.testing.faults import Faults, RefusalFault
 from tests.real_line import Running, running
 from tests.twilio_side import until
@@ -60,8 +62,9 @@ async def readiness(server: Running, later_s: float = 60.0) -> dict[str, Any]:
 
 
 def clients(server: Running) -> tuple[Health, Health]:
-    services = server.state.answer.resources_for({})  # type: ignore[attr-defined]
-    return services.flux.health, services.voice.health
+    resources = server.answers.resources_for({})
+    assert isinstance(resources.listen, FluxClient) and isinstance(resources.speak, VoiceClient)
+    return resources.listen.health, resources.speak.health
 
 
 async def test_a_speech_service_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import yaml
 from telephony.events import WordTime
 from telephony.speak.aloud import aloud, is_english
 
-TABLE = yaml.safe_load((Path(__file__).parents[1] / "normalization" / "read_aloud.yaml").read_text())
+TABLE = yaml.safe_load((Path(__file__).parents[1] / "speak" / "read_aloud.yaml").read_text())
 WRITTEN = [text for texts in TABLE.values() for text in texts]
 
 
