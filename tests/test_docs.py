@@ -8,7 +8,6 @@ import re
 import shlex
 import sys
 import tomllib
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -305,22 +304,17 @@ def test_every_yaml_block_is_read_by_its_reader(block: Block, tmp_path: Path) ->
         assert load_script(str(file), Settings.load({})).intents
 
 
-@pytest.fixture
-def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with the files of the pages, as the current folder and first on Python's path."""
-    before = set(sys.modules)
+@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def test_every_python_block_runs(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder with the files of the pages. A test that a page shows is run in test_readme.py."""
+    write_files(tmp_path, "docs/agents.md", "docs/testing.md", block.page)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    yield tmp_path
-    for name in {path.stem for path in tmp_path.glob("*.py")} - before:
-        sys.modules.pop(name, None)
-
-
-@pytest.mark.parametrize("block", blocks("python"), ids=str)
-def test_every_python_block_runs(block: Block, written: Path) -> None:
-    """A test that a page shows is run by pytest, in test_readme.py. Here it is only defined."""
-    write_files(written, "docs/agents.md", "docs/testing.md", block.page)
+    for file in tmp_path.glob("*.py"):  # what another test has imported under this name
+        monkeypatch.delitem(sys.modules, file.stem, raising=False)
     exec(compile(block.text, str(block), "exec"), {"__name__": "shown"})
+    for file in tmp_path.glob("*.py"):
+        sys.modules.pop(file.stem, None)
 
 
 # ---- commands

@@ -182,6 +182,7 @@ OF_AN_ACCOUNT = of("telephony (dial|number)")
 OF_A_CALL = of("telephony delete")
 TESTS = of("pytest test_barista")
 REQUESTS = of("curl .*")
+CHATS = of(r"printf .* \| telephony chat")
 MADE = of("make ")
 """test_docs.py checks that the targets are there; CI runs `make test`, and DEMO stands for `make demo`."""
 OTHERS = {". .venv/bin/activate", "python tools/document_settings.py"}
@@ -191,7 +192,18 @@ VARIABLES = of("[A-Z]+=[^ ]*$")
 
 def test_every_line_of_a_shell_block_is_run_by_a_test() -> None:
     """One that is of no kind here would be run by nobody."""
-    run = [CALLS, CALLS_WITH_AGENT, TRANSCRIPTIONS, SERVERS, SMALL, OF_AN_ACCOUNT, OF_A_CALL, TESTS, REQUESTS]
+    run = [
+        CALLS,
+        CALLS_WITH_AGENT,
+        TRANSCRIPTIONS,
+        SERVERS,
+        SMALL,
+        OF_AN_ACCOUNT,
+        OF_A_CALL,
+        TESTS,
+        REQUESTS,
+        CHATS,
+    ]
     assert sorted(set(lines()) - OTHERS - set().union(*run, MADE, VARIABLES)) == []
 
 
@@ -286,6 +298,16 @@ async def test_the_commands_of_an_account_are_good(line: str, folder: Path) -> N
         given = {**account.environ(), "PUBLIC_URL": "https://phone.example", "DIAL_FROM": "+14155550100"}
         done = await asyncio.to_thread(run, line, folder, **given)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("line", CHATS)
+def test_the_chats_end_with_what_was_typed(line: str, folder: Path) -> None:
+    """In a shell that has this Python's commands, as `. .venv/bin/activate` makes it."""
+    given = environment(folder / "data", AGENT="barista:Barista")
+    given["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{given['PATH']}"
+    done = subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True, env=given, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "latte" in done.stdout
 
 
 @pytest.mark.parametrize("line", OF_A_CALL)

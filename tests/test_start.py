@@ -45,7 +45,7 @@ NEVER = [
     (CLOUD, "routes:\n- {to: '+1*', voice: lessac}\n", "routes.yaml:2: .*names look like flux-"),
     ({}, "routes:\n- {to: '+1*', voice: flux haley}\n", "routes.yaml:2: .*not a voice name"),
     ({}, "routes:\n- {to: '+1*', agent: 'no.such:Agent'}\n", "no.such"),
-    ({}, "blocked: ['555 2671']\n", "routes.yaml:1: .*no number"),
+    ({}, "blocked: ['555 2671']\n", "routes.yaml:1: .*not a number"),
 ]
 
 

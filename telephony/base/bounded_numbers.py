@@ -13,16 +13,16 @@ LARGEST = 2**53
 
 
 def seconds(value: object) -> float:
-    """A moment or a length of audio. ValueError for what is no number, below 0, or beyond any call."""
+    """A moment or a length of audio. ValueError for what is not a number, below 0, or beyond any call."""
     if type(value) not in (float, int) or not 0 <= value <= LONGEST_S:  # type: ignore[operator]
-        raise ValueError(f"{type(value).__name__} that is no number of seconds")
+        raise ValueError(f"{type(value).__name__} that is not a number of seconds")
     return float(value)  # type: ignore[arg-type]
 
 
 def share(value: object) -> float:
     """A confidence, 0 to 1. ValueError for anything else."""
     if type(value) not in (float, int) or not 0 <= value <= 1:  # type: ignore[operator]
-        raise ValueError(f"{type(value).__name__} that is no number from 0 to 1")
+        raise ValueError(f"{type(value).__name__} that is not a number from 0 to 1")
     return float(value)  # type: ignore[arg-type]
 
 

@@ -1,7 +1,7 @@
 """Telephone numbers and other addresses of callers, as people write them and as they are compared. PURE.
 
 The numbering plans are those of `phonenumbers`. What cannot be told for certain is left as it was written:
-whoever asks then refuses it, since a guess would be another person's number.
+the caller then refuses it, since a guess would be another person's number.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NO_DIGIT = re.compile(r"[^0-9]")
 ABROAD = ("00", "011")  # how a number of another country is dialled: ITU-T E.164, and North America
 SHORT_CODE = re.compile(r"[0-9]{3,6}")
 IDENTITY = re.compile(r"(client|sim|whatsapp|sips?):(.+)", re.IGNORECASE)
-"""What Twilio's From and To are where they are no numbers."""
+"""What Twilio's From and To are where they are not numbers."""
 KEYPAD = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
 WITHHELD = ("anonymous", "restricted", "blocked", "unknown", "unavailable", "private")
 """What Twilio says in place of a caller who is not told, as a word or as the word's keys: +266696687."""

@@ -179,7 +179,7 @@ class SharedStoreFile:
         """The results, or exceptions, of all works; none of them hurts another."""
         try:
             return self._transact(asks)
-        except Exception as error:  # the edge of the thread: whoever asked gets it
+        except Exception as error:  # the edge of the thread: the one who asked gets it
             if len(asks) == 1:
                 ours = isinstance(error, sqlite3.Error | OSError)
                 return [SharedStoreFailure(f"{self.path}: {error}") if ours else error]

@@ -1,6 +1,6 @@
 """What slows down those who guess, and what they do to the log. PURE: the time is handed in.
 
-A right key is always let through: whoever asks looks at the key first, and at the brake only when it was
+A right key is always let through: callers look at the key first, and at the brake only when it was
 wrong. So strangers behind the same proxy as the owner cannot lock the owner out.
 """
 

@@ -174,7 +174,7 @@ class _Talk:
         self._over = step.hang_up
 
     async def _notice(self, text: str, kind: str, interruptible: bool) -> None:
-        """Something that the agent says of its own accord."""
+        """Something that the agent says by itself."""
         words = AgentWords()
         items: asyncio.Queue[Said | None | Exception] = asyncio.Queue()
         items.put_nowait(Say(text, interruptible))

@@ -343,7 +343,7 @@ class AgentTurn:
         record: TurnRecord | None = None,
         redact_numbers: bool = False,
     ) -> None:
-        """Say something of our own accord, behind what is queued, or before what has not begun (`first`)."""
+        """Say something by ourselves, behind what is queued, or before what has not begun (`first`)."""
         state = self._state
         reply = state.replies.new(
             kind, interruptible=interruptible, record=record, redact_numbers=redact_numbers

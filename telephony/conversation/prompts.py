@@ -1,4 +1,4 @@
-"""The sentences that we say of our own accord; each list is used in turn. PURE."""
+"""The sentences that we say by ourselves; each list is used in turn. PURE."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from telephony.record.objection import objects
 from telephony.reply.agent import Agent, Note, Notes, Said, Say, Turn, Wording
 from telephony.reply.polarity import answered
 
-STOPPED = "All right, the recording is stopped, and what there was of it is deleted. Please go on."
-STOPPED_BEFORE = "The recording is stopped already, and what there was of it is deleted. Please go on."
+STOPPED = "All right, the recording is stopped and deleted. Please go on."
+STOPPED_BEFORE = "The recording is stopped already, and it is deleted. Please go on."
 
 
 def announced(wording: Wording, notice: str) -> Wording:

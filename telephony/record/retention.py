@@ -28,7 +28,7 @@ KEPT_S = 3650 * DAY_S
 
 
 def doubt(wall: float, own: float, seen: float | None, trusted_from: float) -> str:
-    """Why nothing is to be deleted now; empty when the clock can be believed.
+    """Why nothing must be deleted now; empty when the clock can be believed.
 
     `own` is the shared store's time, which no clock that is set moves; `seen`: when, before now, it was
     surely running, if that is known; `trusted_from`: until when an earlier doubt lasts. In Unix seconds.

@@ -114,7 +114,7 @@ def read(lines: Iterable[bytes | str]) -> tuple[agent.Wording, Policy, Iterator[
             )
         wording, policy = _revive(first["wording"]), _revive(first["policy"])
     except orjson.JSONDecodeError as error:
-        raise BadInput("this is not a call's tape: its first line is no JSON") from error
+        raise BadInput("this is not a call's tape: its first line is not JSON") from error
     return wording, policy, (_entry(row) for row in rows)
 
 

@@ -100,7 +100,7 @@ class Transfer:
 def press_keys(digits: str) -> Transfer:
     """Press keys on the caller's line, `w` being half a second's pause; the conversation goes on after it.
 
-    Raises ValueError for what is no key.
+    Raises ValueError for anything that is not a key.
     """
     if not 1 <= len(digits) <= MOST_KEYS or not set(digits) <= KEYS:
         raise ValueError(f"{digits!r} cannot be pressed: 1 to {MOST_KEYS} of {''.join(sorted(KEYS))}")
@@ -132,7 +132,7 @@ class Expect:
     sensitive: bool = False
     """True: the answer is kept out of all that is saved and logged.
 
-    Such a question lasts until it is answered ("one second" is no card number), until the agent expects
+    Such a question lasts until it is answered ("one second" is not a card number), until the agent expects
     something else, or for three turns.
     """
     pause_s: float | None = None
@@ -271,7 +271,7 @@ class Agent(Protocol):
         ...
 
 
-# ---- what an agent does of its own accord
+# ---- what an agent does by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +302,7 @@ class Wording:
     reask: tuple[str, ...] = ("Sorry, something went wrong there. Could you say that again?",)
     """Said in turn when a reply failed, was empty or never came."""
     farewell: str = "We have to stop here. Thank you for calling, goodbye."
-    """Said before the line ends the call of its own accord: its greatest length, the server stopping."""
+    """Said before the server ends the call by itself: at its greatest length, or because the server stops."""
     warning: str = "We have about a minute left."
     """Said shortly before a call reaches its greatest length."""
     acknowledge: tuple[str, ...] = ("Mm-hm.",)
@@ -311,7 +311,7 @@ class Wording:
 
 @runtime_checkable
 class HasWording(Protocol):
-    """An agent that says what it does of its own accord."""
+    """An agent that says what it does by itself."""
 
     wording: Wording
 

@@ -46,7 +46,7 @@ _WITHOUT = (
 
 
 def corrects(text: str) -> bool:
-    """Whether the words say that something is to be otherwise."""
+    """Whether the words say that something should be different."""
     words = expanded(plain(text))
     if _STRONG.search(words):
         return True
@@ -58,7 +58,7 @@ class Named:
     """What a correction speaks of."""
 
     values: dict[str, str]
-    """The slots that it names, and what they are to be."""
+    """The slots that it names, and their new values."""
     dropped: dict[str, str]
     """Those that it takes away, and what they are: "without milk"."""
     denied: set[str]
@@ -95,7 +95,7 @@ _OF_A_PART = re.compile(
     r"|\b(?:change|correct|fix|switch|update) "
     r"(?:the|my|that|its)\b"
 )
-""" "Change the size", "the wrong day": a part is to be otherwise, and it is not said how."""
+""" "Change the size", "the wrong day": a part should be different, and it is not said how."""
 _ONLY = re.compile(r"^(?:(?:no|nope|oh|well|um|uh|okay|yes|yeah) )*(?:just|only) (?:the|that|this|my)\b")
 """ "Just the latte": what there is, and nothing besides it."""
 _HOLD = re.compile(r"\b(?:hang up|leave|yet|wait|stop|stay|go|end (?:the|this) call|hold)\b")
@@ -104,7 +104,7 @@ _HOLD = re.compile(r"\b(?:hang up|leave|yet|wait|stop|stay|go|end (?:the|this) c
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What is to be done about something that was understood wrongly."""
+    """What follows from something that was understood wrongly."""
 
     intent: Intent
     """Whose item it is."""
@@ -113,7 +113,7 @@ class Correction:
     part: Ask | None = None
     """The part that the caller wants to change, when they did not say to what."""
     nothing: bool = False
-    """Nothing is to be changed after all."""
+    """Nothing changes after all."""
     item: int = -1
     """Which of the items it is about."""
 
@@ -131,7 +131,7 @@ def correction(
     open_question: tuple[Intent | None, Ask | None],
     ends: bool,
 ) -> Correction | None:
-    """What an utterance corrects; None: it is no correction.
+    """What an utterance corrects; None: it is not a correction.
 
     `ends`: a plain no would now lead to what cannot be undone, and what else was said has no other meaning.
     """

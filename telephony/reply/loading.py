@@ -82,7 +82,7 @@ def _check(agent: object, name: str, place: str) -> None:
     wrong = _not_yielding(reply) or _not_called_with(reply, "reply", "turn", "notes")
     ended = getattr(agent, "ended", None)
     if not wrong and ended is not None:
-        wrong = "ended is no method" if not callable(ended) else _not_called_with(ended, "ended", "call")
+        wrong = "ended is not a method" if not callable(ended) else _not_called_with(ended, "ended", "call")
         if not wrong and not _is(inspect.iscoroutinefunction, ended):
             wrong = "ended(call) must be an `async def`"
     wrong = wrong or _wrong_manners(getattr(agent, "wording", None))

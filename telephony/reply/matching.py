@@ -109,7 +109,7 @@ class Finder:
         return do not in LASTING or bool(intent.asks) or means(do, self._said, match)
 
     def _is_too_weak(self, intent: Intent, pattern: Pattern, match: re.Match[str], found: Item) -> bool:
-        """ "I'd like" alone is no order when what is wanted is something that the script does not know."""
+        """ "I'd like" alone is not an order if what is wanted is unknown to the script."""
         if pattern.slots or set(match.group().split()) - _WEAK:
             return False
         own = {ask.slot for ask in intent.asks}

@@ -2,7 +2,7 @@
 
 "Four one five", "double oh seven", "nineteen eighty four", "one hundred twenty three", "5,000", "12 hundred"
 are right. What could be two numbers is none: "eight hundred five five" is 805, 5 or 800, 55; "four five, no,
-four six" was taken back; "three quarters of a million" is not dictated. It is to be asked again.
+four six" was taken back; "three quarters of a million" is not dictated. It must be asked again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Whether a caller wants to speak to a person, and whether they ask if they do. PURE.
 
 A wish for a person has a frame ("I would like to"), a verb ("speak to") and who is wanted. A frame
-of unknown words, one that negates or only asks, or talk of another time is no wish.
+of unknown words, one that negates or only asks, or talk of another time is not a wish.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ _NO_MACHINE = re.compile(
     rf"|voice) )*{_MACHINE}\b"
 )
 _LONGEST = 300
-"""Letters of one sentence: a longer one is no request but a story."""
+"""Letters of one sentence: a longer one is a story, not a request."""
 _FINE_WITH_IT = re.compile(r"\b(?:mind|care|hate to|people|persons?|humans?)\b")
 
 

@@ -18,7 +18,7 @@ class YesNo:
     """What an utterance means as an answer to a yes/no question."""
 
     yes: bool | None
-    """True yes, False no, None neither: it is to be asked again."""
+    """True yes, False no, None neither: it must be asked again."""
     whole: bool = False
     """True: nothing else was said, so that an act that cannot be undone may follow."""
     wrong: bool = False

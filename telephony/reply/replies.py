@@ -73,7 +73,7 @@ class Replies:
         return last_said(self.turn.history, self.script)  # it may ask without waiting for a certain answer
 
     def _to_check(self, found: Item) -> str:
-        """The slot whose value is to be read back before it is used."""
+        """The slot whose value must be read back before it is used."""
         slots = self.script.slots
         names = (name for name in found if name in slots and slots[name].confirm)
         given = (name for name in names if found[name] not in ("", SKIPPED, GIVEN))

@@ -196,7 +196,7 @@ class _Checker:
         self.reply = (name, reply)
         self.last_s = last_s
         self.leaves = False
-        """The caller is to be let go, or handed over."""
+        """The caller will be let go, or handed over."""
         self._notes = dict(notes)
         self._chars = 0
         self._left_out = 0

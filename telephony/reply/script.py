@@ -254,7 +254,7 @@ def spoken(slot: Slot, value: str) -> str:
 
 
 def find_slots(text: str, slots: Mapping[str, Slot]) -> dict[str, str]:
-    """The slots that (plain) `text` contains. Longer forms come first: "medium roast" is no size."""
+    """The slots that (plain) `text` contains. Longer forms come first: "medium roast" is not a size."""
     found: dict[str, str] = {}
     free = f" {text} "
     forms = [(form, meaning, slot.name) for slot in slots.values() for form, meaning in slot.forms.items()]

@@ -137,7 +137,9 @@ class _ScriptReader:
 
     def _slot(self, name: str, value: Value) -> Slot:
         if not _NAME.fullmatch(name) or name in (*MADE_UP, "intent"):
-            value.wrong(f"{name!r} is no name for a slot: small letters and _, and not {', '.join(MADE_UP)}")
+            value.wrong(
+                f"{name!r} is not a name for a slot: write small letters and _, and not {', '.join(MADE_UP)}"
+            )
         if value.is_list:
             return Slot(name, "words", {form: text for text in value.texts() for form in _forms(text)})
         if not value.is_mapping:
@@ -170,7 +172,7 @@ class _ScriptReader:
     def _intent(self, name: str, value: Value) -> Intent:
         fields = value.fields(_INTENT)
         if not _NAME.fullmatch(name):
-            value.wrong(f"{name!r} is no name for an intent: small letters, digits and _")
+            value.wrong(f"{name!r} is not a name for an intent: write small letters, digits and _")
         step = self._step(value, fields)
         item = self._template(fields["item"]) if "item" in fields else _item_of(step)
         match = tuple(self._pattern(one) for one in fields["match"].values()) if "match" in fields else ()
@@ -208,7 +210,7 @@ class _ScriptReader:
         try:
             regex = re.compile(source, re.IGNORECASE)
         except re.error as error:
-            value.wrong(f"{text!r} is no regular expression: {error}")
+            value.wrong(f"{text!r} is not a regular expression: {error}")
         if regex.search("") and not slots:
             value.wrong(f"{text!r} matches everything, silence included")
         return Pattern(regex, tuple(slots))

@@ -13,7 +13,7 @@ from telephony.reply.numbers import APART, PAUSE, TIMES, spoken_digits
 
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'"})
 _DECIMAL = re.compile(r"(?<![\d.,/])(\d[\d,]*)[./](\d+)(?![\d./])")
-"""A decimal point or a fraction, which is no pause between digits: "3.5", "1/2"; not "415.555.0132"."""
+"""A decimal point or a fraction, which is not a pause between digits: "3.5", "1/2"; not "415.555.0132"."""
 _SIGH = re.compile(r"(?:(?<=^)|(?<=[.?!] ))(?:oh|o), ")
 """It would be a zero before digits."""
 _NOT_A_WORD = re.compile(r"[^\w' ]+|_")
@@ -68,7 +68,7 @@ _AS_IN = re.compile(r"\b(\w) (?:as in|like|for) \w+")
 def letters(text: str) -> str:
     """The longest run of letters spelled in (plain) `text`: "T I L L E Y", "t as in tango", "double l"."""
     best = run = ""
-    sure = 0  # letters said as letters: "are you" alone is no spelling
+    sure = 0  # letters said as letters: "are you" alone is not a spelling
     times = 1
     for word in [*_AS_IN.sub(r"\1", text.replace("x ray", "xray")).split(), ""]:
         letter = _LETTERS.get(word) or _NAMES_OF_LETTERS.get(word)

@@ -1,4 +1,4 @@
-"""Reads what a line says of its own accord: the same names in a script and in front of a prompt."""
+"""Reads what an agent says by itself: the same names in a script and in front of a prompt."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from telephony.config.yaml_file import Value
 from telephony.reply.agent import Say, SilenceStep, Wording
 
 WORDING = ("greeting", "silence", "fillers", "bridge", "reask", "farewell", "warning", "acknowledge")
-"""The names of what the line says of its own accord."""
+"""The names of what an agent says by itself."""
 
 
 def read_wording(fields: Mapping[str, Value]) -> Wording:
-    """What the line says of its own accord, out of a file's fields; see WORDING."""
+    """What an agent says by itself, out of a file's fields; see WORDING."""
     usual = Wording()
 
     def texts(name: str, default: tuple[str, ...]) -> tuple[str, ...]:

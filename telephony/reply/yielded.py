@@ -129,7 +129,9 @@ def _target(to: str) -> str:
     if kind == "digits":
         if 1 <= len(rest) <= MOST_KEYS and set(rest) <= KEYS:
             return to
-        raise NotAllowed(f"Transfer.to presses what is no key: 1 to {MOST_KEYS} of {''.join(sorted(KEYS))}")
+        raise NotAllowed(
+            f"Transfer.to presses something that is not a key: 1 to {MOST_KEYS} of {''.join(sorted(KEYS))}"
+        )
     if kind == "hold":
         seconds, _, words = rest.partition(":")
         if len(words) > MOST_WORDS:
@@ -193,7 +195,7 @@ def _plain_number(value: float, place: str) -> float:
     number = float.__pos__(value)
     if math.isfinite(number):
         return number
-    raise NotAllowed(f"Note({place}=...) holds float that is no finite number")
+    raise NotAllowed(f"Note({place}=...) holds a float that is not a finite number")
 
 
 def _name(name: object, place: str, room: list[int]) -> str:

@@ -1,4 +1,4 @@
-"""What stands before every route: who may come in, and what is said of whoever may not.
+"""What stands before every route: who may come in, and what is said of those who may not.
 
 What proves a sender: Twilio's signature, an API key, the metrics token. Where a route wants one and the
 server has none set, a public server refuses, and any other takes what surely is this machine's own

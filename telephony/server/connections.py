@@ -1,10 +1,10 @@
 """The server's connections: how many there may be, and whether their peers take what they are sent.
 
-Whoever has proved itself (a signature, a key, a stream token) does not count, so calls never do. The others
-may be so many in all, and so many from one address: newcomers go before idlers, since a genuine request is
-over in milliseconds. Addresses that are not of the internet are those of reverse proxies and platforms'
-routers, behind which everybody shares one: only the sum holds for them. Twilio comes from few addresses, and
-is let in by its signature; until that is read, it needs no more of its share than a moment.
+A connection that has brought proof (a signature, a key, a stream token) does not count, so calls never do.
+The others are limited in all, and for each address. Idle ones make room for newcomers, since a genuine
+request is over in milliseconds. Addresses that are not of the internet are those of reverse proxies and
+platforms' routers, behind which everybody shares one: only the sum holds for them. Twilio comes from few
+addresses, and is let in by its signature; until that is read, it needs its share for a moment only.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MOST, FEWEST = 2000, 64
 MOST_FROM_ONE = 100
 """Unproven connections from one address of the internet, or one IPv6 network of 64 bits."""
 IDLE_S = 1.0
-"""Whoever is unproven for longer makes room for newcomers."""
+"""A connection without proof for longer makes room for newcomers."""
 STUCK_S = 10.0
 """A peer that takes nothing of what it is sent for longer is dropped."""
 FILES_PER_CALL, OTHER_FILES = 6, 64

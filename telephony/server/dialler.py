@@ -65,7 +65,7 @@ class DialRequest:
 
     to: str
     from_number: str = ""
-    """DIAL_FROM, or empty, which means the same: whoever asks does not choose the country."""
+    """DIAL_FROM, or empty, which means the same: a request does not choose the country."""
     agent: str = ""
     """The name of a route (ROUTES) whose agent speaks; empty: AGENT. See `route_named`."""
     say: str = ""
@@ -148,10 +148,10 @@ class Dialler:
         """The kill switch: nothing is dialled any more, and what waits in Twilio's queue is withdrawn.
 
         So is a call that Twilio may have made though its answer never came: those are known by their two
-        numbers only, since Twilio's list does not show a call's URL. What is picked up all the same is hung
+        numbers only, since Twilio's list does not show a call's URL. What is picked up nevertheless is hung
         up on by the voice webhook (`withdrawn`).
 
-        Returns how many calls were withdrawn. Raises TwilioRefused; the switch is thrown all the same.
+        Returns how many calls were withdrawn. Raises TwilioRefused; the switch is thrown nevertheless.
         """
         await self._shared.put("dialling", {"stopped": True}, 10 * 365 * DAY_S)
         log.warning("dialling is stopped")
@@ -328,7 +328,7 @@ async def note_state(
 
 
 async def asked_of(shared: SharedStore, dial_id: str) -> dict[str, Any] | None:
-    """What was asked of a dialled call; None for what is no id of one, or is unknown."""
+    """What was asked of a dialled call; None for an id that is malformed or unknown."""
     return await shared.get(f"dial:{dial_id}") if DIAL_ID.fullmatch(dial_id) else None
 
 

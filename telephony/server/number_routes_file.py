@@ -116,7 +116,7 @@ def _route(value: Value, number: int, country: str, cloud: bool) -> Route:
 def _answered(route: Route, fields: dict[str, Value], cloud: bool) -> Route:
     found = {name: fields[name].text() for name in ANSWERS if name in fields}
     if "language" in found and LANGUAGE.fullmatch(found["language"]) is None:
-        fields["language"].wrong(f"{found['language']!r} is no language code; `en` or `en-GB` is")
+        fields["language"].wrong(f"{found['language']!r} is not a language code; `en` or `en-GB` is")
     if "language" in found and (fault := language_fault(found["language"])):
         fields["language"].wrong(fault)
     if "voice" in found and (fault := voice_fault(found["voice"], cloud)):
@@ -173,14 +173,14 @@ def _called(value: Value, text: str, country: str) -> str:
 
 
 def _caller(value: Value, text: str, country: str) -> str:
-    """A caller, of any kind that Twilio tells of."""
+    """A caller, of any kind that Twilio reports."""
     found = address(text, country)
     identity = IDENTITY.fullmatch(found)
     if identity is not None:
         if identity[1] == "whatsapp" and not INTERNATIONAL.fullmatch(identity[2]):
             value.wrong(_no_number(text, country))
         if identity[1].startswith("sip") and not SIP.fullmatch(identity[2]):
-            value.wrong(f"{text!r} is no SIP address; sip:name@example.com is")
+            value.wrong(f"{text!r} is not a SIP address; sip:name@example.com is")
         return found
     if INTERNATIONAL.fullmatch(found) or SHORT_CODE.fullmatch(found) or found in WITHHELD:
         return found
@@ -190,12 +190,12 @@ def _caller(value: Value, text: str, country: str) -> str:
 def _no_number(text: str, country: str) -> str:
     if WRITTEN.fullmatch(text.removesuffix("*")) is None:
         return (
-            f"{text!r} is no number and nobody that Twilio tells of; +14155550111, +1415*, a short code, "
-            f"whatsapp:+14155550111, client:NAME, sip:NAME@HOST, or {', '.join(WITHHELD)}"
+            f"{text!r} is neither a number nor a caller that Twilio reports; write +14155550111, +1415*, "
+            f"a short code, whatsapp:+14155550111, client:NAME, sip:NAME@HOST, or {', '.join(WITHHELD)}"
         )
     where = f"in {country}, nor in international form" if country else "in international form"
     more = "" if country else "; national numbers are understood where DIAL_FROM is set"
-    return f"{text!r} is no number {where}, +14155550111{more}"
+    return f"{text!r} is not a number {where}, +14155550111{more}"
 
 
 def _hours(fields: dict[str, Value]) -> Hours:
@@ -217,4 +217,4 @@ def _zone(value: Value | None) -> tzinfo:
     try:
         return ZoneInfo(value.text())
     except (OSError, ValueError, KeyError):  # KeyError: ZoneInfoNotFoundError
-        value.wrong(f"{value.text()!r} is no time zone known here; Europe/London is how they are written")
+        value.wrong(f"{value.text()!r} is not a time zone that is known here; write it like Europe/London")

@@ -1,6 +1,6 @@
 """Whether this process would take a call now and have it go well: what GET /readyz tells, and why not.
 
-Whoever asks costs little: each check is made when somebody asks, at most every few seconds, once for all who
+Asking costs little: each check is made when somebody asks, at most every few seconds, once for all who
 ask meanwhile, and never in the event loop.
 """
 

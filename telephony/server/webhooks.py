@@ -294,7 +294,7 @@ def _is_back(away: Mapping[str, Any], request: web.Request, form: Form) -> bool:
 def _begun(request: web.Request, call_sid: str) -> web.Response:
     """A request of long ago comes again while the call runs: nothing in the answer opens a stream.
 
-    Should it be Twilio all the same, it asks how the call goes on.
+    If it is Twilio nevertheless, it asks how the call goes on.
     """
     state = request.app[STATE]
     state.host.admission.refused("repeated")

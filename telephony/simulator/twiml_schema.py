@@ -176,7 +176,7 @@ def _inside(parent: ElementTree.Element, what: Known) -> Iterator[str]:
     for child in parent:
         known = KNOWN.get(("Say" if spoken else parent.tag, child.tag))
         if known is None:
-            where = "is no verb" if parent.tag == "Response" else f"cannot stand in <{parent.tag}>"
+            where = "is not a verb" if parent.tag == "Response" else f"cannot stand in <{parent.tag}>"
             yield f"<{child.tag}> {where}"
             continue
         yield from _attributes(child, known)

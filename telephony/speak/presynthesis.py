@@ -37,7 +37,7 @@ def phrases_of(text: str, voice: str = "") -> list[str]:
 
 
 def standing_lines(wording: Wording) -> list[str]:
-    """What the line says of its own accord, the most urgent first."""
+    """What the agent says by itself, the most urgent first."""
     lines = [wording.greeting.text, *wording.reask, *wording.fillers, wording.bridge]
     lines += [step.say for step in wording.silence]
     lines += [wording.farewell, wording.warning, *wording.acknowledge]

@@ -78,7 +78,7 @@ def say(words: Words, index: int, shouted: bool) -> str:
 
 
 def _is_initialism(words: Words, index: int) -> bool:
-    """Whether an abbreviation in capitals is another one: "3% APR." is no April, "CO" no company."""
+    """Whether an abbreviation in capitals is another one: "3% APR." is not April, "CO" not a company."""
     word = words[index]
     if not word.isupper() or not word.rstrip(".").isalpha():
         return False

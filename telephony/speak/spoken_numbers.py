@@ -55,7 +55,7 @@ _UNIT = "|".join(
 _SIGNS = {"-": "minus ", "+": "plus ", "~": "about ", "≈": "about ", "±": "plus or minus "} | {
     **{"<": "less than ", ">": "more than ", "≤": "at most ", "≥": "at least ", "": ""},
 }
-_MOST_DIGITS = 40  # more are no amount that anybody can follow, and too many for int()
+_MOST_DIGITS = 40  # more are not an amount that anybody can follow, and too many for int()
 _ABOUT_CALLS = frozenset("calls services operators dispatchers emergencies".split())
 _MANY = frozenset(
     "people users views downloads followers customers subscribers records rows visitors".split()
@@ -212,7 +212,7 @@ def _over(match: re.Match[str], words: Words, index: int) -> str:
 
 
 def _is_lettered(text: str, number: str, after: str) -> bool:
-    """Whether a letter behind a whole number is no unit: "exit 12B", but "12B people", "1.2B"."""
+    """Whether a letter behind a whole number is not a unit: "exit 12B", but "12B people", "1.2B"."""
     return text in ("A", "B", "T") and "." not in number and not re.fullmatch(r"[a-z]{4,}|", after)
 
 
@@ -258,7 +258,7 @@ def _version(match: re.Match[str], words: Words, index: int) -> str:
 
 
 def _dictated(match: re.Match[str], words: Words, index: int) -> str | None:
-    """Digits with dashes that are no range: "123-45-6789", and "4521-03" after "order"."""
+    """Digits with dashes that are not a range: "123-45-6789", and "4521-03" after "order"."""
     groups = re.findall(r"\d+", match[0])
     zero = any(group[0] == "0" and len(group) > 1 for group in groups)
     falling = max(map(len, groups)) > 3 and int(groups[0]) >= int(groups[1])

@@ -139,7 +139,7 @@ def _counted(number: int, unit: str) -> str:
 
 
 def _minutes(match: re.Match[str], words: Words, index: int) -> str | None:
-    """The minutes of "2h 30m", which are no meters."""
+    """The minutes of "2h 30m", which are not meters."""
     return _counted(int(match[1]), "minute") if re.fullmatch(r"\d+h", at(words, index - 1)) else None
 
 

@@ -221,7 +221,7 @@ COUNTED_BY_ROMANS = frozenset(
 LETTERED = frozenset(
     "plan option gate section vitamin grade terminal type exhibit zone hall team group room".split()
 )
-"""Behind these the letter A is no article."""
+"""Behind these the letter A is not an article."""
 
 STREETS = {
     "st": "street", "ave": "avenue", "rd": "road", "ln": "lane", "ct": "court", "pl": "place", "sq": "square",

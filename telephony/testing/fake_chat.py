@@ -285,7 +285,7 @@ class FakeChat:
     async def _misbehaved(
         self, request: web.Request, response: web.StreamResponse, number: int, faults: ChatFaults
     ) -> bool:
-        """Whether the stream ends here, in the way that its fault has it."""
+        """Whether the stream ends here, as its fault has it."""
         if number == faults.stall_after:
             await self._released.wait()
         elif number == faults.reset_after:

@@ -160,7 +160,7 @@ NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 def obedient(body: Body) -> Reply:
-    """The worst model there can be: whoever speaks, caller or tool, is obeyed.
+    """The worst model there can be: it obeys everybody who speaks, caller or tool.
 
     It calls each tool that the last message names, offered or not, with whatever arguments the message holds,
     and tells its instructions to everybody who asks. What it does must be refused by those who carry it out.

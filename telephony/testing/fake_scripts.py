@@ -14,7 +14,7 @@ class FakeScript(Protocol):
     """Decides what a stand-in says."""
 
     def due(self, audio_s: float) -> Iterable[flux_codec.TurnInfo]:
-        """What is to be said once so many seconds of audio have come, and was not said before."""
+        """What will be said once so many seconds of audio have come, and was not said before."""
 
     def force(self, audio_s: float) -> flux_codec.TurnInfo | None:
         """The end of the turn that is open, asked for now; None when none is."""

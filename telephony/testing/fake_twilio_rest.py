@@ -43,7 +43,7 @@ class Failure:
     message: str = "stand-in failure"
     delay_s: float = 0.0
     carried_out: bool = False
-    """True: what was asked is done all the same, as when only the answer is lost or late."""
+    """True: what was asked is done nevertheless, as when only the answer is lost or late."""
 
 
 OnCall = Callable[[FakeCall], Awaitable[None]]

@@ -69,7 +69,7 @@ async def test_a_numbers_webhooks_are_read_and_set(account: Account) -> None:
     assert number.webhooks["voice_url"] == "https://old/v" and number.overridden_by == "AP1"
     await rest.point_number(number.sid, {"voice_url": "https://new/v", "status_callback": "https://new/s"})
     assert (await rest.find_number("+14155550100")).webhooks["voice_url"] == "https://new/v"
-    with pytest.raises(BadInput, match="no number of this Twilio account"):
+    with pytest.raises(BadInput, match="not a number of this Twilio account"):
         await rest.find_number("+14155550199")
 
 

@@ -60,7 +60,7 @@ async def test_without_an_address_twilio_itself_says_the_words(account: Account,
         (("dial", "+14155552671", "--machine", "message"), "--message"),
         (("dial", "+14155552671", "--from", "+14155550100", "--agent", "nobody"), "'nobody' is unknown"),
         (("number", "nonsense"), "international form"),
-        (("number", "+14155550199"), "no number of this Twilio account"),
+        (("number", "+14155550199"), "not a number of this Twilio account"),
         (("number", "+14155550100", "--restore"), "nothing to restore"),
     ],
 )

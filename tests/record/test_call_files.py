@@ -105,4 +105,4 @@ def test_a_call_is_deleted_from_the_command_line(tmp_path: Path, capsys: pytest.
     line = ["--env-file", str(empty), "delete"]
     assert main([*line, "CA1"], {"DATA_DIR": str(tmp_path)}) == 0 and not where.exists()
     assert main([*line, "CA1"], {"DATA_DIR": str(tmp_path)}) == 2
-    assert "there is no call CA1" in capsys.readouterr().err
+    assert "call CA1 not found" in capsys.readouterr().err

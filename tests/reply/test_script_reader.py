@@ -67,7 +67,7 @@ OK = 'intents: {hi: {match: ["hi"], say: "Hello."}}\n'
         ),
         (OK + "fallback: []\n", "2: fallback: is empty; at least one is needed"),
         (OK + "slots: {size: [small]}\n", "2: slots.size: this slot is never used"),
-        (OK + "slots: {items: [small]}\n", "2: slots.items: 'items' is no name for a slot"),
+        (OK + "slots: {items: [small]}\n", "2: slots.items: 'items' is not a name for a slot"),
         (
             OK + "slots: {n: {type: numbers}}\n",
             "2: slots.n.type: 'numbers' is not allowed; words, digits, spelling, text or",
@@ -77,7 +77,7 @@ OK = 'intents: {hi: {match: ["hi"], say: "Hello."}}\n'
         ("intents:\n  a: {say: hi}\n", "2: intents.a: never reached: it has no `match`"),
         (
             "intents:\n  a: {match: ['(a'], say: hi}\n",
-            "2: intents.a.match: '(a' is no regular expression: missing )",
+            "2: intents.a.match: '(a' is not a regular expression: missing )",
         ),
         ("intents:\n  a: {match: ['a*'], say: hi}\n", "2: intents.a.match: 'a*' matches everything"),
         (

@@ -158,8 +158,8 @@ def test_the_limit_is_of_bytes() -> None:
 
 # Inside <Response>, and what the warning says.
 WARNED = [
-    ("<Speak>Hi</Speak>", "<Speak> is no verb"),
-    ("<say>Hi</say>", "<say> is no verb"),
+    ("<Speak>Hi</Speak>", "<Speak> is not a verb"),
+    ("<say>Hi</say>", "<say> is not a verb"),
     ("<Gather/>", "not carried out here"),
     ("<Say volume='1'>Hi</Say>", "<Say> has no attribute 'volume'"),
     ("<Say Voice='alice'>Hi</Say>", "<Say> has no attribute 'Voice'"),
@@ -177,7 +177,7 @@ WARNED = [
     ("<Dial timeout='soon'>+14155550111</Dial>", "<Dial timeout='soon'>"),
     ("<Dial answerOnBridge='maybe'>+14155550111</Dial>", "answerOnBridge='maybe'"),
     ("<Dial><Phone>+14155550111</Phone></Dial>", "<Phone> cannot stand in <Dial>"),
-    ("<Stream url='wss://h/m'/>", "<Stream> is no verb"),
+    ("<Stream url='wss://h/m'/>", "<Stream> is not a verb"),
     ("<Connect><Stream url='wss://h/m' codec='x'/></Connect>", "<Stream> has no attribute 'codec'"),
     ("<Connect><Stream url='wss://h/m' track='all'/></Connect>", "<Stream track='all'>"),
     ("<Connect><Stream url='wss://h/m' statusCallback='/s'/></Connect>", "statusCallback='/s'"),

@@ -101,7 +101,7 @@ def _span(words: Sequence[RecognizedWord]) -> RecognizedWord:
 
 
 def _weights(words: Sequence[RecognizedWord]) -> list[int | None]:
-    """How many digits each word stands for, None where it is no number; after "twenty", "three" adds none."""
+    """How many digits each word stands for, None for other words; after "twenty", "three" adds none."""
     weights: list[int | None] = []
     tens = False
     for word in words:

@@ -224,7 +224,7 @@ class Recognition:
         self._final = False
         self._sounds = []
         self._sound = None
-        # A gap between two words is no place to settle at: what is on both sides is heard better together.
+        # A gap between two words is not a place to settle at: what is on both sides is heard better together.
         long = self._is_long(pause_s) and back_s - pause_s >= _CAREFUL_AFTER_S - 1e-6
         if self._careful is not None and not self._careful.cut:
             shown = long and await self._show_careful(_FINAL_PATIENCE_S)

@@ -54,7 +54,7 @@ class TurnWords:
         self._open = []
 
     def set_open(self, words: Sequence[RecognizedWord]) -> None:
-        """New words for the open segment. No words at all are no news: what was heard stays."""
+        """New words for the open segment. No words at all change nothing: what was heard stays."""
         if words:
             self._open = self._continued(words)
 

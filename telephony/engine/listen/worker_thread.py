@@ -81,7 +81,9 @@ class WorkerThread:
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(work())
-                except Exception as error:  # the edge of a task: it belongs to whoever waits for the result
+                except (
+                    Exception
+                ) as error:  # the edge of a task: it belongs to the one who waits for the result
                     future.set_exception(error)
             with self._ready:
                 self._running -= 1

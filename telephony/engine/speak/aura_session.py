@@ -24,7 +24,7 @@ class AuraSession:
 
     @property
     def turn(self) -> SpeakTurn | None:
-        """What is to be spoken now: the text up to a Flush."""
+        """What will be spoken now: the text up to a Flush."""
         return self._turns[0] if self._turns else None
 
     def connected(self, voice: str, version: str, uuid: str) -> list[Message]:
@@ -102,7 +102,7 @@ class AuraSession:
 
     def _flush(self) -> None:
         if not self._turns or self._turns[-1].flushed:
-            # A Flush of nothing is answered all the same, behind what is still being spoken.
+            # A Flush of nothing is answered too, behind what is still being spoken.
             self._turns.append(SpeakTurn(""))
         self._turns[-1].flushed = True
 

@@ -98,7 +98,7 @@ def _encoding(given: dict[str, str]) -> str:
 
 
 def _check_rest(given: dict[str, str], streaming: bool) -> None:
-    """What changes nothing here, and must be right all the same."""
+    """What changes nothing here, and must be right nevertheless."""
     _one_of(given, "mip_opt_out", FLAGS, "false")
     if "expressivity" in given and given["expressivity"] not in ("-2", "-1", "0", "1", "2"):
         raise BadSpeakOptions("expressivity", "one of -2, -1, 0, 1, 2", "EXPRESSIVITY_OUT_OF_RANGE")
