@@ -138,7 +138,6 @@ def test_files_are_short() -> None:
     assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
 
 
-@pytest.mark.xfail(strict=True, reason="being mended")
 def test_functions_are_short() -> None:
     long = {
         f"{name_of(module)}:{node.name}": length

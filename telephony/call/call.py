@@ -46,6 +46,7 @@ from telephony.deepgram.flux_codec import (
 )
 from telephony.listen.events import ListenEvent, SttConnected, SttDisconnected
 from telephony.playback.pacer import Mark
+from telephony.reply.agent import Agent
 
 log = logging.getLogger(__name__)
 
@@ -117,14 +118,8 @@ class Call(CallFacts):
             lambda ahead_s: self._conversation.state_to_resume(self._now() + ahead_s),
             resources.host.saver,
         )
-        conversation = self._conversation
-        reporter = self._reporter = CallReporter(resources.events, self.call_id, started.call_sid)
-        self._replies = ReplyTasks(
-            resources.agent,
-            self._put,
-            lambda: conversation.redacting,
-            lambda step: reporter.tool(step, conversation.redacting),
-        )
+        self._reporter = CallReporter(resources.events, self.call_id, started.call_sid)
+        self._replies = self._reply_tasks(resources.agent)
         self._inbox: deque[ev.Event] = deque()
         self._draining = False
         self._timer: asyncio.TimerHandle | None = None
@@ -139,6 +134,15 @@ class Call(CallFacts):
         self._next_step: NextStep | None = None
         self._over = asyncio.Event()
         self._performers = self._table()
+
+    def _reply_tasks(self, agent: Agent) -> ReplyTasks:
+        conversation, reporter = self._conversation, self._reporter  # held without the call
+        return ReplyTasks(
+            agent,
+            self._put,
+            lambda: conversation.redacting,
+            lambda step: reporter.tool(step, conversation.redacting),
+        )
 
     def _table(self) -> dict[type, Callable[[Any], None]]:
         """What carries out each kind of command."""

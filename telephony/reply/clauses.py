@@ -273,9 +273,7 @@ def said_by(clause: Clause, kind: QuestionClause) -> Says:
         return Says.PLEASE if Part.PLEASE in parts else Says.NOTHING
     if _requests(clause):
         return Says.NO if Part.NOT in parts else Says.YES
-    if _asks(clause):
-        return Says.ASKS
-    if Part.QUESTION in only or Part.HEARSAY in only:
+    if _asks(clause) or only & {Part.QUESTION, Part.HEARSAY}:
         return Says.ASKS
     if Part.CONDITION in only:
         return Says.IF
