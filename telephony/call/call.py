@@ -24,7 +24,7 @@ from telephony.call.checkpoint import AHEAD_S, Checkpoints
 from telephony.call.facts import CallFacts
 from telephony.call.inbound import Inbound
 from telephony.call.outbound import Outbound
-from telephony.call.reply_tasks import ReplyTasks
+from telephony.call.reply_tasks import reply_tasks
 from telephony.call.resources import CallResources
 from telephony.call.sound_observer import SoundObserver
 from telephony.call.speech_state import SpeechState
@@ -46,7 +46,6 @@ from telephony.deepgram.flux_codec import (
 )
 from telephony.listen.events import ListenEvent, SttConnected, SttDisconnected
 from telephony.playback.pacer import Mark
-from telephony.reply.agent import Agent
 
 log = logging.getLogger(__name__)
 
@@ -119,13 +118,12 @@ class Call(CallFacts):
             resources.host.saver,
         )
         self._reporter = CallReporter(resources.events, self.call_id, started.call_sid)
-        self._replies = self._reply_tasks(resources.agent)
+        self._replies = reply_tasks(resources.agent, self._put, self._conversation, self._reporter)
         self._inbox: deque[ev.Event] = deque()
         self._draining = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
-        began = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self._origin = {"started": began, "agent": resources.agent_name}
+        self._origin = {"started": _stamp(), "agent": resources.agent_name}
         self._tape = resources.store.open_tape(
             self.call_id, started.call_sid, resources.wording, resources.policy, self._origin
         )
@@ -134,15 +132,6 @@ class Call(CallFacts):
         self._next_step: NextStep | None = None
         self._over = asyncio.Event()
         self._performers = self._table()
-
-    def _reply_tasks(self, agent: Agent) -> ReplyTasks:
-        conversation, reporter = self._conversation, self._reporter  # held without the call
-        return ReplyTasks(
-            agent,
-            self._put,
-            lambda: conversation.redacting,
-            lambda step: reporter.tool(step, conversation.redacting),
-        )
 
     def _table(self) -> dict[type, Callable[[Any], None]]:
         """What carries out each kind of command."""
@@ -422,3 +411,7 @@ class Call(CallFacts):
     def _cancel_reply(self, command: ev.CancelReply) -> None:
         self._replies.cancel(command.reply)
         self._outbound.cancel(command)
+
+
+def _stamp() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from functools import partial
 
 from telephony import events as ev
+from telephony.call.call_events import CallReporter
 from telephony.call.reply_events import event_of
+from telephony.conversation.conversation import Conversation
 from telephony.reply.agent import Agent, Said
 from telephony.reply.reply_scope import Pause, Release, ToolStep
 from telephony.reply.runner import run_reply
@@ -95,3 +97,15 @@ class ReplyTasks:
     def _ended(self, number: int) -> None:
         self._tasks.pop(number, None)
         self._pauses.pop(number, None)
+
+
+def reply_tasks(
+    agent: Agent, put: Callable[[ev.Event], None], conversation: Conversation, reporter: CallReporter
+) -> ReplyTasks:
+    """Those of a call, which they do not hold."""
+    return ReplyTasks(
+        agent,
+        put,
+        lambda: conversation.redacting,
+        lambda step: reporter.tool(step, conversation.redacting),
+    )
