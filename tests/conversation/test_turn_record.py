@@ -70,8 +70,8 @@ def test_an_interrupted_part_says_how_sure_it_is_and_one_that_is_settled_again_i
     agent = TurnRecord(0).begin_agent("answer")
     agent.interrupt(("latte",), 80.0)
     assert (agent.interrupted, agent.uncertain, agent.bound_ms) == (True, ("latte",), 80.0)
-    agent.correct("Hel")
-    assert agent.heard == "Hel"
+    agent.correct("Hi")
+    assert agent.heard == "Hi"
     agent.settle("Hello.", "Hello.", 5.0)
     assert not agent.interrupted
 
