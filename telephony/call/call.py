@@ -21,6 +21,7 @@ from typing import Any
 from telephony import events as ev
 from telephony.call.call_events import CallReporter
 from telephony.call.checkpoint import AHEAD_S, Checkpoints
+from telephony.call.deadline import Deadline
 from telephony.call.facts import CallFacts
 from telephony.call.inbound import Inbound
 from telephony.call.outbound import Outbound
@@ -121,8 +122,7 @@ class Call(CallFacts):
         self._replies = reply_tasks(resources.agent, self._put, self._conversation, self._reporter)
         self._inbox: deque[ev.Event] = deque()
         self._draining = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._deadline = Deadline(self._next_deadline, lambda: self._put(ev.TimerFired()))
         self._origin = {"started": _stamp(), "agent": resources.agent_name}
         self._tape = resources.store.open_tape(
             self.call_id, started.call_sid, resources.wording, resources.policy, self._origin
@@ -177,7 +177,7 @@ class Call(CallFacts):
                     task.cancel()
         finally:
             self._resources.wheel.remove(key)
-            self._stop_timer()
+            self._deadline.stop()
             self._checkpoints.stop()
             self._replies.stop()
             self._tape.close()
@@ -246,7 +246,7 @@ class Call(CallFacts):
         self._draining = True  # what comes late is put into an inbox that nobody reads
         self._outbound.dispose()
         del self._listening, self._own_sound, self._inbound, self._outbound, self._checkpoints
-        del self._replies, self._resources
+        del self._deadline, self._replies, self._resources
 
     def say_goodbye(self) -> None:
         """Have the call end politely."""
@@ -278,7 +278,7 @@ class Call(CallFacts):
                 self._take(self._inbox.popleft())
         finally:
             self._draining = False
-        self._arm_timer()
+        self._deadline.arm()
 
     def _take(self, event: ev.Event) -> None:
         now, before, conversation = self._now(), self._sensitive, self._conversation
@@ -292,35 +292,9 @@ class Call(CallFacts):
         if conversation.over:
             self._over.set()
 
-    def _arm_timer(self) -> None:
-        """See that the timer fires no later than the conversation's next deadline.
-
-        Deadlines mostly move away: a timer that fires too early is armed again, which costs less than
-        moving it with each event.
-        """
+    def _next_deadline(self) -> float | None:
         deadline = self._conversation.next_deadline()
-        if deadline is None:
-            self._stop_timer()
-            return
-        at = self._t0 + deadline
-        if self._timer is not None:
-            if self._timer_at <= at:
-                return
-            self._timer.cancel()
-        self._timer, self._timer_at = self._loop.call_at(at, self._timer_fired), at
-
-    def _timer_fired(self) -> None:
-        self._timer = None
-        deadline = self._conversation.next_deadline()
-        if deadline is not None and deadline > self._now():
-            self._arm_timer()
-        else:
-            self._put(ev.TimerFired())
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        return None if deadline is None else self._t0 + deadline
 
     # ---- the carrier
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from telephony.call.call_events import CallReporter
 from telephony.call.end_of_call import end_of_call
-from telephony.call.figures import Outcome, Traffic
+from telephony.call.figures import CallOutcome, Traffic
 from telephony.call.inbound import Inbound
 from telephony.call.outbound import Outbound
 from telephony.call.resources import CallResources
@@ -156,10 +156,10 @@ class CallFacts:
             stt_failed=listening.failures,
         )
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> CallOutcome:
         """What it was, reported once at its end."""
         record, parameters = self.record(), self.started.parameters
         dialled = "dial" in parameters or self.is_outbound
         latencies = [turn["latency_ms"] for turn in record["turns"] if turn["latency_ms"]]
         responses = [latency["mouth_to_ear"] / 1000 for latency in latencies]
-        return Outcome(dialled, self._conversation.ended_by, record["duration_s"], responses)
+        return CallOutcome(dialled, self._conversation.ended_by, record["duration_s"], responses)

@@ -41,7 +41,7 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CallOutcome:
     """What a call was, reported once at its end."""
 
     dialled: bool
@@ -59,7 +59,7 @@ class Measured(Protocol):
     def traffic(self) -> Traffic:
         """Its counts so far; cheap, and none ever falls."""
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> CallOutcome:
         """For the end of the call."""
 
 

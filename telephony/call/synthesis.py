@@ -46,7 +46,7 @@ class _SpokenPart:
 
 
 @dataclass(slots=True)
-class _Phrase:
+class _SpokenPhrase:
     """A phrase on its way."""
 
     written: Aloud
@@ -60,11 +60,11 @@ class _Phrase:
 
 
 @dataclass(slots=True)
-class _Reply:
+class _SpokenReply:
     """A reply's phrases."""
 
     order: PhraseOrder = field(default_factory=PhraseOrder)
-    phrases: dict[int, _Phrase] = field(default_factory=dict)
+    phrases: dict[int, _SpokenPhrase] = field(default_factory=dict)
 
 
 class Synthesis:
@@ -85,7 +85,7 @@ class Synthesis:
         self._on_parts = on_parts
         self._cache = cache
         self._english = is_english(client.model)
-        self._replies: dict[int, _Reply] = {}
+        self._replies: dict[int, _SpokenReply] = {}
         self._pace = (0, 0.0)
         """Samples and letters of the phrases that this voice has made."""
         self.state = SpeechState()
@@ -104,9 +104,9 @@ class Synthesis:
 
     def speak(self, command: ev.Speak) -> None:
         """Have a phrase spoken; one that was spoken before is there at once."""
-        reply = self._replies.setdefault(command.reply, _Reply())
+        reply = self._replies.setdefault(command.reply, _SpokenReply())
         written = aloud(command.text, self._english)
-        reply.phrases[command.phrase] = _Phrase(written, written.spoken)
+        reply.phrases[command.phrase] = _SpokenPhrase(written, written.spoken)
         reply.order.expect(command.phrase)
         known = self._cache.get(written.spoken)
         if known is None:
@@ -130,7 +130,7 @@ class Synthesis:
 
     # what the voice brings
 
-    def _find(self, reply: int, phrase: int) -> _Phrase | None:
+    def _find(self, reply: int, phrase: int) -> _SpokenPhrase | None:
         of = self._replies.get(reply)
         return None if of is None else of.phrases.get(phrase)
 
@@ -223,7 +223,7 @@ class Synthesis:
         self._on_parts(number, ready)
 
     @staticmethod
-    def _as_written(phrase: _Phrase, part: Part) -> Part:
+    def _as_written(phrase: _SpokenPhrase, part: Part) -> Part:
         """The words of a phrase's end as they are written."""
         if isinstance(part, bytes):
             return part

@@ -33,7 +33,7 @@ from telephony.speak.events import (
     VoiceEvent,
 )
 from telephony.speak.voice_audio import VoiceAudio
-from telephony.speak.voice_state import Deadlines, Phrase, VoiceCounts, in_samples
+from telephony.speak.voice_state import Phrase, VoiceCounts, VoiceDeadlines, in_samples
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class VoicePeer(Protocol):
     """What a channel needs of the process's voice client."""
 
     dialect: wire.Dialect
-    deadlines: Deadlines
+    deadlines: VoiceDeadlines
     level: VoiceLevel
     health: Health
 

@@ -19,7 +19,7 @@ from telephony.deepgram.speak_messages import Dialect, dialect_of
 from telephony.deepgram.transport import sdk_client, speech_session
 from telephony.speak.connection import VoiceConnection
 from telephony.speak.events import VoiceEvent
-from telephony.speak.voice_state import Deadlines
+from telephony.speak.voice_state import VoiceDeadlines
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -36,7 +36,7 @@ class VoiceClient:
         model: str,
         *,
         word_times: bool | None = None,
-        deadlines: Deadlines = Deadlines(),  # noqa: B008 - frozen
+        deadlines: VoiceDeadlines = VoiceDeadlines(),  # noqa: B008 - frozen
     ) -> None:
         self.url = url
         self.model = model

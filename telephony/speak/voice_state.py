@@ -10,7 +10,7 @@ from telephony.events import WordTime
 
 
 @dataclass(frozen=True, slots=True)
-class Deadlines:
+class VoiceDeadlines:
     """How long a voice may take, in seconds."""
 
     first_audio_s: float = 4.0

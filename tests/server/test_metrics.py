@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientSession
 from prometheus_client.parser import text_string_to_metric_families
 
-from telephony.call.figures import Outcome, Traffic
+from telephony.call.figures import CallOutcome, Traffic
 from telephony.playback.pacer import LEAD_S, Pacer
 from telephony.server.admission import Admission
 from telephony.server.loop_lag import TICK_S, TICKS, LoopLagMonitor
@@ -144,13 +144,13 @@ async def test_what_was_not_let_in_is_counted(tmp_path: Path) -> None:
 class Ending:
     """A call with these counts and this end."""
 
-    def __init__(self, traffic: Traffic, outcome: Outcome) -> None:
+    def __init__(self, traffic: Traffic, outcome: CallOutcome) -> None:
         self._traffic, self._outcome = traffic, outcome
 
     def traffic(self) -> Traffic:
         return self._traffic
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> CallOutcome:
         return self._outcome
 
 
@@ -158,7 +158,7 @@ def test_what_a_call_counted_stays_when_it_is_gone() -> None:
     """No counter ever falls; an end that has no name of its own is `cut`."""
     metrics = Metrics(Admission(draining=True), lambda: 0)
     traffic = Traffic(50, 1600, 320, 160, underruns=1, stt_lost=2, stt_failed=3)
-    call = Ending(traffic, Outcome(True, None, 3.0, [0.55]))
+    call = Ending(traffic, CallOutcome(True, None, 3.0, [0.55]))
     metrics.began(call)
     live = samples(metrics.text().decode())
     metrics.ended(call)

@@ -21,7 +21,7 @@ from telephony.speak.events import (
     VoiceDisconnected,
     VoiceEvent,
 )
-from telephony.speak.voice_state import Deadlines
+from telephony.speak.voice_state import VoiceDeadlines
 from tests.pacing import passed, until
 from tests.speak.voice_server import RATE, VoiceServer, tone, voice_server
 
@@ -57,7 +57,7 @@ async def call(
     server: VoiceServer, model: str = "flux-haley-en", ahead_s: Any = None, **deadlines: float
 ) -> AsyncIterator[tuple[VoiceConnection, Ear]]:
     """A call's voice on a running server."""
-    client = VoiceClient(server.url, "secret", model, deadlines=Deadlines(**deadlines))
+    client = VoiceClient(server.url, "secret", model, deadlines=VoiceDeadlines(**deadlines))
     ear = Ear()
     voice = client.open(ear, ahead_s)
     running = asyncio.create_task(voice.run())
@@ -350,7 +350,10 @@ async def test_the_voice_waits_while_a_minute_of_audio_is_unheard() -> None:
 
 
 async def test_closing_before_it_ran_leaves_nothing_behind() -> None:
-    client, ear = VoiceClient("ws://127.0.0.1:9", "k", "m", deadlines=Deadlines(first_audio_s=0.01)), Ear()
+    client, ear = (
+        VoiceClient("ws://127.0.0.1:9", "k", "m", deadlines=VoiceDeadlines(first_audio_s=0.01)),
+        Ear(),
+    )
     voice = client.open(ear)
     voice.speak(1, 0, "Never heard.")
     voice.close()

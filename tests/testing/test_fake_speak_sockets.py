@@ -6,7 +6,7 @@ import asyncio
 
 from telephony.speak.deepgram import VoiceClient
 from telephony.speak.events import PhraseAudio, PhraseDone, PhraseFailed, PhraseInterrupted
-from telephony.speak.voice_state import Deadlines
+from telephony.speak.voice_state import VoiceDeadlines
 from telephony.testing.fake_speak import FakeSpeak
 from telephony.testing.faults import NONE, Faults
 from tests.speak.test_deepgram import Ear
@@ -47,7 +47,7 @@ async def test_a_phrase_is_interrupted_where_the_caller_stopped_hearing_it() -> 
 
 async def test_a_slow_voice_fails_and_the_next_socket_speaks() -> None:
     async with FakeSpeak(faults=(Faults(first_byte_delay_s=30.0), NONE)) as server:
-        client = VoiceClient(server.url, "k", "flux-haley-en", deadlines=Deadlines(first_audio_s=0.2))
+        client = VoiceClient(server.url, "k", "flux-haley-en", deadlines=VoiceDeadlines(first_audio_s=0.2))
         ear = Ear()
         voice = client.open(ear)
         running = asyncio.create_task(voice.run())
