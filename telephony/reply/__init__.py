@@ -1,4 +1,4 @@
-"""What the caller said -> what we say. The public names an agent needs are importable from here."""
+"""What the caller said -> what we say. Agents import their names from `telephony`, the public door."""
 
 from telephony.reply.agent import (
     Agent,
