@@ -1,6 +1,7 @@
-"""What the client of language models costs, and how soon it hangs up.
+"""What the client of language models costs, and how soon it hangs up; and calls that a model answers.
 
     python bench/mind.py            half a minute
+    python bench/mind.py calls      four minutes: from a turn's end to the answer, from a sound to silence
     python bench/mind.py --quick    correctness instead of figures
 
 The model is the stand-in, a process of its own: 50 tokens, 20 ms apart. Nothing else runs in the client's
@@ -24,6 +25,7 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.load.figures import percentile
+from bench.load.model_calls import PHRASE_S, measure
 from telephony.llm.chat import ChatRequest, TextDelta
 from telephony.llm.client import ChatClient, open_session
 from telephony.llm.endpoints import ChatEndpoint, Deadlines, chat_url
@@ -38,6 +40,7 @@ CLOSES = 400
 TICK_S = 0.02  # an audio frame
 CPU_MS = 2.0  # to reach: a turn's cost to the client at 50 calls
 CLOSE_MS = 50.0  # to reach: p99 from leaving to the model's socket closed
+OVER_MS = 60.0  # to reach: an answer's first sound behind the model's first token, p50
 PATIENT = Deadlines(first_token_s=20.0, between_s=20.0, total_s=60.0)
 PROMPT = "You take orders in a coffee shop. " * 60
 REQUEST = ChatRequest(
@@ -50,10 +53,36 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", choices=("client",), default="client")
+    parser.add_argument("what", nargs="?", choices=("client", "calls"), default="client")
     parser.add_argument("--quick", action="store_true", help="few turns, and no bars")
     options = parser.parse_args()
-    return uvloop.run(measure_client(quick=options.quick))
+    measured = measure_calls if options.what == "calls" else measure_client
+    return uvloop.run(measured(quick=options.quick))
+
+
+async def measure_calls(*, quick: bool) -> int:
+    """The table of whole calls."""
+    calls, turns = (1, 2) if quick else (2, 6)
+    print("first token  drafts  answered p50   p95  over the model  turns  closed p50   p99  tokens after it")
+    missed = 0
+    for first_token_s in (0.0,) if quick else (0.0, 0.2, 0.35, 0.7):
+        for eager in (False, True):
+            seen = await measure(first_token_s, eager=eager, calls=calls, turns=turns)
+            p50, p95 = percentile(seen.answered, 0.5), percentile(seen.answered, 0.95)
+            over, p99 = p50 - (first_token_s + PHRASE_S) * 1000, percentile(seen.closed, 0.99)
+            tokens = sum(seen.wasted) / max(1, len(seen.wasted))
+            print(
+                f"{first_token_s * 1000:>8.0f} ms{'on' if eager else 'off':>8}{p50:>11.0f} ms{p95:>6.0f}"
+                f"{over:>13.0f} ms{len(seen.answered):>7}{percentile(seen.closed, 0.5):>9.1f} ms{p99:>6.1f}"
+                f"{tokens:>17.2f}",
+                flush=True,
+            )
+            missed += over > OVER_MS or p99 > CLOSE_MS
+    print(f"""
+answered: from EndOfTurn to the first sound sent, at most {OVER_MS:g} ms over the model's time, which is that
+of its first token and of two more, {PHRASE_S * 1000:g} ms, that complete the first phrase
+closed: from StartOfTurn to the model's socket closed, p99 at most {CLOSE_MS:g} ms""")
+    return int(missed > 0 and not quick)
 
 
 async def measure_client(*, quick: bool) -> int:

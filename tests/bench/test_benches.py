@@ -66,3 +66,14 @@ async def test_the_client_of_language_models_is_measured() -> None:
     assert status == 0, output
     for figure in ("CPU of a reply of 50 tokens", "from leaving to the model's socket closed"):
         assert figure in output
+
+
+@pytest.mark.slow
+async def test_calls_that_a_model_answers_are_measured() -> None:
+    """Every turn is answered, and every interruption closes the model's connection."""
+    status, output = await run("mind.py", "calls", "--quick")
+    assert status == 0, output
+    rows = [
+        line.split() for line in output.splitlines() if " ms" in line and (" on " in line or " off " in line)
+    ]
+    assert len(rows) == 2, output

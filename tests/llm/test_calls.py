@@ -15,6 +15,8 @@ from telephony.testing.fake_chat_script import Called, Reply, Rule, always, in_t
 from telephony.testing.faults import NONE
 from tests.real_line import Lines, running
 
+pytestmark = pytest.mark.slow
+
 STORY = " ".join(f"In year {n} the old man moved house again." for n in range(1, 30))
 PROMPT = "---\ngreeting: Hello there.\nsilence: [{after_s: 60, say: Hello}]\n---\nTell stories to {from}."
 

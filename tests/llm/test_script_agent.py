@@ -273,6 +273,8 @@ def test_a_script_that_needs_a_model_says_so_at_the_start(tmp_path: Path) -> Non
 # ---- a real model
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 async def test_a_real_model_keeps_the_schema_in_a_hundred_of_a_hundred_turns(
     tmp_path: Path, model_server: str
 ) -> None:
