@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from rapidfuzz.distance import Levenshtein
+
 from telephony.reply.numbers import APART, PAUSE, TIMES, spoken_digits
 
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'"})
@@ -103,16 +105,6 @@ def _nearest(word: str, known: list[str]) -> str:
     for candidate in known:
         allowed = 2 if len(candidate) >= 8 else 1
         if word[0] == candidate[0] and abs(len(word) - len(candidate)) <= allowed:
-            if _distance(word, candidate) <= allowed:
+            if Levenshtein.distance(word, candidate, score_cutoff=allowed) <= allowed:
                 return candidate
     return word
-
-
-def _distance(one: str, other: str) -> int:
-    """How many letters to add, drop or change to make one word the other."""
-    row = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        diagonal, row[0] = row[0], i
-        for j, b in enumerate(other, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (a != b))
-    return row[-1]
