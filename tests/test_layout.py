@@ -223,3 +223,13 @@ def test_the_map_names_every_folder_and_each_says_what_it_is_for() -> None:
         name_of(m) for m in PACKAGE.rglob("__init__.py") if len(ast.get_docstring(parsed(m)) or "") < 80
     ]
     assert silent == []
+
+
+def test_a_class_name_has_one_meaning() -> None:
+    """Two modules with classes of one name make a reader look twice; what begins with _ stays at home."""
+    homes: dict[str, list[str]] = {}
+    for module in modules():
+        for node in ast.walk(parsed(module)):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(name_of(module))
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 from telephony import events as ev
-from telephony.call.call_events import CallReporter
+from telephony.call.call_events import CallEventReporter
 from telephony.call.checkpoint import AHEAD_S, Checkpoints
 from telephony.call.deadline import Deadline
 from telephony.call.facts import CallFacts
@@ -118,7 +118,7 @@ class Call(CallFacts):
             lambda ahead_s: self._conversation.state_to_resume(self._now() + ahead_s),
             resources.host.saver,
         )
-        self._reporter = CallReporter(resources.events, self.call_id, started.call_sid)
+        self._reporter = CallEventReporter(resources.events, self.call_id, started.call_sid)
         self._replies = reply_tasks(resources.agent, self._put, self._conversation, self._reporter)
         self._inbox: deque[ev.Event] = deque()
         self._draining = False

@@ -43,7 +43,7 @@ class NoCallEvents:
         """Do nothing."""
 
 
-class CallReporter:
+class CallEventReporter:
     """Reports one call's events, each once."""
 
     def __init__(self, events: CallEvents, call_id: str, call_sid: str) -> None:

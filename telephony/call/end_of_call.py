@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from telephony.call.call_events import CallReporter
+from telephony.call.call_events import CallEventReporter
 from telephony.call.endings import notify_ended
 from telephony.llm.after_call import AfterCall
 from telephony.record.store import RecordStore
@@ -23,7 +23,7 @@ async def end_of_call(
     agent: Agent,
     after_call: AfterCall | None,
     store: RecordStore,
-    reporter: CallReporter,
+    reporter: CallEventReporter,
     ended: EndedCall,
     record: dict[str, Any],
     redacting: Callable[[], bool],

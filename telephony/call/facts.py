@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from telephony.call.call_events import CallReporter
+from telephony.call.call_events import CallEventReporter
 from telephony.call.end_of_call import end_of_call
 from telephony.call.figures import CallOutcome, Traffic
 from telephony.call.inbound import Inbound
@@ -41,7 +41,7 @@ class CallFacts:
     _outbound: Outbound
     _stt_state: SpeechState
     _origin: dict[str, str]
-    _reporter: CallReporter
+    _reporter: CallEventReporter
     _too_late: str
     _next_step: NextStep | None
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from telephony import events as ev
-from telephony.call.call_events import CallReporter
+from telephony.call.call_events import CallEventReporter
 from telephony.call.reply_events import event_of
 from telephony.conversation.conversation import Conversation
 from telephony.reply.agent import Agent, Said
@@ -100,7 +100,7 @@ class ReplyTasks:
 
 
 def reply_tasks(
-    agent: Agent, put: Callable[[ev.Event], None], conversation: Conversation, reporter: CallReporter
+    agent: Agent, put: Callable[[ev.Event], None], conversation: Conversation, reporter: CallEventReporter
 ) -> ReplyTasks:
     """Those of a call, which they do not hold."""
     return ReplyTasks(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from telephony import events as ev
 from telephony.conversation.drafts import Drafts, foresee, unheard
 from telephony.conversation.policy import GOODBYE_S
-from telephony.conversation.queued_reply import Action, Reply, ReplyKind, Stage, Unanswered
+from telephony.conversation.queued_reply import Action, QueuedReply, ReplyKind, Stage, Unanswered
 from telephony.conversation.state import ConversationState
 from telephony.conversation.timers import Timer
 from telephony.conversation.turn_record import CallerPart, TurnRecord
@@ -29,7 +29,7 @@ class AgentTurn:
         self._unanswered = Unanswered()
         self._kept: list[tuple[str, TurnRecord]] = []
         """What the caller said while we could not be interrupted: answered after it."""
-        self._answer: Reply | None = None
+        self._answer: QueuedReply | None = None
         """The accepted answer of which nothing was sent yet."""
         self._waiting = False
 
@@ -113,7 +113,7 @@ class AgentTurn:
 
     def _start(
         self, turn: Turn, parts: Sequence[str], notes: Notes, *, draft: bool = False, redacted: bool = False
-    ) -> Reply:
+    ) -> QueuedReply:
         stage = Stage.DRAFT if draft else Stage.WAITING
         reply = self._state.replies.new(
             ReplyKind.ANSWER, turn_text=turn.text, stage=stage, drafted=draft, began_at=self._state.now,
@@ -123,7 +123,7 @@ class AgentTurn:
         self._state.command(ev.StartReply(reply.number, turn, dict(notes), draft))
         return reply
 
-    def _release(self, reply: Reply) -> None:
+    def _release(self, reply: QueuedReply) -> None:
         """A reply will be said: its notes are adopted, its words voiced, its question prepared."""
         state = self._state
         reply.remember_notes(state.notes)
@@ -134,7 +134,7 @@ class AgentTurn:
         if reply.ended:
             self._check(reply)
 
-    def _await(self, reply: Reply) -> None:
+    def _await(self, reply: QueuedReply) -> None:
         state = self._state
         self._answer = reply
         if state.ledger.available(reply.number) == 0 and not state.replies.is_complete(reply):
@@ -164,7 +164,7 @@ class AgentTurn:
         elif self._state.ledger.available(answer.number) == 0:
             self._ask_again(answer, "no reply in time")
 
-    def _ask_again(self, failed: Reply, reason: str) -> None:
+    def _ask_again(self, failed: QueuedReply, reason: str) -> None:
         """A reply that failed still ends in words."""
         state = self._state
         state.decide(ev.Decision.ASK_AGAIN, reason)
@@ -242,7 +242,7 @@ class AgentTurn:
                 reply.protect()
             state.replies.add_text(reply, event.text, defer=self._is_deferred(reply))
 
-    def _is_deferred(self, reply: Reply) -> bool:
+    def _is_deferred(self, reply: QueuedReply) -> bool:
         return reply.stage is Stage.DRAFT and self._state.policy.eager != "voice"
 
     def on_note(self, event: ev.ReplyNote) -> None:
@@ -269,7 +269,7 @@ class AgentTurn:
             if reply.stage is not Stage.DRAFT:
                 self._check(reply)
 
-    def _check(self, reply: Reply) -> None:
+    def _check(self, reply: QueuedReply) -> None:
         """A reply that failed, or says and does nothing, is a re-ask; not one that lets the caller go."""
         does_something = any(not isinstance(action, Expect) for action in reply.actions)
         if reply.problem and not reply.leaves:
@@ -325,7 +325,7 @@ class AgentTurn:
             self._came(reply)
             reply.sounded()
 
-    def _came(self, reply: Reply) -> None:
+    def _came(self, reply: QueuedReply) -> None:
         if reply is self._answer:
             self._answer = None
             self._state.timers.clear(*WAITING_TIMERS)
@@ -372,7 +372,7 @@ class AgentTurn:
             state.timers.clear(Timer.PLAYED_OUT)
             self._rest()
 
-    def _heard_out(self, reply: Reply) -> None:
+    def _heard_out(self, reply: QueuedReply) -> None:
         """The caller has heard a reply to its end: now it has its effects."""
         state = self._state
         self._came(reply)

@@ -10,17 +10,10 @@ from telephony.audio.g711 import PHONE_RATE
 from telephony.conversation.agent_turn import WAITING_TIMERS, AgentTurn
 from telephony.conversation.backchannel import is_backchannel, is_farewell
 from telephony.conversation.dtmf_entry import DtmfEntry
-from telephony.conversation.echo import (
-    LATEST_S,
-    OwnWord,
-    alternatives,
-    is_echo,
-    may_be_echo,
-    timed,
-)
+from telephony.conversation.echo import LATEST_S, OwnWord, alternatives, is_echo, may_be_echo, timed
 from telephony.conversation.echo_evidence import EchoEvidence
 from telephony.conversation.policy import FORCED_END_S
-from telephony.conversation.queued_reply import Reply, ReplyKind
+from telephony.conversation.queued_reply import QueuedReply, ReplyKind
 from telephony.conversation.state import CallerSpeaking, ConversationState
 from telephony.conversation.timers import Timer
 from telephony.conversation.turn_record import REDACTED, CallerPart
@@ -299,7 +292,7 @@ class CallerTurn:
         for text in texts:
             yield from alternatives(text)
 
-    def _question_open(self, head: Reply) -> bool:
+    def _question_open(self, head: QueuedReply) -> bool:
         """Whether the caller may say yes to something: asked before, just now, or in the next few words."""
         state = self._state
         if state.question is not None:

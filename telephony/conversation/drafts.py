@@ -13,7 +13,7 @@ from typing import Any
 from telephony import events as ev
 from telephony.base.frozen import frozen
 from telephony.conversation.backchannel import spoken_words
-from telephony.conversation.queued_reply import Reply, ReplyKind, Unanswered
+from telephony.conversation.queued_reply import QueuedReply, ReplyKind, Unanswered
 from telephony.conversation.state import ConversationState
 from telephony.conversation.transcript import add_line, is_remembered, take_back
 from telephony.conversation.turn_record import TurnRecord
@@ -32,7 +32,7 @@ class Foreseen:
     """See `Turn.first`."""
 
 
-def unheard(state: ConversationState, reply: Reply) -> bool:
+def unheard(state: ConversationState, reply: QueuedReply) -> bool:
     """Whether not one word of a reply was heard: then it was no answer."""
     return not state.ledger.heard_text(reply.number, state.now)
 
@@ -61,15 +61,15 @@ class Drafts:
 
     def __init__(self, state: ConversationState) -> None:
         self._state = state
-        self._draft: Reply | None = None
+        self._draft: QueuedReply | None = None
         self._made_from: tuple[Turn, Mapping[str, Any]] | None = None
         self._wasted: dict[str, int] = {}
 
-    def begin(self, reply: Reply, turn: Turn, notes: Mapping[str, Any]) -> None:
+    def begin(self, reply: QueuedReply, turn: Turn, notes: Mapping[str, Any]) -> None:
         """A draft is being made from this turn and these notes."""
         self._draft, self._made_from = reply, (turn, notes)
 
-    def take(self, turn: Turn, notes: Mapping[str, Any], record: TurnRecord) -> Reply | None:
+    def take(self, turn: Turn, notes: Mapping[str, Any], record: TurnRecord) -> QueuedReply | None:
         """The draft, if it was made from this turn, however its words are written, and from these notes."""
         draft, state = self._draft, self._state
         if draft is None or self._made_from is None:

@@ -41,7 +41,7 @@ class Stage(Enum):
 
 
 @dataclass(slots=True)
-class Reply:
+class QueuedReply:
     """One thing that we say."""
 
     number: int
@@ -254,7 +254,7 @@ class Unanswered:
         self.texts.append(text)
         self.redacted |= record.caller is not None and record.caller.redacted
 
-    def take_back(self, reply: Reply) -> None:
+    def take_back(self, reply: QueuedReply) -> None:
         """What a reply was to answer, of which nothing was heard."""
         self.digits += reply.digits
         self.redacted |= reply.redacted
@@ -262,7 +262,7 @@ class Unanswered:
         self.texts += reply.parts
         self.answered_in_vain(reply)
 
-    def answered_in_vain(self, reply: Reply) -> None:
+    def answered_in_vain(self, reply: QueuedReply) -> None:
         """Nothing was heard of a reply; what it has done already must not be done again."""
         self.first = reply.first_turn if self.first is None else min(self.first, reply.first_turn)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from telephony import events as ev
 from telephony.conversation.backchannel import BACKCHANNEL_WORDS, spoken_words
-from telephony.conversation.queued_reply import Reply
+from telephony.conversation.queued_reply import QueuedReply
 from telephony.conversation.spoken_secrets import ANSWER, NO_ANSWER, NUMBER_WORDS, without_numbers
 from telephony.conversation.state import ConversationState
 from telephony.conversation.turn_record import REDACTED
@@ -159,7 +159,7 @@ class Redactor:
         hidden = replace(turn, text=text, digits=digits, history=self._history(turn))
         return replace(command, turn=hidden, notes=self._without(command.notes))
 
-    def _spoken(self, text: str, reply: Reply | None) -> str:
+    def _spoken(self, text: str, reply: QueuedReply | None) -> str:
         if reply is not None:
             return " ".join([self._said.get(part, part) for part in reply.parts])
         for said in sorted(self._said, key=len, reverse=True):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from telephony.audio.g711 import PHONE_RATE
-from telephony.conversation.queued_reply import Reply, ReplyKind, Stage
+from telephony.conversation.queued_reply import QueuedReply, ReplyKind, Stage
 from telephony.events import (
     CancelReply,
     ClearAudio,
@@ -28,44 +28,44 @@ class ReplyQueue:
 
     def __init__(self, ledger: Ledger, emit: Callable[[Command], None]) -> None:
         """`emit` takes the commands that follow."""
-        self.queue: list[Reply] = []
+        self.queue: list[QueuedReply] = []
         self.paused = False
         """Nothing is sent: the caller may be interrupting."""
         self._ledger = ledger
         self._emit = emit
-        self._by_number: dict[int, Reply] = {}
+        self._by_number: dict[int, QueuedReply] = {}
         self._number = 0
 
-    def new(self, kind: ReplyKind, **fields: Any) -> Reply:
+    def new(self, kind: ReplyKind, **fields: Any) -> QueuedReply:
         """A reply with the next number; it is not in the queue yet."""
         self._number += 1
-        reply = Reply(self._number, kind, **fields)
+        reply = QueuedReply(self._number, kind, **fields)
         self._by_number[reply.number] = reply
         return reply
 
-    def known(self, number: int) -> Reply | None:
+    def known(self, number: int) -> QueuedReply | None:
         """A reply that has not been cut or finished; None drops what comes late for it."""
         return self._by_number.get(number)
 
-    def is_complete(self, reply: Reply) -> bool:
+    def is_complete(self, reply: QueuedReply) -> bool:
         """Whether all of a reply's audio has been made."""
         return reply.ended and not reply.deferred and not self._ledger.has_open_phrases(reply.number)
 
-    def is_voicing(self, reply: Reply) -> bool:
+    def is_voicing(self, reply: QueuedReply) -> bool:
         """Whether the voice still has something to bring for a reply."""
         return self._ledger.has_open_phrases(reply.number)
 
     # words and audio
 
-    def add_text(self, reply: Reply, text: str, *, defer: bool = False) -> None:
+    def add_text(self, reply: QueuedReply, text: str, *, defer: bool = False) -> None:
         """More of a reply's words. `defer`: they must not be voiced before its release."""
         self._voice(reply, reply.add_text(text), defer)
 
-    def end_text(self, reply: Reply, *, defer: bool = False) -> None:
+    def end_text(self, reply: QueuedReply, *, defer: bool = False) -> None:
         """A reply has all its words."""
         self._voice(reply, reply.end_text(), defer)
 
-    def _voice(self, reply: Reply, phrases: list[str], defer: bool) -> None:
+    def _voice(self, reply: QueuedReply, phrases: list[str], defer: bool) -> None:
         if defer:
             reply.defer(phrases)
             return
@@ -73,7 +73,7 @@ class ReplyQueue:
             number = self._ledger.add_phrase(reply.number, text)
             self._emit(Speak(reply.number, number, text, reply.stage is Stage.DRAFT))
 
-    def voice_deferred(self, reply: Reply) -> None:
+    def voice_deferred(self, reply: QueuedReply) -> None:
         """A draft was released: its words are voiced now."""
         self._voice(reply, reply.release(), defer=False)
 
@@ -99,7 +99,7 @@ class ReplyQueue:
 
     # the queue
 
-    def close(self, now: float, reason: str) -> list[Reply]:
+    def close(self, now: float, reason: str) -> list[QueuedReply]:
         """Give up drafts and all that is queued; returns them."""
         left = list(self._by_number.values())
         for reply in left:
@@ -108,7 +108,7 @@ class ReplyQueue:
         self.queue.clear()
         return left
 
-    def enqueue(self, reply: Reply, *, first: bool = False) -> None:
+    def enqueue(self, reply: QueuedReply, *, first: bool = False) -> None:
         """Give a reply its place; `first`: before those of which nothing was sent yet."""
         place = len(self.queue)
         if first:
@@ -117,7 +117,7 @@ class ReplyQueue:
         reply.move(Stage.WAITING)
 
     @property
-    def head(self) -> Reply | None:
+    def head(self) -> QueuedReply | None:
         """The reply in the caller's ear, or the next to be."""
         return self.queue[0] if self.queue else None
 
@@ -153,7 +153,7 @@ class ReplyQueue:
                 # By now the line may have shown more exactly where the `clear` cut.
                 reply.resume_at(self._ledger.resume_point(reply.number, now))
 
-    def cut(self, now: float, reason: str) -> list[Reply]:
+    def cut(self, now: float, reason: str) -> list[QueuedReply]:
         """Give up all that is queued; returns the replies that were cut, with the ledger settled."""
         if not self.paused:
             self._stop(now, reason)
@@ -163,7 +163,7 @@ class ReplyQueue:
             self._give_up(reply, now, reason)
         return cut
 
-    def discard(self, reply: Reply, now: float, reason: str) -> None:
+    def discard(self, reply: QueuedReply, now: float, reason: str) -> None:
         """Give up one reply, queued or not: a draft, or one that failed before it made a sound.
 
         Nobody heard any of it, so nothing of it is written down.
@@ -173,15 +173,15 @@ class ReplyQueue:
         self._give_up(reply, now, reason)
         self._ledger.forget(reply.number)
 
-    def _give_up(self, reply: Reply, now: float, reason: str) -> None:
+    def _give_up(self, reply: QueuedReply, now: float, reason: str) -> None:
         reply.move(Stage.CUT)
         self._by_number.pop(reply.number, None)
         heard = self._ledger.heard(reply.number, now)
         self._emit(CancelReply(reply.number, heard.samples * 1000 / PHONE_RATE, reason))
 
-    def advance(self, now: float) -> list[Reply]:
+    def advance(self, now: float) -> list[QueuedReply]:
         """Start what is due to be spoken; returns the replies that were heard to their end."""
-        finished: list[Reply] = []
+        finished: list[QueuedReply] = []
         if not self.queue:
             return finished
         if not self.paused:
@@ -194,7 +194,7 @@ class ReplyQueue:
             finished.append(reply)
         return finished
 
-    def _was_heard(self, reply: Reply, now: float) -> bool:
+    def _was_heard(self, reply: QueuedReply, now: float) -> bool:
         return reply.stage is Stage.SENT and self._ledger.all_heard(reply.number, now)
 
     def _feed(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from telephony.carrier.call_flow import ResumeReason
 from telephony.conversation.agent_turn import AgentTurn
-from telephony.conversation.queued_reply import Reply, ReplyKind, Unanswered
+from telephony.conversation.queued_reply import QueuedReply, ReplyKind, Unanswered
 from telephony.conversation.state import ConversationState, answered_by
 from telephony.conversation.transcript import add_line, take_back
 from telephony.conversation.turn_record import REDACTED, CallerPart
@@ -33,14 +33,14 @@ class _Left:
     hang_up: bool = False
     transfer: str = ""
 
-    def take_back(self, reply: Reply) -> None:
+    def take_back(self, reply: QueuedReply) -> None:
         """Nothing of an answer was heard: it is made again, from the caller's words and the old notes."""
         self.unanswered.take_back(reply)
         self.question = reply.answers or self.question
         self.notes = reply.notes_before if self.notes is None else self.notes
         take_back(self.history, reply)
 
-    def go_on_with(self, reply: Reply, line: Message) -> None:
+    def go_on_with(self, reply: QueuedReply, line: Message) -> None:
         """Part of a reply was not heard: it is said on the next stream, and has its effects there."""
         self.unspoken += reply.text.split()[len(line.heard.split()) :]
         self.question = reply.question or self.question

@@ -17,7 +17,7 @@ from telephony.conversation.backchannel import is_backchannel
 from telephony.conversation.echo import OwnWord, timed
 from telephony.conversation.policy import Policy
 from telephony.conversation.prompts import Prompts
-from telephony.conversation.queued_reply import Reply
+from telephony.conversation.queued_reply import QueuedReply
 from telephony.conversation.reply_queue import ReplyQueue
 from telephony.conversation.spoken_secrets import Secrets, answers_with_a_number, is_long, written_answer
 from telephony.conversation.thresholds import Thresholds
@@ -284,7 +284,7 @@ class ConversationState:
 
     # ---- our words
 
-    def settle(self, reply: Reply, *, interrupted: bool) -> None:
+    def settle(self, reply: QueuedReply, *, interrupted: bool) -> None:
         """A reply is over: its words may come back as an echo for a while, and it is written down."""
         for text, at in self.ledger.played_words(reply.number, self.now):
             self._recent_words += timed(text, at)

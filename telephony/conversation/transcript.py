@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from telephony.base.frozen import frozen
-from telephony.conversation.queued_reply import Reply, ReplyKind, Stage
+from telephony.conversation.queued_reply import QueuedReply, ReplyKind, Stage
 from telephony.conversation.spoken_secrets import Secrets, without_numbers
 from telephony.conversation.turn_record import AgentPart, CallerPart, StreamClock, TurnRecord, turn_json
 from telephony.events import Decision
@@ -31,12 +31,12 @@ def add_line(history: list[Message], line: Message) -> Message:
     return numbered
 
 
-def caller_line(reply: Reply) -> Message:
+def caller_line(reply: QueuedReply) -> Message:
     """What the caller said and keyed in that a reply answers, as it is written down."""
     return Message("caller", reply.line_text, reply.line_text, digits=reply.line_digits)
 
 
-def take_back(history: list[Message], reply: Reply) -> None:
+def take_back(history: list[Message], reply: QueuedReply) -> None:
     """Take the caller's words that a reply answers out of a history: the newest line that has them."""
     answered = caller_line(reply)
     for at in range(len(history) - 1, -1, -1):
@@ -45,7 +45,7 @@ def take_back(history: list[Message], reply: Reply) -> None:
             return
 
 
-def is_remembered(reply: Reply, line: Message) -> bool:
+def is_remembered(reply: QueuedReply, line: Message) -> bool:
     """Whether a line of ours belongs to the history: fillers do not, nor what nobody heard."""
     return reply.kind is not ReplyKind.FILLER and bool(line.heard)
 
@@ -82,11 +82,11 @@ class Transcript:
             said = (line.text for line in history if line.who == "agent")
             self.with_numbers.update(text for text in said if without_numbers(text) != text)
 
-    def caller_said(self, reply: Reply) -> None:
+    def caller_said(self, reply: QueuedReply) -> None:
         """Write down what the caller said and keyed in, which this reply answers."""
         add_line(self.history, caller_line(reply))
 
-    def take_back(self, reply: Reply) -> None:
+    def take_back(self, reply: QueuedReply) -> None:
         """The caller's words that this reply answers will be answered together with what follows them."""
         take_back(self.history, reply)
 
@@ -100,7 +100,7 @@ class Transcript:
             self.records.append(record)
         return record
 
-    def agent_part(self, reply: Reply) -> AgentPart | None:
+    def agent_part(self, reply: QueuedReply) -> AgentPart | None:
         """Where a reply is written down; None while it is a draft."""
         if reply.stage is Stage.DRAFT:
             return None
@@ -110,19 +110,19 @@ class Transcript:
             reply.write_in(record)
         return record.begin_agent(reply.kind.value)
 
-    def sent(self, reply: Reply, now: float) -> None:
+    def sent(self, reply: QueuedReply, now: float) -> None:
         """Some of a reply went out."""
         part = self.agent_part(reply)
         if part is not None:
             part.sent(now, reply.first_text_at, reply.first_sound_at)
 
-    def went_on(self, reply: Reply) -> None:
+    def went_on(self, reply: QueuedReply) -> None:
         """A reply had paused for the caller, and goes on."""
         part = self.agent_part(reply)
         if part is not None:
             part.went_on()
 
-    def line(self, reply: Reply, now: float, *, interrupted: bool) -> Message:
+    def line(self, reply: QueuedReply, now: float, *, interrupted: bool) -> Message:
         """What a reply would be in the history if it were over now."""
         text = reply.text.strip()
         heard = self._ledger.heard_text(reply.number, now) if interrupted else text
@@ -131,7 +131,7 @@ class Transcript:
             backchannels=tuple(reply.backchannels), noise=reply.noise,
         )  # fmt: skip
 
-    def settle(self, reply: Reply, now: float, *, interrupted: bool) -> None:
+    def settle(self, reply: QueuedReply, now: float, *, interrupted: bool) -> None:
         """A reply is over: history and record learn what was heard of it.
 
         A reply that the voice could not say to its end was interrupted, too.
@@ -157,7 +157,7 @@ class Transcript:
             self._cut = _CutReply(reply.number, line, part, phrases)
         self._ledger.forget(reply.number)
 
-    def _uncertain(self, reply: Reply, now: float) -> tuple[str, ...]:
+    def _uncertain(self, reply: QueuedReply, now: float) -> tuple[str, ...]:
         words = self._ledger.words(reply.number, now)
         uncertain = " ".join([word.text for word in words if word.state is WordState.UNCERTAIN])
         return tuple(self._secrets.hide(uncertain).split())

@@ -11,15 +11,16 @@ import json
 import logging
 import os
 import sys
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Any
 
 import pydantic
 
 from telephony.errors import BadSetting
-from telephony.llm.chat import ChatMessage, ChatPart, ChatRequest, TextDelta
+from telephony.llm.chat import ChatMessage, ChatRequest, TextDelta
 from telephony.llm.errors import ModelFailed
+from telephony.llm.memory import Streams
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +34,6 @@ ASK = (
     " sentences. Leave a field null where the call does not say it."
 )
 AGAIN = "That does not follow the schema: {fault}. Answer with the corrected JSON object, and nothing else."
-
-
-class Streams(Protocol):
-    """What of a client is used here: see `client.ChatClient`."""
-
-    def stream(self, request: ChatRequest) -> AsyncGenerator[ChatPart, None]: ...
 
 
 def schema_named(spec: str) -> type[pydantic.BaseModel]:

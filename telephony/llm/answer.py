@@ -34,7 +34,7 @@ AGENT = f"telephony/{__version__}"
 
 
 @dataclass
-class Answer:
+class ModelAnswer:
     """Begun with `begin`, read with `read` until `over`; `close` may come at any time."""
 
     endpoint: ChatEndpoint

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 
 from telephony.deepgram.refusals import unreached
-from telephony.llm.answer import AGENT, Answer, authorization
+from telephony.llm.answer import AGENT, ModelAnswer, authorization
 from telephony.llm.chat import ChatPart, ChatRequest, Finished
 from telephony.llm.endpoints import ChatEndpoint, Deadlines
 from telephony.llm.errors import BadModelAnswer, ModelFailed, ModelLost, ModelRefused, ModelUnreachable
@@ -103,7 +103,7 @@ class ChatClient:
 
         Closing the iterator, leaving it, or cancelling the task that reads it closes the connection at once.
         """
-        answer: Answer | None = None
+        answer: ModelAnswer | None = None
         try:
             answer = await self._first(request)
             self.counts.by_fallback += answer.endpoint is not self.endpoints[0]
@@ -169,18 +169,18 @@ class ChatClient:
             self.counts.cached_tokens += part.usage.cached_tokens
         return part
 
-    async def _first(self, request: ChatRequest) -> Answer:
+    async def _first(self, request: ChatRequest) -> ModelAnswer:
         """An answer whose first token is there, from whoever has it first."""
         started = asyncio.get_running_loop().time()
         if len(self.endpoints) == 1:
             return await self._ask(self.endpoints[0], request, started, retry=True)
         return await self._race(request, started)
 
-    async def _race(self, request: ChatRequest, started: float) -> Answer:
+    async def _race(self, request: ChatRequest, started: float) -> ModelAnswer:
         first, second = self.endpoints
         wanted = asyncio.create_task(self._ask(first, request, started))
         tasks = [wanted]
-        winner: Answer | None = None
+        winner: ModelAnswer | None = None
         try:
             await asyncio.wait(tasks, timeout=self.deadlines.hedge_s)
             failed = _failure(wanted) if wanted.done() else None
@@ -204,7 +204,7 @@ class ChatClient:
 
     async def _ask(
         self, endpoint: ChatEndpoint, request: ChatRequest, started: float, *, retry: bool = False
-    ) -> Answer:
+    ) -> ModelAnswer:
         """One endpoint's answer, its first token there. Raises ModelFailed."""
         loop = asyncio.get_running_loop()
         while True:
@@ -220,13 +220,13 @@ class ChatClient:
             self.counts.retries += 1
             await asyncio.sleep(wait)
 
-    async def _attempt(self, endpoint: ChatEndpoint, request: ChatRequest, started: float) -> Answer:
+    async def _attempt(self, endpoint: ChatEndpoint, request: ChatRequest, started: float) -> ModelAnswer:
         """One answer. A server that does not know a field is asked again without it."""
         while True:
             without = self._without.get(endpoint, frozenset())
             body = body_of(request, endpoint.model, self._max_tokens, self._options, without)
             most = (request.max_tokens or self._max_tokens) + SLACK_TOKENS
-            answer = Answer(endpoint, self.deadlines, started, most, body)
+            answer = ModelAnswer(endpoint, self.deadlines, started, most, body)
             self.counts.requests += 1
             try:
                 await answer.begin(self.session)
@@ -260,7 +260,7 @@ def _is_about_the_request(failed: BaseException | None) -> bool:
     return isinstance(failed, ModelRefused) and failed.status in ITS_OWN
 
 
-def _failure(task: asyncio.Task[Answer]) -> BaseException | None:
+def _failure(task: asyncio.Task[ModelAnswer]) -> BaseException | None:
     return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
@@ -268,7 +268,7 @@ def _other_may_answer(failed: BaseException | None) -> bool:
     return isinstance(failed, ModelFailed) and not _is_about_the_request(failed)
 
 
-async def _first_good(tasks: Sequence[asyncio.Task[Answer]]) -> Answer:
+async def _first_good(tasks: Sequence[asyncio.Task[ModelAnswer]]) -> ModelAnswer:
     """The first answer of several; the first endpoint's failure where there is none."""
     waiting = {task for task in tasks if not task.done()}
     while waiting:
@@ -279,10 +279,10 @@ async def _first_good(tasks: Sequence[asyncio.Task[Answer]]) -> Answer:
     return tasks[0].result()
 
 
-async def _drop(tasks: Sequence[asyncio.Task[Answer]], winner: Answer | None) -> None:
+async def _drop(tasks: Sequence[asyncio.Task[ModelAnswer]], winner: ModelAnswer | None) -> None:
     """End what is not wanted, its connection too."""
     for task in tasks:
         task.cancel()
     for answer in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(answer, Answer) and answer is not winner:
+        if isinstance(answer, ModelAnswer) and answer is not winner:
             answer.close()

@@ -28,7 +28,7 @@ MESSAGE_TOKENS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class HistorySummary:
     """What a call was about up to a certain line, which is not told word by word any more."""
 
     text: str
@@ -48,7 +48,7 @@ class Exchange:
 
 
 def messages_of(
-    turn: Turn, summary: Summary | None = None, exchanges: Sequence[Exchange] = ()
+    turn: Turn, summary: HistorySummary | None = None, exchanges: Sequence[Exchange] = ()
 ) -> list[ChatMessage]:
     """The conversation up to and including this turn; user and assistant alternate, the user is first."""
     lines = [line for line in turn.history if summary is None or line.number > summary.upto]
@@ -56,14 +56,14 @@ def messages_of(
     return _joined(lines, begin_of(summary), exchanges)
 
 
-def transcript_of(lines: Sequence[Message], summary: Summary | None) -> str:
+def transcript_of(lines: Sequence[Message], summary: HistorySummary | None) -> str:
     """These lines as one text, behind a summary of what came before them: what is to be summarised."""
     said = {"user": "Caller", "assistant": "Agent"}
     messages = _joined(lines, begin_of(summary), ())
     return "\n".join(f"{said[str(message['role'])]}: {message['content']}" for message in messages)
 
 
-def begin_of(summary: Summary | None) -> str:
+def begin_of(summary: HistorySummary | None) -> str:
     """The first words of the first message."""
     if summary is None:
         return BEGINS

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from telephony.llm.chat import ChatPart, ChatRequest, TextDelta
 from telephony.llm.errors import ModelFailed
-from telephony.llm.history import Exchange, Summary, messages_of, tokens_of, transcript_of
+from telephony.llm.history import Exchange, HistorySummary, messages_of, tokens_of, transcript_of
 from telephony.llm.style import SUMMARISE
 from telephony.reply.agent import Message, Turn
 
@@ -48,7 +48,7 @@ class CallMemory:
 
     began: datetime
     exchanges: list[Exchange] = field(default_factory=list)
-    summary: Summary | None = None
+    summary: HistorySummary | None = None
     summarising: asyncio.Task[None] | None = None
 
     def forget_from(self, number: int) -> None:
@@ -103,7 +103,7 @@ class Memory:
             oldest = lines[: max(1, len(lines) // 4)]
             lines = lines[len(oldest) :]
             said = memory.summary.text if memory.summary else LEFT_OUT
-            memory.summary = Summary(said, oldest[-1].number)
+            memory.summary = HistorySummary(said, oldest[-1].number)
             memory.exchanges = [one for one in memory.exchanges if one.after > oldest[-1].number]
 
     def keep_short(self, memory: CallMemory, turn: Turn, system_tokens: int) -> None:
@@ -129,7 +129,7 @@ class Memory:
             text = await text_of(self._client, request)
             if text:
                 upto = lines[-1].number
-                memory.summary = Summary(text, upto)
+                memory.summary = HistorySummary(text, upto)
                 memory.exchanges = [one for one in memory.exchanges if one.after > upto]
         except ModelFailed as error:
             log.warning("a long call could not be summarised: %s", error)
@@ -137,7 +137,7 @@ class Memory:
             memory.summarising = None
 
 
-def _since(summary: Summary | None, history: tuple[Message, ...]) -> list[Message]:
+def _since(summary: HistorySummary | None, history: tuple[Message, ...]) -> list[Message]:
     return [line for line in history if summary is None or line.number > summary.upto]
 
 

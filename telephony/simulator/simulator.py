@@ -24,7 +24,7 @@ from telephony.simulator.carrier_stream import CarrierStream
 from telephony.simulator.media_leg import CallClock, End, LegEnd, MediaLeg, open_socket
 from telephony.simulator.network import NetworkModel
 from telephony.simulator.phone import Phone
-from telephony.simulator.webhook_client import HttpError, NoAnswer, WebhookClient
+from telephony.simulator.webhook_client import HttpError, WebhookClient, WebhookUnanswered
 
 HANDSHAKE_REFUSED = 31920
 BROKEN_PIPE = 31903
@@ -87,7 +87,7 @@ class _Call:
         for _ in range(MAX_VERBS):
             try:
                 document = await self._web.fetch(url, method, more)
-            except (HttpError, NoAnswer, twiml.BadTwiML) as error:
+            except (HttpError, WebhookUnanswered, twiml.BadTwiML) as error:
                 if not self._streams:
                     raise self._web.bad_input(url, error) from error
                 code = error.code if isinstance(error, twiml.BadTwiML) else error.twilio_code

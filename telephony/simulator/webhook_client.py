@@ -39,7 +39,7 @@ class HttpError(Exception):
         self.twilio_code = twilio_code
 
 
-class NoAnswer(Exception):
+class WebhookUnanswered(Exception):
     """Nobody there, or not in time."""
 
     twilio_code = CONNECTION_FAILED
@@ -89,9 +89,9 @@ class WebhookClient:
                 body = await _begin(response)
                 status, kind = response.status, response.content_type
         except TimeoutError:
-            raise NoAnswer(f"no answer within {WEBHOOK_S:g} s") from None
+            raise WebhookUnanswered(f"no answer within {WEBHOOK_S:g} s") from None
         except (aiohttp.ClientError, ValueError) as error:
-            raise NoAnswer(_reason(error)) from error
+            raise WebhookUnanswered(_reason(error)) from error
         if status != 200:
             text = " ".join(body.decode(errors="replace").split())
             raise HttpError(f"it answers with status {status}: {text[:120]}".rstrip(": "))
@@ -102,7 +102,7 @@ class WebhookClient:
     def bad_input(self, url: str, error: Exception) -> BadInput:
         """The one line for a call that could not even begin."""
         where = self.route(url).partition("?")[0]
-        if isinstance(error, NoAnswer):
+        if isinstance(error, WebhookUnanswered):
             return BadInput(
                 f"{where} does not answer: {error}. Start the server (telephony serve), or leave out --server"
             )

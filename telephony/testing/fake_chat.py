@@ -19,7 +19,16 @@ from aiohttp import web
 
 from telephony.testing.fake_chat_faults import NONE, ChatFaults
 from telephony.testing.fake_chat_script import Reply, Script, always, last_message, text_of
-from telephony.testing.fake_chat_wire import MODEL, Prompts, chunk, deltas, event, first_tool, refusal, whole
+from telephony.testing.fake_chat_wire import (
+    MODEL,
+    PromptCounts,
+    chunk,
+    deltas,
+    event,
+    first_tool,
+    refusal,
+    whole,
+)
 
 GARBAGE = b"data: {garbage\n\n"
 ERROR = "the model ran out of memory"
@@ -104,7 +113,7 @@ class FakeChat:
         self._pace_s = pace_s
         self._api_key = api_key
         self._models = tuple(models)
-        self._prompts = Prompts()
+        self._prompts = PromptCounts()
         self._changed = asyncio.Event()
         self._released = asyncio.Event()
         self._peers: set[str] = set()

@@ -16,7 +16,7 @@ REMEMBERED = 32
 """Requests among which a prompt's beginning is looked for, as a provider's cache does it."""
 
 
-class Prompts:
+class PromptCounts:
     """The prompts of late, as a provider's cache has them."""
 
     def __init__(self) -> None:

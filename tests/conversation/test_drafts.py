@@ -7,7 +7,7 @@ import pytest
 from telephony import events as ev
 from telephony.conversation.drafts import Drafts, foresee
 from telephony.conversation.policy import Policy
-from telephony.conversation.queued_reply import Reply, ReplyKind, Stage, Unanswered
+from telephony.conversation.queued_reply import QueuedReply, ReplyKind, Stage, Unanswered
 from telephony.conversation.state import ConversationState
 from telephony.conversation.turn_record import TurnRecord
 from telephony.reply.agent import CallInfo, Turn, Wording
@@ -58,7 +58,7 @@ def test_a_draft_of_anything_else_is_discarded_and_its_cost_counted(
     assert table.drafts.take_wasted() == {}
 
 
-def sent(state: ConversationState, kind: ReplyKind = ReplyKind.ANSWER, **fields: object) -> Reply:
+def sent(state: ConversationState, kind: ReplyKind = ReplyKind.ANSWER, **fields: object) -> QueuedReply:
     """A queued reply of four words in one second, sent at 10.0."""
     reply = state.replies.new(kind, **fields)
     state.replies.add_text(reply, "One two three four.")

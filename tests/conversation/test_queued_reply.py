@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from telephony.conversation.queued_reply import Reply, ReplyKind, Stage, Unanswered
+from telephony.conversation.queued_reply import QueuedReply, ReplyKind, Stage, Unanswered
 from telephony.conversation.turn_record import REDACTED, CallerPart, TurnRecord
 from telephony.reply.agent import Expect, HangUp, Transfer, Wait
 
 
-def reply(**fields: object) -> Reply:
-    return Reply(1, ReplyKind.ANSWER, **fields)  # type: ignore[arg-type]
+def reply(**fields: object) -> QueuedReply:
+    return QueuedReply(1, ReplyKind.ANSWER, **fields)  # type: ignore[arg-type]
 
 
 def test_sentences_yielded_one_by_one_get_the_space_between_them() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from telephony import events as ev
-from telephony.conversation.queued_reply import Reply, ReplyKind, Stage
+from telephony.conversation.queued_reply import QueuedReply, ReplyKind, Stage
 from telephony.conversation.reply_queue import ReplyQueue
 from telephony.playback.ledger import Ledger
 
@@ -16,7 +16,9 @@ class Queue:
         self.ledger = Ledger()
         self.replies = ReplyQueue(self.ledger, self.commands.append)
 
-    def say(self, text: str = "One two three four.", samples: int = 16000, *, end: bool = True) -> Reply:
+    def say(
+        self, text: str = "One two three four.", samples: int = 16000, *, end: bool = True
+    ) -> QueuedReply:
         """A queued reply whose words were all given, with so much audio of its first phrase."""
         reply = self.replies.new(ReplyKind.ANSWER)
         self.replies.add_text(reply, text)
@@ -27,12 +29,12 @@ class Queue:
             self.voice(reply, samples)
         return reply
 
-    def voice(self, reply: Reply, samples: int, problem: str = "") -> None:
+    def voice(self, reply: QueuedReply, samples: int, problem: str = "") -> None:
         if samples:
             self.replies.audio(ev.ReplyAudio(reply.number, 0, samples))
         self.replies.phrase_spoken(ev.PhraseSpoken(reply.number, 0, (), problem))
 
-    def send(self, reply: Reply, start: int, end: int, now: float) -> None:
+    def send(self, reply: QueuedReply, start: int, end: int, now: float) -> None:
         self.ledger.sent(reply.number, start, end, now)
         self.ledger.mark_sent(f"{reply.number}.{end}", reply.number, end, now)
 
@@ -41,7 +43,7 @@ class Queue:
         return [command for command in self.commands if isinstance(command, kind)]
 
 
-def stage(reply: Reply) -> Stage:
+def stage(reply: QueuedReply) -> Stage:
     return reply.stage
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from telephony import events as ev
 from telephony.conversation.policy import Policy
-from telephony.conversation.queued_reply import Reply, ReplyKind
+from telephony.conversation.queued_reply import QueuedReply, ReplyKind
 from telephony.conversation.state import OPEN_TURNS, SETTLE_S, STALLED_S, ConversationState, answered_by
 from telephony.conversation.timers import Timer
 from telephony.listen.turns import TurnEvent, TurnKind
@@ -20,7 +20,7 @@ def state() -> ConversationState:
     return ConversationState(Wording(), Policy(), before_close=lambda: None)
 
 
-def asking(state: ConversationState, question: Expect) -> Reply:
+def asking(state: ConversationState, question: Expect) -> QueuedReply:
     """A reply in the queue that asks this."""
     reply = state.replies.new(ReplyKind.ANSWER)
     reply.add_actions([question])

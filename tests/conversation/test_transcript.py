@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from telephony.conversation import transcript as module
-from telephony.conversation.queued_reply import Reply, ReplyKind, Stage
+from telephony.conversation.queued_reply import QueuedReply, ReplyKind, Stage
 from telephony.conversation.spoken_secrets import Secrets
 from telephony.conversation.transcript import Transcript, add_line, take_back
 from telephony.conversation.turn_record import REDACTED, CallerPart
@@ -23,8 +23,8 @@ class Desk:
         self.ledger, self.secrets = Ledger(), Secrets()
         self.transcript = Transcript(self.ledger, self.secrets)
 
-    def reply(self, text: str = TEXT, kind: ReplyKind = ReplyKind.ANSWER, number: int = 1) -> Reply:
-        reply = Reply(number, kind, text=text, stage=Stage.SPEAKING)
+    def reply(self, text: str = TEXT, kind: ReplyKind = ReplyKind.ANSWER, number: int = 1) -> QueuedReply:
+        reply = QueuedReply(number, kind, text=text, stage=Stage.SPEAKING)
         self.ledger.add_phrase(number, text)
         self.ledger.audio(number, 0, 8000)
         self.ledger.phrase_done(number, 0, ())
@@ -32,7 +32,7 @@ class Desk:
         self.transcript.sent(reply, 10.0)
         return reply
 
-    def cut(self, reply: Reply, at: float) -> None:
+    def cut(self, reply: QueuedReply, at: float) -> None:
         self.ledger.cleared(at)
         self.transcript.settle(reply, at, interrupted=True)
 
@@ -55,7 +55,7 @@ def test_a_reply_that_nobody_heard_and_a_filler_are_not_remembered() -> None:
 
 def test_a_draft_is_not_written_down() -> None:
     desk = Desk()
-    draft = Reply(1, ReplyKind.ANSWER, text=TEXT, stage=Stage.DRAFT)
+    draft = QueuedReply(1, ReplyKind.ANSWER, text=TEXT, stage=Stage.DRAFT)
     desk.transcript.settle(draft, 10.0, interrupted=True)
     assert desk.transcript.records == [] and desk.transcript.agent_part(draft) is None
 
@@ -92,7 +92,7 @@ def test_words_that_are_answered_later_are_taken_back_once() -> None:
     history: list[Message] = []
     for text in ("a latte", "two", "a latte"):
         add_line(history, Message("caller", text, text))
-    take_back(history, Reply(1, ReplyKind.ANSWER, turn_text="a latte"))
+    take_back(history, QueuedReply(1, ReplyKind.ANSWER, turn_text="a latte"))
     assert [line.text for line in history] == ["a latte", "two"]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from telephony.conversation.turn_record import REDACTED
 from telephony.llm.chat import ChatMessage
-from telephony.llm.history import BEGINS, CUT, SILENT, Exchange, Summary, messages_of, tokens_of
+from telephony.llm.history import BEGINS, CUT, SILENT, Exchange, HistorySummary, messages_of, tokens_of
 from telephony.reply.agent import CallInfo, Expect, Message, Said, Say, SilenceStep, Turn, Wording
 from telephony.testing.virtual_call import VirtualCall
 from tests.speakerphone import echo
@@ -189,7 +189,7 @@ def test_a_summary_stands_in_the_place_of_what_it_covers() -> None:
     turn = turn_of(
         *(Message("caller" if n % 2 == 0 else "agent", f"line {n}", f"line {n}") for n in range(6))
     )
-    sent = messages_of(turn, Summary("They want [two] lattes.", 2))
+    sent = messages_of(turn, HistorySummary("They want [two] lattes.", 2))
     assert sent[0]["content"] == "[The call so far, in short: They want (two) lattes.]"
     assert [m["content"] for m in sent[1:]] == ["line 3", "line 4", "line 5", "and now"]
 

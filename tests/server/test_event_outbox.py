@@ -18,7 +18,7 @@ from aiohttp import web
 
 from telephony.base.shared_store import SqliteSharedStore
 from telephony.base.shared_store_memory import FailOpen
-from telephony.call.call_events import CallEventKind, CallReporter
+from telephony.call.call_events import CallEventKind, CallEventReporter
 from telephony.config.secret import Secret
 from telephony.config.settings import Settings
 from telephony.errors import BadSetting
@@ -191,7 +191,7 @@ def test_a_tools_arguments_are_kept_back_while_a_sensitive_answer_is_known() -> 
         def emit(self, call_sid: str, kind: CallEventKind, data: Any) -> None:
             got.append(dict(data))
 
-    reporter = CallReporter(Events(), "id", "CA1")
+    reporter = CallEventReporter(Events(), "id", "CA1")
     reporter.tool(ToolStep("pay", '{"card": "4111"}', "called"), redacting=True)
     reporter.tool(ToolStep("pay", '{"of": "latte"}', "done", "paid"), redacting=False)
     assert got[0]["arguments"] == "(redacted)" and "4111" not in str(got[0])
