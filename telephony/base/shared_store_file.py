@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from telephony.base import boot_clock
+from telephony.base.tasks import guarded, undone_on_failure
 from telephony.errors import TelephonyError
 
 log = logging.getLogger(__name__)
@@ -177,29 +178,26 @@ class SharedStoreFile:
 
     def _answers(self, asks: list[StoreRequest]) -> list[Any]:
         """The results, or exceptions, of all works; none of them hurts another."""
-        try:
-            return self._transact(asks)
-        except Exception as error:  # the edge of the thread: the one who asked gets it
-            if len(asks) == 1:
-                ours = isinstance(error, sqlite3.Error | OSError)
-                return [SharedStoreFailure(f"{self.path}: {error}") if ours else error]
-        return [answer for ask in asks for answer in self._answers([ask])]
+        return guarded(lambda error: self._answers_after(error, asks), self._transact, asks)
+
+    def _answers_after(self, error: Exception, asks: list[StoreRequest]) -> list[Any]:
+        """The failure of a single work is its answer; of several, each is done by itself."""
+        if len(asks) > 1:
+            return [answer for ask in asks for answer in self._answers([ask])]
+        ours = isinstance(error, sqlite3.Error | OSError)
+        return [SharedStoreFailure(f"{self.path}: {error}") if ours else error]
 
     def _transact(self, asks: list[StoreRequest]) -> list[Any]:
         """Do the works in one transaction: what they read cannot change before they have written."""
         db = self._connection = self._connection or self._open()
         writes = self._began is None or any(ask.writes for ask in asks)
         self._begin(db, writes)
-        try:
+        with undone_on_failure(lambda: _roll_back(db)):
             uptime, began = self._uptime(), self._began
             if began is None:
                 began = _began(db, self._boot, uptime, self._wall())
             results = [None if ask.given_up else ask.work(db, began + uptime) for ask in asks]
             db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
         self._began = began
         if began + uptime >= self._next_sweep:
             self._next_sweep = began + uptime + SWEEP_S
@@ -237,8 +235,7 @@ class SharedStoreFile:
             db.execute("COMMIT")
         except sqlite3.Error as error:
             log.warning("%s: what has expired was not deleted: %s", self.path, error)
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+            _roll_back(db)
 
     def _scrub(self, db: sqlite3.Connection) -> None:
         """With secure_delete nothing is left in the file itself, but its log has the older pages."""
@@ -252,18 +249,19 @@ class SharedStoreFile:
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=True)
-        try:
-            with self._patience() as seconds:
-                _set_up(db, seconds)
-        except BaseException:
-            db.close()
-            raise
+        with undone_on_failure(db.close), self._patience() as seconds:
+            _set_up(db, seconds)
         return db
 
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    if db.in_transaction:
+        db.execute("ROLLBACK")
 
 
 def _set_up(db: sqlite3.Connection, patience_s: float) -> None:

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any
 
 from telephony import events as ev
+from telephony.base.tasks import guarded_task
 from telephony.call.call_events import CallEventReporter
 from telephony.call.checkpoint import AHEAD_S, Checkpoints
 from telephony.call.deadline import Deadline
@@ -224,11 +225,15 @@ class Call(CallFacts):
 
     async def _in_time(self, what: str, saving: Coroutine[Any, Any, None]) -> None:
         """Save something; that it fails costs nothing but itself."""
-        try:
+
+        def failed(error: Exception) -> None:  # each step of a call's end is taken, whatever the others did
+            log.error("call %s: %s was not saved: %s", self.started.call_sid, what, repr(error))
+
+        async def save() -> None:
             async with asyncio.timeout(CLOSE_S):
                 await saving
-        except Exception as error:  # the edge: each step of a call's end is taken, whatever the others did
-            log.error("call %s: %s was not saved: %s", self.started.call_sid, what, repr(error))
+
+        await guarded_task(failed, save())
 
     async def _close_socket(self) -> None:
         if not self._socket.closed:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from telephony import events as ev
+from telephony.base.tasks import guarded_task
 from telephony.deepgram.flux_codec import END_OF_TURN
 
 log = logging.getLogger(__name__)
@@ -64,15 +65,21 @@ class CheckpointWriter:
             self._next = loop.time() + EVERY_S
             self._task = loop.create_task(self._save(wanted))
 
+    async def _write_all(self, wanted: Mapping[str, Callable[[], State]]) -> None:
+        await self._write({call_sid: state() for call_sid, state in wanted.items()})
+
     async def _save(self, wanted: Mapping[str, Callable[[], State]]) -> None:
         try:
-            await self._write({call_sid: state() for call_sid, state in wanted.items()})
-        except Exception:  # the edge of a task: it costs no call anything as long as its process lives
-            log.exception("conversations were not saved")
+            await guarded_task(_not_saved, self._write_all(wanted))
         finally:
             self._task = None
             if self._wanted:
                 self._arm()
+
+
+def _not_saved(error: Exception) -> None:
+    """This costs a call nothing as long as its process lives."""
+    log.error("conversations were not saved", exc_info=error)
 
 
 class Checkpoints:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from telephony.base.tasks import guarded_user_task
 from telephony.reply.agent import Agent, EndedCall
 from telephony.reply.runner import agent_name, log_failure
 
@@ -31,15 +32,18 @@ async def notify_ended(
     ended = _hook(agent)
     if ended is None:
         return
-    try:
+
+    def failed(error: BaseException) -> None:
+        if isinstance(error, TimeoutError):
+            log.warning("agent %s: ended() took more than %g s and was stopped", agent_name(agent), within_s)
+        else:
+            log_failure(f"agent {agent_name(agent)}: ended() failed", error, withholding())
+
+    async def notify() -> None:
         async with asyncio.timeout(within_s):
             await ended(call)
-    except TimeoutError:
-        log.warning("agent %s: ended() took more than %g s and was stopped", agent_name(agent), within_s)
-    except asyncio.CancelledError:
-        raise
-    except BaseException as error:  # an agent's code may raise anything
-        log_failure(f"agent {agent_name(agent)}: ended() failed", error, withholding())
+
+    await guarded_user_task(failed, notify())
 
 
 def _hook(agent: object) -> Callable[[EndedCall], Awaitable[None]] | None:

@@ -11,7 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
+
+from telephony.base.tasks import guarded
 
 EVERY_S = 0.004
 """While it is busy it handles no more often than this: among 240 calls, 48 frames and 12 chunks at a time."""
@@ -61,15 +64,13 @@ class InboundBatch:
         self._next_at = now + EVERY_S
         waiting, self._waiting = self._waiting, []
         for inbound, text in waiting:
-            _guarded(inbound, inbound.receive_frame, text, now)
+            guarded(partial(_failed, inbound), inbound.receive_frame, text, now)
         self._convert()
         for inbound in {inbound: None for inbound, _ in waiting}:
-            _guarded(inbound, inbound.flush)
+            guarded(partial(_failed, inbound), inbound.flush)
 
 
-def _guarded(inbound: FrameReceiver, work: Callable[..., None], *arguments: object) -> None:
-    try:
-        work(*arguments)
-    except Exception as error:  # the edge of a call: the other calls' messages are handled
-        log.error("a message of the carrier could not be handled", exc_info=error)
-        inbound.fail(error)
+def _failed(inbound: FrameReceiver, error: Exception) -> None:
+    """One call's messages cannot be handled; those of the others are."""
+    log.error("a message of the carrier could not be handled", exc_info=error)
+    inbound.fail(error)

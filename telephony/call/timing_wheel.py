@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from telephony.base.tasks import guarded
+
 log = logging.getLogger(__name__)
 
 TICK_S = 0.020
@@ -47,13 +49,15 @@ class TimingWheel:
         now = loop.time()
         self._at = (self._at + 1) % SLOTS
         for tick in list(self._slots[self._at].values()):
-            try:
-                tick(now)
-            except Exception:  # one call's failing write must not stop the others' audio
-                log.exception("a call's tick failed")
+            guarded(_failed, tick, now)
         # An absolute deadline, so that lateness does not add up; after a long stall none are made up.
         self._due = max(self._due + TICK_S, loop.time())
         if any(self._slots):
             self._timer = loop.call_at(self._due, self._tick)
         else:
             self._timer = None
+
+
+def _failed(error: Exception) -> None:
+    """One call's failing write must not stop the others' audio."""
+    log.error("a call's tick failed", exc_info=error)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
 
+from telephony.base.tasks import guarded
 from telephony.deepgram import flux_codec
 from telephony.deepgram.health import Health, describe_end
 from telephony.deepgram.retry import FINAL_STATUSES, STEADY_S, connect_s, pause_s
@@ -285,15 +286,18 @@ class FluxConnection:
 
     def _take(self, text: str | bytes) -> bool:
         """Receive a message. Whatever one holds, it costs no more than itself: the call goes on."""
-        try:
-            return self._receive(flux_codec.decode_server(text))
-        except Exception as error:  # the edge between what a peer sends and a call
-            self.counts.defects += 1
-            if self.counts.defects == 1:
-                log.exception("a message of Flux could not be taken; the call goes on")
-            else:
-                log.error("again a message of Flux could not be taken: %s", type(error).__name__)
-            return True
+        return guarded(self._defect, self._receive_text, text)
+
+    def _receive_text(self, text: str | bytes) -> bool:
+        return self._receive(flux_codec.decode_server(text))
+
+    def _defect(self, error: Exception) -> bool:
+        self.counts.defects += 1
+        if self.counts.defects == 1:
+            log.error("a message of Flux could not be handled; the call goes on", exc_info=error)
+        else:
+            log.error("again a message of Flux could not be handled: %s", type(error).__name__)
+        return True
 
     def _receive(self, message: flux_codec.ServerMessage) -> bool:
         """Act on a message and hand it on. False: no further connection would fare better."""

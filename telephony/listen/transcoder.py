@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from telephony.audio.g711 import PHONE_RATE, ulaw_to_linear16
 from telephony.audio.resampler import Resampler
+from telephony.base.tasks import guarded
 from telephony.listen.upsampler import Upsampler, UpsamplerStream
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,9 @@ class Transcoder:
         listeners = self._listeners.copy()
         self._listeners.clear()
         for listen, sound in zip(listeners, sounds, strict=True):
-            try:
-                listen(sound)
-            except Exception:  # the edge of a call: the others' audio goes on
-                log.exception("a call's audio could not be given to listening")
+            guarded(_not_sent, listen, sound)
+
+
+def _not_sent(error: Exception) -> None:
+    """The audio of one call fails; that of the others goes on."""
+    log.error("a call's audio could not be given to listening", exc_info=error)

@@ -7,9 +7,11 @@ import logging
 import shutil
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from telephony.base.live_processes import Processes
+from telephony.base.tasks import guarded
 from telephony.errors import BadInput
 from telephony.record import tape
 from telephony.record.store import CALL_ID
@@ -38,15 +40,17 @@ class Keeping:
         One that cannot be deleted is logged, and keeps none of the others.
         """
         before = (time.time() if now is None else now) - days * DAY_S
-        deleted = 0
-        for folder in self._folders():
-            try:
-                if _changed(folder) < before and not self._writes(folder.name):
-                    self._remove(folder)
-                    deleted += 1
-            except Exception as error:  # the edge of one call
-                log.error("call %s is too old, and cannot be deleted: %s", folder.name, error)
-        return deleted
+        return sum(
+            guarded(partial(_not_deleted, folder), self._delete_before, folder, before)
+            for folder in self._folders()
+        )
+
+    def _delete_before(self, folder: Path, before: float) -> bool:
+        """Delete a call that has not changed since `before`; whether it was deleted."""
+        if _changed(folder) >= before or self._writes(folder.name):
+            return False
+        self._remove(folder)
+        return True
 
     def _writes(self, call: str) -> bool:
         """Whether a call is surely running, whatever the times of its files are."""
@@ -132,3 +136,8 @@ def _call_sid(folder: Path) -> str:
     except (OSError, ValueError, AttributeError):  # a call that runs, or whose process died
         sid = str((tape.whose(folder / "tape.jsonl") or {}).get("sid") or "")
     return sid if CALL_ID.fullmatch(sid) else ""
+
+
+def _not_deleted(folder: Path, error: Exception) -> bool:
+    log.error("call %s is too old, and cannot be deleted: %s", folder.name, error)
+    return False

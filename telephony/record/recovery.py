@@ -6,16 +6,19 @@ that are running.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from telephony import events as ev
+from telephony.base.tasks import guarded
 from telephony.conversation.conversation import Conversation
 from telephony.errors import BadInput
 from telephony.record import tape
@@ -45,43 +48,62 @@ def close_records(
         whose = tape.whose(path)
         if whose is None or lives(str(whose.get("process") or "")):
             continue
-        try:
-            _write(folder, record_of_tape(path, folder.name, whose))
-        except Exception as error:  # the edge of one call: a full disk, or somebody deletes it just now
-            log.warning("call %s: its record was not closed: %r", folder.name, error)
-            continue
-        closed.append(folder.name)
+        if guarded(partial(_not_closed, folder.name), _close_record, path, whose):
+            closed.append(folder.name)
     if closed:
         log.warning("%d calls had lost their process; their records are closed", len(closed))
     return closed
 
 
+def _close_record(path: Path, whose: dict[str, Any]) -> bool:
+    folder = path.parent
+    _write(folder, record_of_tape(path, folder.name, whose))
+    return True
+
+
+def _not_closed(call: str, error: Exception) -> bool:
+    """The disk is full, or the call is being deleted."""
+    log.warning("call %s: its record was not closed: %r", call, error)
+    return False
+
+
 def record_of_tape(path: Path, call_id: str, whose: dict[str, Any]) -> dict[str, Any]:
     """The record of a call that was cut off, up to the last event that was written."""
-    sid, at = str(whose.get("sid") or ""), 0.0
-    with path.open("rb") as file:
-        try:
-            wording, policy, entries = tape.read(file)
-            conversation = Conversation(wording, policy)
-            for number, entry in enumerate(entries):
-                conversation.receive(entry.event, entry.at)
-                at = entry.at
-                if number % AT_A_TIME == 0:
-                    time.sleep(PAUSE_S)
-        except orjson.JSONDecodeError:  # the line that was being written
-            pass
-        except BadInput as error:
-            log.warning("call %s: its tape cannot be read: %s", call_id, error)
-            conversation = None
-        except Exception:  # the edge: a tape of another version, which this one cannot run again
-            log.exception("call %s: its tape cannot be run again", call_id)
-            conversation = None
+    sid, replay = str(whose.get("sid") or ""), _Replay()
+    guarded(partial(replay.failed, call_id), replay.run, path)
+    conversation, at = replay.conversation, replay.at
     if conversation is None:
         return {"call_id": call_id, "call_sid": sid, "live": False, "ended_by": CRASHED, "duration_s": at,
                 "turns": [], "media": None}  # fmt: skip
     conversation.receive(ev.CallStopped(CRASHED), at)  # what was in the caller's ear is written down
     ended_by = conversation.ended_by or CRASHED
     return record_of(conversation, call_id, sid, ended_by=ended_by, duration_s=at, media=None, origin=whose)
+
+
+class _Replay:
+    """A tape, run again up to its last whole line."""
+
+    def __init__(self) -> None:
+        self.conversation: Conversation | None = None
+        self.at = 0.0
+
+    def run(self, path: Path) -> None:
+        with path.open("rb") as file, contextlib.suppress(orjson.JSONDecodeError):  # the line being written
+            wording, policy, entries = tape.read(file)
+            self.conversation = Conversation(wording, policy)
+            for number, entry in enumerate(entries):
+                self.conversation.receive(entry.event, entry.at)
+                self.at = entry.at
+                if number % AT_A_TIME == 0:
+                    time.sleep(PAUSE_S)
+
+    def failed(self, call_id: str, error: Exception) -> None:
+        """This version cannot run the tape again."""
+        self.conversation = None
+        if isinstance(error, BadInput):
+            log.warning("call %s: its tape cannot be read: %s", call_id, error)
+        else:
+            log.error("call %s: its tape cannot be run again", call_id, exc_info=error)
 
 
 def _write(folder: Path, record: dict[str, Any]) -> None:

@@ -15,8 +15,9 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, TypeAlias
@@ -24,6 +25,7 @@ from typing import Any, BinaryIO, TypeAlias
 import orjson
 
 from telephony import events as ev
+from telephony.base.tasks import guarded
 from telephony.conversation.policy import Policy
 from telephony.record import tape
 from telephony.reply.agent import Wording
@@ -146,11 +148,12 @@ class RecordStore:
         await saved
 
     def _try_to_save(self, call_id: str, record: dict[str, Any]) -> None:
-        try:
-            self._save(call_id, record)
-        except Exception as error:  # the edge: a full disk, or whatever the record holds, costs the record
-            self.left_out += 1
-            log.error("the record of call %s cannot be written: %s", call_id, error)
+        guarded(partial(self._not_saved, call_id), self._save, call_id, record)
+
+    def _not_saved(self, call_id: str, error: Exception) -> None:
+        """The disk is full, or the record holds what JSON has no form for: it costs the record only."""
+        self.left_out += 1
+        log.error("the record of call %s cannot be written: %s", call_id, error)
 
     def _save(self, call_id: str, record: dict[str, Any]) -> None:
         folder = self.folder(call_id)
@@ -296,19 +299,18 @@ class TapeWriter:
             self._failed(error)
 
     def _lines(self, entries: list[Entry]) -> bytes:
-        try:
-            return b"".join([tape.entry(*entry) for entry in entries])
-        except Exception:  # what an event holds came from outside; which one it is, is found out now
-            return b"".join(self._each(entries))
+        """The lines of all events that can be written. One that cannot costs no other one."""
+        return guarded(lambda _: self._each(entries), _joined, entries)
 
-    def _each(self, entries: list[Entry]) -> Iterator[bytes]:
-        """The lines of all that can be written; one event costs no other one, of this call or of another."""
-        for entry in entries:
-            try:
-                yield tape.entry(*entry)
-            except Exception as error:
-                self._store.left_out += 1
-                log.error("left out of the tape: %s (%s)", type(entry[1]).__name__, type(error).__name__)
+    def _each(self, entries: list[Entry]) -> bytes:
+        lines = [guarded(partial(self._left_out, entry[1]), tape.entry, *entry) for entry in entries]
+        return b"".join(lines)
+
+    def _left_out(self, event: object, error: Exception) -> bytes:
+        """What an event holds came from outside, and may have no form in JSON."""
+        self._store.left_out += 1
+        log.error("left out of the tape: %s (%s)", type(event).__name__, type(error).__name__)
+        return b""
 
     def _end(self, entries: list[Entry]) -> None:
         self.write(entries)
@@ -323,3 +325,7 @@ class TapeWriter:
         if file is not None:
             with contextlib.suppress(OSError):
                 file.close()
+
+
+def _joined(entries: list[Entry]) -> bytes:
+    return b"".join([tape.entry(*entry) for entry in entries])

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from telephony.base.call_slots import NAME as SEATS
 from telephony.base.phone_numbers import country_of, international
 from telephony.base.shared_store import SharedStore
+from telephony.base.tasks import closed_on_failure
 from telephony.carrier.call_flow import TERMINAL_STATUSES
 from telephony.carrier.rest import TwilioRefused, TwilioRest
 from telephony.carrier.twiml import render
@@ -106,12 +107,13 @@ class Dialler:
         asked_for = _fingerprint(asked)
         if key and (earlier := await self._earlier(key, dial_id, asked_for)) is not None:
             return earlier, False
-        try:
-            await self._within_caps(dial_id)
-        except BaseException:
-            if key:  # nothing was dialled: the same key may try again
+
+        async def release_key() -> None:  # nothing was dialled: the same key may try again
+            if key:
                 await self._shared.take(key)
-            raise
+
+        async with closed_on_failure(release_key):
+            await self._within_caps(dial_id)
         await self._shared.put(f"dial:{dial_id}", asked, self._kept_s)
         await self._shared.put(f"{DIALLED}{dial_id}", {"id": dial_id}, self._kept_s)
         if key:

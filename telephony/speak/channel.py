@@ -19,6 +19,7 @@ import aiohttp
 
 from telephony.audio.agc import VoiceLevel
 from telephony.audio.g711 import PHONE_RATE
+from telephony.base.tasks import guarded
 from telephony.deepgram import speak_messages as wire
 from telephony.deepgram.health import Health, describe_end
 from telephony.deepgram.retry import FINAL_STATUSES, STEADY_S, connect_s, pause_s
@@ -203,17 +204,17 @@ class Channel:
 
     def _take(self, data: str | bytes) -> None:
         """Receive a message. Whatever one holds, it costs no more than itself: the call goes on."""
-        try:
-            if isinstance(data, str):
-                self._message(data)
-            elif data:  # an empty one is not progress
-                self._sound(data)
-        except Exception as error:  # the edge between what a peer sends and a call
-            self.counts.defects += 1
-            if self.counts.defects == 1:
-                log.exception("a message of the voice could not be taken; the call goes on")
-            else:
-                log.error("again a message of the voice could not be taken: %s", type(error).__name__)
+        if isinstance(data, str):
+            guarded(self._defect, self._message, data)
+        elif data:  # an empty one is not progress
+            guarded(self._defect, self._sound, data)
+
+    def _defect(self, error: Exception) -> None:
+        self.counts.defects += 1
+        if self.counts.defects == 1:
+            log.error("a message of the voice could not be handled; the call goes on", exc_info=error)
+        else:
+            log.error("again a message of the voice could not be handled: %s", type(error).__name__)
 
     async def _send_all(self, socket: SpeechSocket) -> None:
         try:
