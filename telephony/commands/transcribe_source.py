@@ -8,6 +8,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 
 from telephony.audio.file_kinds import complaint, plain_line
+from telephony.base.tasks import undone_on_failure
 from telephony.errors import BadAudio
 from telephony.simulator.recording_source import Input, ffmpeg, open_input
 
@@ -33,7 +34,7 @@ class TranscribeSource:
         """Starts ffmpeg on a path, a URL or `-`. Raises BadInput when that cannot be."""
         program = ffmpeg()
         opened = await open_input(source)
-        try:
+        with undone_on_failure(opened.close):
             process = await asyncio.create_subprocess_exec(
                 program,
                 *("-nostdin", "-hide_banner", "-loglevel", "error"),
@@ -44,9 +45,6 @@ class TranscribeSource:
                 stderr=PIPE,
                 start_new_session=True,  # Ctrl-C is for us: ffmpeg's last audio is still to be heard
             )
-        except BaseException:
-            opened.close()
-            raise
         return cls(opened, process)
 
     async def chunks(self) -> AsyncIterator[bytes]:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 
+from telephony.base.tasks import closed_on_failure
 from telephony.commands.transcribe_source import CHUNK_BYTES, CHUNK_S
 from telephony.config.settings import SpeechPeer
 from telephony.deepgram.flux_codec import decode_server, encode_client
@@ -49,21 +50,21 @@ class TranscriptionStream:
     ) -> TranscriptionStream:
         """Connects. Raises BadInput in plain words when the server refuses or does not answer in time."""
         session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
-        try:
-            async with asyncio.timeout(timeout_s):
-                socket = await session.ws_connect(
-                    f"{url}/v2/listen",
-                    params=options.to_query(),
-                    headers={"Authorization": f"Token {peer.api_key.reveal()}"},
-                    heartbeat=HEARTBEAT_S,
-                    max_msg_size=1 << 20,
-                    # Flux closes without a code, which aiohttp's own closing takes for a broken connection.
-                    autoclose=False,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
-                )
-        except BaseException as error:
-            await session.close()
-            raise _refusal(url, error, timeout_s) from error
+        async with closed_on_failure(session.close):
+            try:
+                async with asyncio.timeout(timeout_s):
+                    socket = await session.ws_connect(
+                        f"{url}/v2/listen",
+                        params=options.to_query(),
+                        headers={"Authorization": f"Token {peer.api_key.reveal()}"},
+                        heartbeat=HEARTBEAT_S,
+                        max_msg_size=1 << 20,
+                        # Flux closes without a code, which aiohttp takes for a broken connection.
+                        autoclose=False,
+                        timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
+                    )
+            except (aiohttp.ClientError, OSError) as error:
+                raise _refusal(url, error, timeout_s) from error
         return cls(session, socket)
 
     async def send(self, chunks: AsyncIterator[bytes], stop: asyncio.Event, *, fast: bool) -> None:
@@ -129,14 +130,12 @@ class TranscriptionStream:
         await self._session.close()
 
 
-def _refusal(url: str, error: BaseException, timeout_s: float) -> BaseException:
+def _refusal(url: str, error: Exception, timeout_s: float) -> BadInput:
     if isinstance(error, aiohttp.WSServerHandshakeError):
         reason = error.headers.get("dg-error", "") if error.headers else ""
         shown = f"{error.status} {reason}".rstrip()
         return BadInput(f"{url} refuses to listen: {shown}. {remedy(error.status)}")
     if isinstance(error, TimeoutError):
         return BadInput(f"{url} did not answer within {timeout_s:g} s (--timeout allows more)")
-    if isinstance(error, aiohttp.ClientError | OSError):
-        why = error.strerror if isinstance(error, aiohttp.ClientConnectorError) else error
-        return BadInput(f"{url} cannot be reached: {why}. {remedy(None)}")
-    return error
+    why = error.strerror if isinstance(error, aiohttp.ClientConnectorError) else error
+    return BadInput(f"{url} cannot be reached: {why}. {remedy(None)}")

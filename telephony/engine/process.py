@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from telephony import logs
 from telephony.base import subprocesses
+from telephony.base.tasks import closed_on_failure
 from telephony.config.secret_rules import secrets_in
 from telephony.config.settings import Settings
 from telephony.engine.serving import EngineOptions, serve
@@ -121,14 +122,12 @@ async def _spawn(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
-    try:
-        url = await _ready(child, start_s)
-    except TimeoutError:
-        await subprocesses.killed(child)
-        raise EngineFailed("the local engine was not ready in time") from None
-    except BaseException:
-        await _end(child)
-        raise
+    async with closed_on_failure(lambda: _end(child)):
+        try:
+            url = await _ready(child, start_s)
+        except TimeoutError:
+            await subprocesses.killed(child)
+            raise EngineFailed("the local engine was not ready in time") from None
     if url is None:
         raise EngineFailed(f"the local engine did not start (exit status {await child.wait()})")
     return child, url

@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 
+from telephony.base.tasks import undone_on_failure
 from telephony.deepgram.refusals import unreached
 from telephony.llm.answer import AGENT, ModelAnswer, authorization
 from telephony.llm.chat import ChatPart, ChatRequest, Finished
@@ -229,19 +230,16 @@ class ChatClient:
             answer = ModelAnswer(endpoint, self.deadlines, started, most, body)
             self.counts.requests += 1
             try:
-                await answer.begin(self.session)
+                with undone_on_failure(answer.close):
+                    await answer.begin(self.session)
                 return answer
             except ModelRefused as refused:
-                answer.close()
                 words = answer.refused_body.decode("utf-8", "replace")
                 unknown = refused_fields(body, words) - without if refused.status in (400, 422) else None
                 if not unknown:
                     raise
                 self._without[endpoint] = without | unknown
                 log.info("%s does not know %s: left out", endpoint.where, ", ".join(sorted(unknown)))
-            except BaseException:
-                answer.close()
-                raise
 
 
 def _pause(error: ModelFailed) -> float | None:

@@ -22,6 +22,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TextIO
 
 import mcp_types as types
@@ -30,6 +31,8 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.exceptions import MCPError
+
+from telephony.base.tasks import guarded_user_task
 
 START_S = 30.0
 BACKOFF_S = (1.0, 2.0, 5.0, 15.0, 30.0)
@@ -55,34 +58,36 @@ class Server:
         self._client: Client | None = None
         self._broken = asyncio.Event()
         self._last_words = ""
+        self._worked = False
         self.tools: list[dict[str, Any]] = []
 
     async def keep(self, started: asyncio.Future[None]) -> None:
         """Be connected, until cancelled. `started` gets the first connection, or why there is none."""
         tries = 0
         while True:
-            why = "it has ended"
+            self._worked = False
             try:
-                async with self._connected() as client:
-                    self._broken.clear()
-                    self._client, tries = client, 0
-                    if started.done():
-                        say(up=self.name)
-                    else:
-                        started.set_result(None)
-                    why = await self._watch(client)
-            except asyncio.CancelledError:
-                raise
-            except BaseException as error:  # the edge of a task; anyio gives groups of errors
-                why = self._told(error)
+                why = await guarded_user_task(self._reason, self._connect_once(started))  # anyio gives groups
             finally:
                 self._client = None
+            tries = 0 if self._worked else tries
             if not started.done():
                 started.set_exception(ConnectionError(why))
                 return
             say(down=self.name, why=why)
             await asyncio.sleep(BACKOFF_S[min(tries, len(BACKOFF_S) - 1)])
             tries += 1
+
+    async def _connect_once(self, started: asyncio.Future[None]) -> str:
+        """Be connected until the connection breaks: why it did."""
+        async with self._connected() as client:
+            self._broken.clear()
+            self._client, self._worked = client, True
+            if started.done():
+                say(up=self.name)
+            else:
+                started.set_result(None)
+            return await self._watch(client)
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Client]:
@@ -138,21 +143,27 @@ class Server:
         client = self._client
         if client is None:
             return GONE, True
-        try:
-            result = await client.call_tool(tool, arguments, timeout_s)
-        except MCPError as error:
-            if error.error.code == types.CONNECTION_CLOSED:
-                self._broken.set()
-                return GONE, True
-            return str(error.error.message)[: self._most + 1], True
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # the edge: whatever a server sends is its own fault
-            logging.warning("%s: %s: %s", self.name, tool, self._told(error))
-            return GONE, True
+        return await guarded_user_task(
+            partial(self._failure, tool), self._call(client, tool, arguments, timeout_s)
+        )
+
+    async def _call(
+        self, client: Client, tool: str, arguments: dict[str, Any], timeout_s: float
+    ) -> tuple[str, bool]:
+        result = await client.call_tool(tool, arguments, timeout_s)
         return _text_of(result, self._most), bool(result.is_error)
 
-    def _told(self, error: BaseException) -> str:
+    def _failure(self, tool: str, error: BaseException) -> tuple[str, bool]:
+        """What a failed call gives. A server may send anything."""
+        if not isinstance(error, MCPError):
+            logging.warning("%s: %s: %s", self.name, tool, self._reason(error))
+            return GONE, True
+        if error.error.code == types.CONNECTION_CLOSED:
+            self._broken.set()
+            return GONE, True
+        return str(error.error.message)[: self._most + 1], True
+
+    def _reason(self, error: BaseException) -> str:
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         if isinstance(error, FileNotFoundError):

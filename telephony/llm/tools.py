@@ -24,12 +24,13 @@ import re
 import typing
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias, TypeVar, overload
+from typing import Any, Literal, NoReturn, TypeAlias, TypeVar, overload
 
 import docstring_parser
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 
+from telephony.base.tasks import guarded
 from telephony.errors import BadAgent
 from telephony.llm.chat import ToolSpec
 from telephony.llm.tool_thread import in_thread
@@ -219,10 +220,11 @@ def _check_options(name: str, options: ToolOptions) -> None:
 
 def _arguments_of(name: str, function: Callable[..., Any]) -> tuple[type[BaseModel], str]:
     """A model of what the function takes, and the name of the parameter that gets the ToolContext."""
-    try:
-        hints = typing.get_type_hints(function, include_extras=True)
-    except Exception as error:  # a hint may be any expression
+
+    def unreadable(error: Exception) -> NoReturn:  # a hint may be any expression
         raise BadTool(f"tool {name}: its type hints cannot be read: {_line(error)}") from error
+
+    hints = guarded(unreadable, typing.get_type_hints, function, include_extras=True)
     _, texts = _documented(function)
     fields: dict[str, Any] = {}
     context = ""

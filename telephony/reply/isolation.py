@@ -19,6 +19,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
+from telephony.base.tasks import guarded_user_task
 from telephony.reply.agent import Agent, EndedCall, HasWording, Notes, Said, Turn
 from telephony.reply.runner import CLOSE_S, agent_name, iterator_of, raised
 
@@ -166,17 +167,12 @@ class _Run:
 
     async def _drive(self) -> None:
         end: object = RuntimeError("the reply cancelled itself")
-        try:
-            await self._yield_all()
-            end = _End()
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # to exit would end the thread, and all that runs in it
-            end = raised(error)
+        try:  # an exit would end the thread, and all that runs in it
+            end = await guarded_user_task(raised, self._yield_all())
         finally:
             self._tell(self._ended, end)
 
-    async def _yield_all(self) -> None:
+    async def _yield_all(self) -> object:
         await self._asked()
         agent = self._thread.agent()
         iterator = iterator_of(agent, self._turn, self._notes, agent_name(agent))
@@ -188,6 +184,7 @@ class _Run:
             aclose = getattr(iterator, "aclose", None)
             if aclose is not None:
                 await aclose()
+        return _End()
 
     async def _asked(self) -> None:
         await self._wanted.wait()
@@ -256,14 +253,16 @@ class ThreadedAgent:
             if not told.done():
                 told.set_result(error)
 
+        async def end() -> None:
+            await thread.agent().ended(call)  # type: ignore[attr-defined]
+
         async def tell() -> None:
-            failed: BaseException | None = None
+            failed: BaseException | None = RuntimeError("it was cancelled")
             try:
-                await thread.agent().ended(call)  # type: ignore[attr-defined]
-            except BaseException as error:  # as above
-                failed = raised(error)
-            with contextlib.suppress(RuntimeError):  # the calls' loop is closed
-                home.call_soon_threadsafe(settle, failed)
+                failed = await guarded_user_task(raised, end())
+            finally:
+                with contextlib.suppress(RuntimeError):  # the calls' loop is closed
+                    home.call_soon_threadsafe(settle, failed)
 
         thread.busy += 1
         tasks: list[asyncio.Task[None]] = []

@@ -31,6 +31,7 @@ from telephony.audio.file_kinds import (
 from telephony.audio.g711 import PHONE_RATE, linear16_to_ulaw
 from telephony.audio.resampler import Resampler
 from telephony.audio.wav import read_wav, wav_header
+from telephony.base.tasks import undone_on_failure
 from telephony.errors import BadAudio, BadInput
 
 log = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ async def _open_pipe(name: str, descriptor: int, raw: bool) -> Input:
     file = os.fdopen(descriptor, "rb", buffering=0)
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), file)
     opened = Input(name, (), head=b"", pipe=reader, closing=[transport])
-    try:
+    with undone_on_failure(opened.close):
         while len(opened.head) < 12 and (more := await reader.read(HEAD_BYTES)):
             opened.head += more
         _check(opened.head, name, raw)
@@ -122,9 +123,6 @@ async def _open_pipe(name: str, descriptor: int, raw: bool) -> Input:
             opened.closing.append(spool)
             opened.stdin, opened.pipe = spool, None
         opened.arguments = (*_form(opened.head, raw), "-i", _STDIN if opened.pipe is None else "pipe:0")
-    except BaseException:
-        opened.close()
-        raise
     return opened
 
 

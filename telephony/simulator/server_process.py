@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from telephony.base import subprocesses
+from telephony.base.tasks import closed_on_failure
 from telephony.config.settings import NAMES
 from telephony.errors import BadInput
 
@@ -57,11 +58,8 @@ class ServerProcess:
             env=self._environ,
             start_new_session=True,  # Ctrl-C is ours: the calls are to end first, the server after them
         )
-        try:
+        async with closed_on_failure(self._stop):
             return await self._ready()
-        except BaseException:
-            await self._stop()
-            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

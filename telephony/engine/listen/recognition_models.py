@@ -7,6 +7,7 @@ streams skip partial texts while one of theirs is still under way.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -70,8 +71,10 @@ class RecognitionModels:
         quick = partials.submit(lambda: None if paths.moonshine is None else Moonshine(paths.moonshine))
         silero = listening.submit(lambda: Silero(paths.silero))
         smart = sounds.submit(lambda: None if paths.smart_turn is None else SmartTurn(paths.smart_turn))
-        try:
-            return cls(
+        with ExitStack() as on_failure:
+            for worker in (listening, sounds, partials, finals):
+                on_failure.callback(worker.close)
+            loaded = cls(
                 silero.result(),
                 smart.result(),
                 quick.result(),
@@ -82,10 +85,8 @@ class RecognitionModels:
                 finals,
                 tuple(_missing_lines(paths)),
             )
-        except BaseException:
-            for worker in (listening, sounds, partials, finals):
-                worker.close()
-            raise
+            on_failure.pop_all()
+        return loaded
 
     def close(self) -> None:
         """End the threads."""

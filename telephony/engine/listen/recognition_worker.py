@@ -11,9 +11,11 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from telephony import logs
+from telephony.base.tasks import guarded_task
 from telephony.engine.listen import worker_pipe as pipe
 from telephony.engine.listen.recognized import RecognitionOptions
 from telephony.engine.models import catalogue
@@ -71,13 +73,16 @@ class Worker:
 
         hearing = Recognition(loaded, options)
         try:
-            await self._obey(hearing, number, self._streams[number])
-        except Exception as error:  # the edge of a stream: another stream must not suffer from it
-            log.exception("the hearing of stream %d broke down", number)
-            self._say((number, pipe.ERROR, f"the hearing broke down: {type(error).__name__}"))
+            obeying = self._obey(hearing, number, self._streams[number])
+            await guarded_task(partial(self._failed, number), obeying)
         finally:
             hearing.close()
             del self._streams[number]
+
+    def _failed(self, number: int, error: Exception) -> None:
+        """One stream fails; the others go on."""
+        log.error("the recognition of stream %d failed", number, exc_info=error)
+        self._say((number, pipe.ERROR, f"the recognition failed: {type(error).__name__}"))
 
     async def _obey(
         self, hearing: Recognition, number: int, queue: asyncio.Queue[pipe.WorkerMessage]

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 from telephony.base import subprocesses
+from telephony.base.tasks import closed_on_failure
 from telephony.engine.listen import worker_pipe as pipe
 from telephony.engine.listen.loudness import LoudnessStream
 from telephony.engine.listen.recognized import BLOCK_S, Block, RecognitionOptions
@@ -218,11 +219,8 @@ class WorkerPool:
             )
         finally:
             theirs.close()
-        try:
+        async with closed_on_failure(lambda: subprocesses.killed(child)):  # a cancellation may come here
             reader, writer = await asyncio.open_connection(sock=ours)
-        except BaseException:  # cancelled just here: the worker must not be left behind
-            await subprocesses.killed(child)
-            raise
         connection = _Connection(child, writer)
         began, became_ready = time.monotonic(), False
         try:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
+from telephony.base.tasks import guarded
+
 _T = TypeVar("_T")
 _LEAVE_S: Final = 1.0
 """What runs at the end is waited for so long: a process that ends under a model at work is aborted by it."""
@@ -79,12 +81,7 @@ class WorkerThread:
         while (item := self._next()) is not None:
             future, work = item
             if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(work())
-                except (
-                    Exception
-                ) as error:  # the edge of a task: it belongs to the one who waits for the result
-                    future.set_exception(error)
+                guarded(future.set_exception, _settle, future, work)
             with self._ready:
                 self._running -= 1
             del item, future, work  # audio is not kept until the next job
@@ -96,6 +93,10 @@ class WorkerThread:
                 return None
             self._running += 1
             return (self._urgent or self._later).popleft()
+
+
+def _settle(future: Future[Any], work: Callable[[], Any]) -> None:
+    future.set_result(work())
 
 
 def _step_back() -> None:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from telephony.base.tasks import guarded_task
 from telephony.engine.speak.voice_chunk import VoiceChunk
 from telephony.errors import MissingModel
 
@@ -83,13 +84,15 @@ class SynthesizerPool:
 
     async def _load(self) -> None:
         began = asyncio.get_running_loop().time()
-        try:
-            await self.voices.start()
-        except MissingModel as error:
+        await guarded_task(self._failed, self.voices.start())
+        if not self.trouble:
+            log.info("speaking is ready after %.1f s", asyncio.get_running_loop().time() - began)
+
+    def _failed(self, error: Exception) -> None:
+        """Listening goes on without a voice."""
+        if isinstance(error, MissingModel):
             self.trouble = str(error)
             log.warning("nothing can be spoken: %s", error)
-        except Exception as error:  # the edge of the task: listening goes on without a voice
-            self.trouble = f"the voices do not start: {type(error).__name__}"
-            log.exception("the voices do not start")
         else:
-            log.info("speaking is ready after %.1f s", asyncio.get_running_loop().time() - began)
+            self.trouble = f"the voices do not start: {type(error).__name__}"
+            log.error("the voices do not start", exc_info=error)
