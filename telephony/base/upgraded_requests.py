@@ -26,7 +26,7 @@ async def frames_only(request: web.Request, handler: Handler) -> web.StreamRespo
     """A failure after the handshake is logged, and closes the websocket with 1011 (RFC 6455, 7.4.1)."""
     try:
         return await handler(request)
-    except Exception as error:
+    except Exception as error:  # the edge of a websocket: its peer gets a close code
         socket: web.WebSocketResponse | None = request.get(_SOCKET)
         if socket is None or not socket.prepared:
             raise
