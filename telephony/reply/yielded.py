@@ -10,9 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import NoReturn
 
-from telephony.base.tasks import guarded
 from telephony.reply.agent import (
     EXPECT_KINDS,
     KEYS,
@@ -47,14 +45,13 @@ class NotAllowed(TypeError):
 
 def checked(said: object) -> Said:
     """What was yielded, in plain types. Raises NotAllowed."""
-
-    def unreadable(error: Exception) -> NoReturn:  # the agent's own types may have code of their own
-        if isinstance(error, NotAllowed):
-            raise error
+    try:
+        return _checked(said)
+    except NotAllowed:
+        raise
+    except Exception as error:  # the agent's own types have code of their own
         found = type(error).__name__
         raise NotAllowed(f"reply() yielded {type(said).__name__}; reading it failed with {found}") from error
-
-    return guarded(unreadable, _checked, said)
 
 
 def _checked(said: object) -> Said:
