@@ -25,7 +25,7 @@ MEASURING = {"Authorization": "Bearer for-prometheus"}
 @pytest.fixture
 async def phone(tmp_path: Path) -> AsyncIterator[Phone]:
     async with phone_line(tmp_path, **PUBLIC, **TOKEN) as line:
-        line.client.server.app[access.DOOR].clock = lambda: 100.0  # type: ignore[attr-defined]
+        line.client.server.app[access.ACCESS].clock = lambda: 100.0  # type: ignore[attr-defined]
         yield line
 
 
@@ -59,7 +59,7 @@ async def test_what_had_no_line_of_its_own_is_told_later(
     phone: Phone, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In one line, by kind."""
-    door = phone.client.server.app[access.DOOR]  # type: ignore[attr-defined]
+    door = phone.client.server.app[access.ACCESS]  # type: ignore[attr-defined]
     for _ in range(access.NOTICES + 7):
         await phone.client.get("/.env")
     with caplog.at_level(logging.WARNING):
@@ -140,7 +140,7 @@ async def test_who_asked_for_what_failed_is_in_the_log(
 
 async def test_who_is_refused_too_often_waits_and_nobody_else_does(phone: Phone) -> None:
     """Whatever it was refused for; the owner at the same address is served at once."""
-    door = phone.client.server.app[access.DOOR]  # type: ignore[attr-defined]
+    door = phone.client.server.app[access.ACCESS]  # type: ignore[attr-defined]
     door.refusals = Throttle(burst=2, per_s=0.01)
     now = asyncio.get_running_loop().time
 

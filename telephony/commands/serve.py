@@ -28,7 +28,7 @@ from telephony.config.secret_rules import refuse_short_secrets
 from telephony.config.settings import Settings
 from telephony.errors import BadInput
 from telephony.llm.check import refuse_absent_models
-from telephony.server.access import DOOR
+from telephony.server.access import ACCESS
 from telephony.server.app import make_app
 from telephony.server.connections import room_beside, served
 from telephony.server.number_routes_file import routes_of
@@ -101,7 +101,7 @@ async def serve(settings: Settings, host: str | None = None, port: int | None = 
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        connections = app[DOOR].connections
+        connections = app[ACCESS].connections
         connections.most = room_beside(settings.max_calls)
         options = {"access_log": None, "keepalive_timeout": KEEPALIVE_S}
         await stack.enter_async_context(served(runner, connections, listening, BACKLOG, **options))

@@ -62,8 +62,8 @@ _NEEDS = {
 
 
 @dataclass(slots=True)
-class Door:
-    """One process's entrance."""
+class AccessControl:
+    """Who may come in: the access control of one process."""
 
     state: ServerState
     prefix: str = ""
@@ -118,7 +118,7 @@ class Door:
         return json_error(web.HTTPTooManyRequests, "too many wrong keys", {"Retry-After": str(seconds)})
 
 
-DOOR: web.AppKey[Door] = web.AppKey("door", Door)
+ACCESS: web.AppKey[AccessControl] = web.AppKey("access", AccessControl)
 
 
 def json_error(
@@ -129,48 +129,48 @@ def json_error(
 
 
 @web.middleware
-async def entrance(
+async def control_access(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Let a request in, or say in the log why not."""
-    door = request.app[DOOR]
+    access = request.app[ACCESS]
     # Requests that are sent in one go wait for each other, and let everybody else have a turn between them:
     # where tasks start eagerly (Python 3.12) they would otherwise all be answered in one turn of the loop.
     await asyncio.sleep(0)
     try:
-        admit(door, request)
+        admit(access, request)
         response = await handler(request)
     except web.HTTPException as refused:
-        _tell(door, request, refused.status, refused.text)
-        await _slow_down(door, request, refused.status)
+        _tell(access, request, refused.status, refused.text)
+        await _slow_down(access, request, refused.status)
         raise
     if not response.prepared:
         text = response.text if isinstance(response, web.Response) and response.status >= 400 else None
-        _tell(door, request, response.status, text)
+        _tell(access, request, response.status, text)
     return response
 
 
-async def _slow_down(door: Door, request: web.Request, status: int) -> None:
+async def _slow_down(access: AccessControl, request: web.Request, status: int) -> None:
     """Let a stranger who is refused too often wait for the answer."""
-    too_many = door.refusals.wrong(request.remote or "", door.clock())
+    too_many = access.refusals.wrong(request.remote or "", access.clock())
     if status == web.HTTPTooManyRequests.status_code or too_many:
         await asyncio.sleep(SLOW_S)
 
 
-def admit(door: Door, request: web.Request) -> None:
+def admit(access: AccessControl, request: web.Request) -> None:
     """Raise an HTTPException unless the request may be handled.
 
     A webhook's signature covers its body, so it is for the handler to verify where there is a token.
     """
-    settings, need = door.state.settings, door.need(request)
+    settings, need = access.state.settings, access.need(request)
     if need is Need.API_KEY and settings.api_keys:
-        _check_api_key(door, request)
+        _check_api_key(access, request)
     elif need is Need.METRICS_TOKEN and settings.metrics_token is not None:
-        _check_metrics_token(door, request)
+        _check_metrics_token(access, request)
     elif need is Need.SIGNATURE and settings.twilio_auth_token:
         return
     elif not settings.public_url:
-        _check_local(door, request)
+        _check_local(access, request)
     elif need is not Need.NOTHING:
         # A tunnel's requests come from this machine too, so nothing is surely local on a public server.
         setting = "API_KEYS" if need is Need.API_KEY else need.value
@@ -178,16 +178,16 @@ def admit(door: Door, request: web.Request) -> None:
         raise json_error(web.HTTPForbidden, f"set {setting} to use {what} of a public server")
 
 
-def _check_api_key(door: Door, request: web.Request) -> None:
-    keys = door.state.settings.api_keys
+def _check_api_key(access: AccessControl, request: web.Request) -> None:
+    keys = access.state.settings.api_keys
     given = given_key(request)
     right = [key.matches(given) for key in keys]  # always all of them
     if True in right:
-        door.connections.prove(request.protocol)
+        access.connections.prove(request.protocol)
         request[SENDER] = f"API key {right.index(True) + 1}"
         return
     refusal = json_error(web.HTTPUnauthorized, "an API key is needed", {"WWW-Authenticate": "Bearer"})
-    raise door.wrong_key(request, "api_key", refusal) if given else refusal
+    raise access.wrong_key(request, "api_key", refusal) if given else refusal
 
 
 def given_key(request: web.Request) -> str:
@@ -196,24 +196,24 @@ def given_key(request: web.Request) -> str:
     return bearer.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
 
 
-def _check_metrics_token(door: Door, request: web.Request) -> None:
-    token = door.state.settings.metrics_token
+def _check_metrics_token(access: AccessControl, request: web.Request) -> None:
+    token = access.state.settings.metrics_token
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     given = given.strip() if scheme.lower() == "bearer" else ""
     if token is None or token.matches(given):
-        door.connections.prove(request.protocol)
+        access.connections.prove(request.protocol)
         return
     headers = {"WWW-Authenticate": "Bearer"}
     refusal = web.HTTPUnauthorized(headers=headers, text="METRICS_TOKEN is needed\n")
-    raise door.wrong_key(request, "metrics_token", refusal) if given else refusal
+    raise access.wrong_key(request, "metrics_token", refusal) if given else refusal
 
 
-def _check_local(door: Door, request: web.Request) -> None:
+def _check_local(access: AccessControl, request: web.Request) -> None:
     seen = local_requests.Seen(request.headers.items(), request.remote, request.raw_path, request.version)
     why = local_requests.refusal(seen)
     if why is None:
         return
-    door.state.host.admission.refused(why.kind)
+    access.state.host.admission.refused(why.kind)
     more = "" if why.kind == "origin" else ". To serve others than this machine, set PUBLIC_URL and API_KEYS"
     request[WHY] = why.reason + more
     kinds = {
@@ -223,7 +223,7 @@ def _check_local(door: Door, request: web.Request) -> None:
     raise kinds[why.status](text=f"{why.reason}\n")
 
 
-def _tell(door: Door, request: web.Request, status: int, text: str | None) -> None:
+def _tell(access: AccessControl, request: web.Request, status: int, text: str | None) -> None:
     """One line about what was refused, or about what somebody with a key has done."""
     sender, path = request.get(SENDER), one_line(request.path[:100])
     if status < 400 or status >= 500:  # what failed is told where it did; who asked for it, here
@@ -237,7 +237,7 @@ def _tell(door: Door, request: web.Request, status: int, text: str | None) -> No
     level = logging.INFO if status in (404, 405) and request.method in ("GET", "HEAD") else logging.WARNING
     if status == 404 and request.match_info.route.resource is not None:
         level = logging.DEBUG  # who may ask has asked for what is not there
-    door.notice(
+    access.notice(
         level,
         str(status),
         "refused %s %s from %s: %s, %s",

@@ -1,4 +1,4 @@
-"""/api/calls: what the calls were, for programs. `entrance` lets in who may ask."""
+"""/api/calls: what the calls were, for programs. `control_access` lets in who may ask."""
 
 from __future__ import annotations
 

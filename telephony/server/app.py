@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler
 from telephony.base.upgraded_requests import frames_only
 from telephony.reply.runner import STEPS
 from telephony.server import api, webhooks
-from telephony.server.access import DOOR, SUMMARY_S, Door, entrance
+from telephony.server.access import ACCESS, SUMMARY_S, AccessControl, control_access
 from telephony.server.loop_lag import TICK_S
 from telephony.server.media_endpoint import media
 from telephony.server.metrics import CONTENT_TYPE
@@ -41,7 +41,7 @@ WEBHOOKS: dict[str, Handler] = {
 
 def make_app(state: ServerState, records: CallRecords) -> web.Application:
     """The application of one server process."""
-    app = web.Application(client_max_size=BODY_BYTES, middlewares=[contained, entrance, frames_only])
+    app = web.Application(client_max_size=BODY_BYTES, middlewares=[contained, control_access, frames_only])
     app[STATE] = state
     app[api.RECORDS] = records
     app.cleanup_ctx.append(_background)
@@ -50,7 +50,9 @@ def make_app(state: ServerState, records: CallRecords) -> web.Application:
     bare = [resource.canonical for resource in app.router.resources()]
     if prefix:  # some proxies in front of us take it off the path, and some leave it there
         _add_routes(app.router, prefix)
-    app[DOOR] = Door(state, prefix, frozenset(prefix + path for path in bare) if prefix else frozenset())
+    app[ACCESS] = AccessControl(
+        state, prefix, frozenset(prefix + path for path in bare) if prefix else frozenset()
+    )
     return app
 
 
@@ -124,7 +126,7 @@ def _answer_of(refused: web.HTTPException) -> web.Response:
 
 
 def _failure(request: web.Request) -> web.Response:
-    if request.app[DOOR].path_of(request) in SPEAKS_TWIML:
+    if request.app[ACCESS].path_of(request) in SPEAKS_TWIML:
         return webhooks.sorry(request)
     return web.Response(status=500, text="something went wrong here\n")
 
@@ -144,18 +146,18 @@ async def _measure_lag(state: ServerState) -> None:
             )
 
 
-async def _sum_up(door: Door) -> None:
+async def _sum_up(access: AccessControl) -> None:
     """Tell of refusals that had no line of their own, while the server runs."""
     while True:
         await asyncio.sleep(SUMMARY_S)
-        door.sum_up()
+        access.sum_up()
 
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(_measure_lag(app[STATE])),
         asyncio.create_task(app[STATE].slots.renew_for_ever()),
-        asyncio.create_task(_sum_up(app[DOOR])),
+        asyncio.create_task(_sum_up(app[ACCESS])),
         asyncio.create_task(app[STATE].streams.watch()),
     ]
     yield

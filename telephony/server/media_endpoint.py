@@ -19,7 +19,7 @@ from telephony.carrier.media_stream import Fatal, ServerStream
 from telephony.carrier.token import BadToken
 from telephony.carrier.websocket import FrameSocket
 from telephony.errors import forget_frames
-from telephony.server.access import DOOR
+from telephony.server.access import ACCESS
 from telephony.server.state import STATE, ServerState
 from telephony.server.twilio_request import verify_handshake
 
@@ -76,7 +76,7 @@ async def media(request: web.Request) -> web.StreamResponse:
     if isinstance(first, Started):
         first = await _checked(request, first)
     if isinstance(first, Started):
-        request.app[DOOR].connections.prove(request.protocol)
+        request.app[ACCESS].connections.prove(request.protocol)
         await _hand_over(state, socket, stream, first)
     elif first is not None:
         await _refuse(request, socket, first)
@@ -100,7 +100,7 @@ async def _refuse(request: web.Request, socket: FrameSocket, why: StreamRefusal)
     """Close without waiting long for the peer's half of it."""
     request.app[STATE].host.admission.refused("stream")
     told = "media stream from %s refused: %s"
-    request.app[DOOR].notice(logging.WARNING, "stream", told, request.remote, why.reason)
+    request.app[ACCESS].notice(logging.WARNING, "stream", told, request.remote, why.reason)
     if socket.prepared:
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(REFUSAL_DEADLINE_S):

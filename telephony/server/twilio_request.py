@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from telephony.carrier import signature
-from telephony.server.access import DOOR, WHY
+from telephony.server.access import ACCESS, WHY
 from telephony.server.state import STATE, Form
 
 BODY_DEADLINE_S = 5.0  # a Twilio form is 1 to 2 kB and comes in one piece
@@ -22,7 +22,7 @@ async def verified_form(request: web.Request) -> Form:
     """The fields of a webhook that Twilio signed; of a repeated field, the last value.
 
     A GET has its fields in the query, and its signature covers the URL with them (Twilio, "Security").
-    Without an auth token every request is taken that `entrance` let in: it is this machine's own.
+    Without an auth token every request is taken that `control_access` let in: it is this machine's own.
     Raises HTTPException: 403 for a bad signature, 400, 408, 413 or 415 for a body that is none.
     """
     _look_at_headers(request)
@@ -43,7 +43,7 @@ async def verified_form(request: web.Request) -> Form:
 def verify_handshake(request: web.Request) -> None:
     """Refuse, with HTTPForbidden, a media socket that Twilio did not sign. Nothing is open yet."""
     state = request.app[STATE]
-    kept = request.app[DOOR].prefix_kept(request)
+    kept = request.app[ACCESS].prefix_kept(request)
     _verify(request, signature.handshake_urls(state.base_url(request), request.raw_path, kept), {})
 
 
@@ -61,7 +61,7 @@ def _look_at_headers(request: web.Request) -> None:
 def _urls(request: web.Request) -> tuple[str, ...]:
     """What Twilio may have signed for this request."""
     base = request.app[STATE].base_url(request)
-    return signature.webhook_urls(base, request.raw_path, request.app[DOOR].prefix_kept(request))
+    return signature.webhook_urls(base, request.raw_path, request.app[ACCESS].prefix_kept(request))
 
 
 def _verify(request: web.Request, urls: tuple[str, ...], fields: signature.Fields) -> None:
@@ -71,7 +71,7 @@ def _verify(request: web.Request, urls: tuple[str, ...], fields: signature.Field
         return
     if not signature.verify(tokens, urls, fields, given):
         raise _refusal(request, urls)
-    request.app[DOOR].connections.prove(request.protocol)
+    request.app[ACCESS].connections.prove(request.protocol)
 
 
 def _refusal(request: web.Request, urls: tuple[str, ...]) -> web.HTTPException:
@@ -84,7 +84,7 @@ def _refusal(request: web.Request, urls: tuple[str, ...]) -> web.HTTPException:
         f" PUBLIC_URL or TWILIO_AUTH_TOKEN differ from what Twilio has. Tried as signed: {tried}"
     )
     refused = web.HTTPForbidden(text="not signed by Twilio\n")
-    return request.app[DOOR].wrong_key(request, "signature", refused) if given else refused
+    return request.app[ACCESS].wrong_key(request, "signature", refused) if given else refused
 
 
 def _query_fields(request: web.Request) -> Form:

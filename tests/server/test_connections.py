@@ -14,7 +14,7 @@ from aiohttp import ClientSession, web
 
 from telephony.commands.serve import listen
 from telephony.config.settings import Settings
-from telephony.server.access import DOOR
+from telephony.server.access import ACCESS
 from telephony.server.app import make_app
 from telephony.server.connections import IDLE_S, STUCK_S, Connections, room_beside, served
 from tests.pacing import passed
@@ -29,7 +29,7 @@ class Served:
     """A server on a free port, and raw clients."""
 
     def __init__(self, app: web.Application, port: int) -> None:
-        self.connections: Connections = app[DOOR].connections
+        self.connections: Connections = app[ACCESS].connections
         self.port = port
         self._open: list[socket.socket] = []
 
@@ -71,7 +71,7 @@ async def a_server(folder: Path, **environ: str) -> AsyncIterator[Served]:
     await runner.setup()
     bound = listen("127.0.0.1", 0)
     port = bound.getsockname()[1]
-    async with served(runner, app[DOOR].connections, bound, 128, access_log=None):
+    async with served(runner, app[ACCESS].connections, bound, 128, access_log=None):
         one = Served(app, port)
         yield one
         one.close()
