@@ -43,15 +43,15 @@ async def dial(request: web.Request) -> web.Response:
         agent = route_named(asked.agent, state.routes, state.settings)
         record, new = await dialler.dial(replace(asked, agent=agent, asker=_asker(request)))
     except DialRefused as error:
-        return _no(429, error)
+        return _error_response(429, error)
     except KeyReused as error:
-        return _no(409, error)
+        return _error_response(409, error)
     except Forbidden as error:
-        return _no(403, error)
+        return _error_response(403, error)
     except BadInput as error:
-        return _no(400, error)
+        return _error_response(400, error)
     except TwilioRefused as error:
-        return _no(502, error)
+        return _error_response(502, error)
     request[DID] = f"{'dialled' if new else 'asked again for'} {record['id']}"
     return web.json_response(record, status=201 if new else 200)
 
@@ -61,14 +61,16 @@ async def dialling(request: web.Request) -> web.Response:
     allowed = (await _json(request)).get("allowed")
     dialler = _dialler(request)
     if not isinstance(allowed, bool):
-        return _no(400, BadInput('{"allowed": false} stops dialling, {"allowed": true} allows it again'))
+        return _error_response(
+            400, BadInput('{"allowed": false} stops dialling, {"allowed": true} allows it again')
+        )
     request[DID] = "allowed dialling" if allowed else "stopped dialling"
     try:
         withdrawn = 0 if allowed else await dialler.stop()
         if allowed:
             await dialler.allow()
     except TwilioRefused as error:
-        return _no(502, error)
+        return _error_response(502, error)
     if not allowed:
         request[DID] = f"stopped dialling, {withdrawn} calls were withdrawn"
     return web.json_response({"allowed": allowed, "withdrawn": withdrawn})
@@ -129,7 +131,7 @@ def _dialler(request: web.Request) -> Dialler:
     return dialler
 
 
-def _no(status: int, error: Exception) -> web.Response:
+def _error_response(status: int, error: Exception) -> web.Response:
     return web.json_response({"error": str(error)}, status=status)
 
 
