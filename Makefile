@@ -36,7 +36,7 @@ install-dev:
 
 test: lint
 	@$(BIN)/python -m telephony.engine.models >/dev/null
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	@PYTHON=$(BIN)/python WORKERS=$(WORKERS) sh tools/run_tests
 
 lint: install-dev
 	$(BIN)/ruff check $(CODE)
