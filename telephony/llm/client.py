@@ -37,6 +37,8 @@ AGAIN = frozenset((408, 409, 425, 429))
 """Statuses below 500 that a second attempt may mend."""
 ITS_OWN = frozenset((400, 413, 414, 422, 431))
 """Refusals that are about the request itself: another endpoint would refuse it, too."""
+OF_FIELDS = frozenset((400, 404, 422, 500, 501))
+"""With which a field is refused. OpenRouter says 404 where no endpoint has tools, llama.cpp's server 500."""
 NO_QUOTA = "quota"
 """In the reason of a 429 that no waiting mends."""
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -235,11 +237,18 @@ class ChatClient:
                 return answer
             except ModelRefused as refused:
                 words = answer.refused_body.decode("utf-8", "replace")
-                unknown = refused_fields(body, words) - without if refused.status in (400, 422) else None
+                unknown = refused_fields(body, words) - without if refused.status in OF_FIELDS else None
                 if not unknown:
                     raise
                 self._without[endpoint] = without | unknown
-                log.info("%s does not know %s: left out", endpoint.where, ", ".join(sorted(unknown)))
+                log.log(
+                    logging.WARNING if "tools" in unknown else logging.INFO,
+                    "%s %sMODEL=%s does not know %s: left out",
+                    endpoint.where,
+                    endpoint.prefix,
+                    endpoint.model,
+                    ", ".join(sorted(unknown)),
+                )
 
 
 def _pause(error: ModelFailed) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -18,6 +19,14 @@ OPTIONAL = (
     "reasoning_effort",
 )
 """What a server may do without, when it does not know it."""
+TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
+NO_TOOLS = re.compile(
+    r"\b(?:not|n't) support (?:tool|function)"  # Ollama, of a model whose template has none
+    r"|(?:tools?|function.calling|tool (?:use|calls?|calling)) (?:is|are) not (?:supported|available)"
+    r"|requires? --(?:enable-auto-tool-choice|jinja)"  # vLLM and llama.cpp's server, started without them
+    r"|no endpoints found that support tool"  # OpenRouter
+)
+"""How servers say that they, or a model, cannot call tools."""
 UNKNOWN = (
     "unsupported",
     "not support",
@@ -60,6 +69,8 @@ def refused_fields(body: Mapping[str, Any], words: str) -> frozenset[str]:
     said = words.lower()
     if NEWER_MAX_TOKENS in said and MAX_TOKENS in body:
         return frozenset((MAX_TOKENS,))
+    if "tools" in body and NO_TOOLS.search(said):
+        return frozenset(name for name in TOOLS if name in body)
     if not any(word in said for word in UNKNOWN):
         return frozenset()
     return frozenset(name for name in OPTIONAL if name in body and name in said)

@@ -9,6 +9,7 @@ no more comes.
 
 from __future__ import annotations
 
+import html
 import re
 
 FIRST_CLAUSE_CHARS = 14  # a shorter first phrase ends before the next one can be rendered: a gap is heard
@@ -41,9 +42,13 @@ _CONJUNCTION = re.compile(r"\s(?=(?:and|but|or|so|because|which|then|while|when|
 _FENCE = re.compile(r"```[\w+-]*")
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\s]*(?:\s\"[^\"]*\")?\)")
 _LINE_MARK = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?|[-*+•][ \t]+|(?:[-*_][ \t]*){3,}$)", re.MULTILINE)
+_CHECK_BOX = re.compile(r"^[ \t]*\[[ xX]\][ \t]+", re.MULTILINE)
+_SOURCE = re.compile(r"(?<=[\w.,;:!?)])[ \t]?\[\^?\d{1,2}\]|【[^】\n]{0,80}】")
+"""The number of a source, behind what was taken from it."""
 _STRONG = re.compile(r"\*\*|__|~~|`+")
 _EMPHASIS = re.compile(r"(?<![\w*])[*_](?=\S)|(?<=\S)[*_](?![\w*])")
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,80}>")
+_ENTITY = re.compile(r"&(?:#\d{1,6}|#x[0-9a-fA-F]{1,5}|[A-Za-z][A-Za-z0-9]{1,20});")
 _PICTURE = re.compile(
     "[\U0001f000-\U0001faff\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff\ufe0e\ufe0f\u200d\u20e3\U000e0020-\U000e007f]+"
 )
@@ -89,9 +94,11 @@ def speakable(text: str) -> str:
     text = _FENCE.sub(" ", text)
     text = _LINK.sub(r"\1", text)
     text = _LINE_MARK.sub("", text)
+    text = _CHECK_BOX.sub("", text)
+    text = _SOURCE.sub("", text)
     text = _STRONG.sub("", text)
     text = _EMPHASIS.sub("", text)
-    text = _TAG.sub(" ", text)
+    text = _ENTITY.sub(lambda found: html.unescape(found.group()), _TAG.sub(" ", text))
     text = _PICTURE.sub(" ", text).replace("|", " ")
     text = re.sub(r"\s+([,.;:!?…])(?=\s|$)", r"\1", " ".join(text.split()))
     return text if _SPEAKABLE.search(text) else ""

@@ -16,15 +16,16 @@ from typing import Protocol
 
 _SPECIAL = re.compile(r"[`{\[<~]")
 _FENCE = re.compile(r"`{3,}|~{3,}")
-_JSON = re.compile(r"\[?\s*\{+\s*\"")
-_JSON_MAY_COME = re.compile(r"(?:\[\s*|\[?\s*\{+\s*)\Z")
-_TAG = re.compile(
-    r"<(?P<name>tool|function|think|thought|reason|reflect|scratchpad)(?P<rest>[\w-]*)[^<>]*>", re.IGNORECASE
-)
-_TAG_NAMES = ("tool", "function", "think", "thought", "reason", "reflect", "scratchpad")
+_JSON = re.compile(r"\[?\s*\{+\s*(?:[\"']|[A-Za-z_]\w{0,40}\s*:)")
+"""An object, also as Python or JavaScript write one."""
+_CALL_LIST = re.compile(r"\[\s*[A-Za-z_][\w.]{0,60}\([\w\")\[{']")
+"""`[book(day="Friday")]`: so Llama's models write calls."""
+_JSON_MAY_COME = re.compile(r"(?:\[\s*(?:[A-Za-z_][\w.]{0,60}\(?)?|\[?\s*\{+\s*(?:[A-Za-z_]\w{0,40}\s*)?)\Z")
+_TAG_NAMES = tuple("tool function invoke parameter think thought reason reflect scratchpad".split())
+_TAG = re.compile(rf"<(?P<name>{'|'.join(_TAG_NAMES)})(?P<rest>[\w-]*)[^<>]*>", re.IGNORECASE)
 _TAG_OPEN = re.compile(rf"<(?:{'|'.join(_TAG_NAMES)})[^<>]*\Z", re.IGNORECASE)
-_CONTROL = re.compile(r"<\|(?P<name>[^|<>\n]{1,40})\|>")
-_CONTROL_OPEN = re.compile(r"<\|[^|<>\n]{0,40}\|?\Z")
+_CONTROL = re.compile(r"<[|｜](?P<name>[^|｜<>\n]{1,40})[|｜]>")  # DeepSeek's bars are wide ones
+_CONTROL_OPEN = re.compile(r"<[|｜][^|｜<>\n]{0,40}[|｜]?\Z")
 _CALLS = "[TOOL_CALLS]"
 """What Mistral's models write before calls that a server has not parsed."""
 _BEGINS_CALL = ("tool", "python", "function")
@@ -86,7 +87,7 @@ class SpokenStyle:
         tag = _TAG.match(text)
         if fence := _FENCE.match(text):
             self._leave_out(_Until(fence.group()[:3]), fence.end())
-        elif _JSON.match(text):
+        elif _JSON.match(text) or _CALL_LIST.match(text):
             self._leave_out(_Json(), 0)
         elif text.startswith(_CALLS) or (control and control["name"].lower().startswith(_BEGINS_CALL)):
             self._leave_out(_ToTheEnd(), 0)
@@ -134,19 +135,26 @@ class _Until:
         return -1
 
 
+_BEFORE_TEXT = frozenset("{[(,:=")
+
+
 class _Json:
     """Goes on to where its brackets are closed; those inside of texts do not count."""
 
     def __init__(self) -> None:
-        self._depth, self._quoted, self._escaped = 0, False, False
+        self._depth, self._escaped = 0, False
+        self._quoted = ""
+        """The mark that ends the text; empty: not in one."""
+        self._last = ""
 
     def end_in(self, text: str) -> int:
         for at, char in enumerate(text):
+            before, self._last = self._last, char if not char.isspace() else self._last
             if self._quoted:
-                self._quoted = self._escaped or char != '"'
+                self._quoted = self._quoted if self._escaped or char != self._quoted else ""
                 self._escaped = char == "\\" and not self._escaped
-            elif char == '"':
-                self._quoted = True
+            elif char == '"' or (char == "'" and before in _BEFORE_TEXT):  # not that of "it's"
+                self._quoted = char
             elif char in "{[":
                 self._depth += 1
             elif char in "}]":

@@ -237,7 +237,7 @@ class FakeChat:
         for name in faults.refuses:
             if name in body:
                 words = faults.refuses_with or f"Unrecognized request argument supplied: {name}"
-                return refusal(400, words, "invalid_request_error")
+                return refusal(faults.refuses_status, words, "invalid_request_error")
         if faults.status != 200:
             headers = {"Retry-After": faults.retry_after} if faults.retry_after else {}
             if faults.location:

@@ -22,9 +22,10 @@ class ChatFaults:
     """An error's message; with status 200 it is sent in place of a stream."""
     content_type: str = "application/json"
     refuses: tuple[str, ...] = ()
-    """Fields of a request that are answered with 400: unknown."""
+    """Fields of a request that are answered with `refuses_status`: unknown."""
     refuses_with: str = ""
     """The words for it; empty: the usual ones."""
+    refuses_status: int = 400
     stall_after: int | None = None
     """Then nothing more comes, and the connection stays."""
     reset_after: int | None = None
@@ -79,6 +80,7 @@ NAMED: Mapping[str, ChatFaults] = {
     "stays-open": ChatFaults(stays_open=True),
     "whole": ChatFaults(ignores_stream=True),
     "no-stream-options": ChatFaults(refuses=("stream_options",)),
+    "no-tools": ChatFaults(refuses=("tools",), refuses_with="this model does not support tools"),
 }
 """Faults by name, as the command line takes them."""
 

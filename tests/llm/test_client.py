@@ -443,6 +443,39 @@ async def test_a_field_that_the_server_does_not_know_is_left_out_from_then_on(na
         assert ("max_completion_tokens" in model.asked[-1].body) == (name == "max_completion_tokens")
 
 
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (400, "registry.ollama.ai/library/gemma:2b does not support tools"),
+        (400, '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'),
+        (500, "tools param requires --jinja flag"),
+        (404, "No endpoints found that support tool use. Try disabling tools."),
+    ],
+)
+async def test_a_model_that_cannot_call_tools_answers_without_them(
+    status: int, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As Ollama, vLLM, llama.cpp's server and OpenRouter say it. The log warns: no tool will ever run."""
+    tool = ToolSpec("note", "Note it.", {"type": "object", "properties": {}})
+    request = ChatRequest(ASKED.messages, tools=[tool], extra={"tool_choice": "auto"})
+    faults = ChatFaults(refuses=("tools",), refuses_with=words, refuses_status=status)
+    async with FakeChat(always(TEXT), faults=[faults]) as model, client_of(model) as client:
+        assert await said(client, request) == TEXT
+        assert await said(client, request) == TEXT
+        assert ["tools" in one.body for one in model.asked] == [True, False, False]
+        assert "tool_choice" not in model.asked[-1].body
+    assert [one for one in caplog.records if one.levelname == "WARNING" and "tools" in one.getMessage()]
+
+
+async def test_a_tool_that_the_server_finds_fault_with_is_not_taken_for_a_model_without_tools() -> None:
+    tool = ToolSpec("note", "Note it.", {"type": "object", "properties": {}})
+    words = "Invalid schema for function 'note': unsupported keyword in tools[0].function.parameters"
+    faults = ChatFaults(refuses=("tools",), refuses_with=words)
+    async with FakeChat(always(TEXT), faults=[faults]) as model, client_of(model) as client:
+        with pytest.raises(ModelRefused):
+            await said(client, ChatRequest(ASKED.messages, tools=[tool]))
+
+
 async def test_a_server_that_is_not_there_is_named_with_what_to_do() -> None:
     client = ChatClient([ChatEndpoint(chat_url(f"http://127.0.0.1:{refused_port()}"), "m")], deadlines=QUICK)
     _, failed = await failing(client)

@@ -82,6 +82,14 @@ def test_what_is_written_for_the_eye_is_not_spoken() -> None:
     assert speakable("a<br/>b | c") == "a b c"
 
 
+def test_marks_of_web_pages_and_sources_are_not_spoken() -> None:
+    assert speakable("Fish &amp; chips&nbsp;are &#36;5.[2] Vinegar is free【4:0†menu】. See AT&T;") == (
+        "Fish & chips are $5. Vinegar is free. See AT&T;"
+    )
+    assert speakable("- [x] Booked") == "Booked"
+    assert speakable("example.com/?a=1&copy=2") == "example.com/?a=1&copy=2"
+
+
 def test_a_link_is_kept_whole_however_it_arrives() -> None:
     text = "See [the menu. All of it](https://example.com/menu.html). Good?"
     assert phrases(*text) == ["See the menu. All of it.", "Good?"]

@@ -27,6 +27,12 @@ UNSPEAKABLE = (
     "<think>The caller wants a latte.</think>",
     "<|python_tag|>book(1)",
     "[TOOL_CALLS] [book]",
+    "{'name': 'note', 'arguments': {'what': 'it\\'s }'}}",
+    "{name: 'note'}",
+    '[note(name="drink", value="a ] latte")]',
+    "[diary.book(day='Friday'), note(x=1)]",
+    '<invoke name="note"><parameter name="x">latte</parameter></invoke>',
+    "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>note",
 )
 SPEAKABLE = (
     "A small latte, that's $4.50.",
@@ -35,6 +41,8 @@ SPEAKABLE = (
     "About ~5 minutes.",
     "<b>Yes</b>, of course.",
     "a [link](https://example.com)",
+    "[Order (now)], [note] it, [sizes (small or large)].",
+    "{soon} we'll {maybe come}.",
 )
 
 
