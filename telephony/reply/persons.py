@@ -179,8 +179,8 @@ _TRANSFER_ME = re.compile(
     rf"|connect) me{END}"
 )
 _IS_THERE = re.compile(
-    rf"(?:{POLITE})*(?:(?:is|are|is not) there (?:{_LOOSE})|is {_SOMEBODY} there)(?: (?:there|here|available|around|else"
-    rf"|who|that|at))*"
+    rf"(?:{POLITE})*(?:(?:is|are|is not) there (?:{_LOOSE})|is {_SOMEBODY} there)"
+    rf"(?: (?:there|here|available|around|else|who|that|at))*"
     r"(?: (?:i|we|who|that|to|can|could|may|might|just|please|actually|speak|talk))*? (?:speak|talk|chat)\b.*"
 )
 _MACHINE = (
