@@ -73,7 +73,7 @@ def table(title: str, rows: Sequence[tuple[str, str, str]]) -> None:
 # ---- on virtual time
 
 
-def rehearse(line: Line, seed: int) -> tuple[VirtualCall, random.Random]:
+def start_call(line: Line, seed: int) -> tuple[VirtualCall, random.Random]:
     """A call in which the agent is in the middle of something long."""
     dice = random.Random(seed)
     talk = VirtualCall(
@@ -110,7 +110,7 @@ def media_after_clear(talk: VirtualCall) -> int:
 
 
 def interrupted(line: Line, seed: int) -> int:
-    talk, dice = rehearse(line, seed)
+    talk, dice = start_call(line, seed)
     talk.flux("StartOfTurn", "please stop")
     talk.run(dice.uniform(0.1, 0.8))
     talk.flux("EndOfTurn", "please stop now", quiet_s=0.3)
@@ -120,7 +120,7 @@ def interrupted(line: Line, seed: int) -> int:
 
 def went_on(line: Line, seed: int) -> tuple[int, int, int]:
     """A backchannel: stale media, words that were lost, words that were said again though wholly heard."""
-    talk, dice = rehearse(line, seed)
+    talk, dice = start_call(line, seed)
     talk.flux("StartOfTurn", "uh-huh")
     talk.run(dice.uniform(0.2, 0.8))
     talk.flux("EndOfTurn", "uh-huh", quiet_s=0.3)

@@ -287,7 +287,7 @@ async def _call(url: str, seconds: float) -> CallResult:
 def _judge(result: CallResult, kills: int, outcome: Outcome) -> None:
     """After each death the agent goes on: from the sentence that was cut off, or from the one after it."""
     assert result.phone is not None
-    numbers = heard(result.phone.ear.window(0, len(result.phone.said)))
+    numbers = heard(result.phone.playout.window(0, len(result.phone.said)))
     outcome.answered += len(numbers)
     again = 0
     for before, after in pairwise(numbers):

@@ -111,7 +111,7 @@ def interrupt(line: Line, seed: int) -> Miss:
     talk.run(0.6)
     claimed = talk.conversation.ledger.heard(reply, talk.now)
     talk.run(3.0)
-    truth = sum(len(segment.payload) for segment in talk.ear.segments)
+    truth = sum(len(segment.payload) for segment in talk.playout.segments)
     borders = talk.word_ends(reply)
     words = abs(sum(end <= claimed.samples for end in borders) - sum(end <= truth for end in borders))
     return Miss(abs(claimed.samples - truth) * 1000 / PHONE_RATE, words, claimed.bound_ms)

@@ -138,8 +138,8 @@ async def speak(voices: Voices, voice: str, text: str, result: Result) -> bytes:
         audio += resampler.feed(chunk.linear16)
         result.audio_s += chunk.seconds
     result.wall_s += time.perf_counter() - began
-    leveler = AutomaticGain(RATE)
-    audio = leveler.feed(audio + (resampler.flush() if resampler else b"")) + leveler.flush()
+    gain = AutomaticGain(RATE)
+    audio = gain.feed(audio + (resampler.flush() if resampler else b"")) + gain.flush()
     return ulaw_to_linear16(linear16_to_ulaw(audio))
 
 

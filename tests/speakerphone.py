@@ -29,7 +29,7 @@ def echo(
         ]
         text = " ".join(word for word, _, _ in played)
         times = [(begin, end) for _, begin, end in played]
-        if is_open and talk.now - times[-1][1] > SILENCE_S and not talk.ear.audible(talk.now - delay_s):
+        if is_open and talk.now - times[-1][1] > SILENCE_S and not talk.playout.audible(talk.now - delay_s):
             talk.flux("EndOfTurn", text, times=times)
             is_open, told, since = False, "", talk.now
         elif text and text != told:

@@ -197,12 +197,12 @@ def test_the_phone_is_silent_at_once_however_much_of_the_reply_was_made(barge_in
     talk.caller("tell me")
     length = len(text) * 0.07
     talk.run({"sent but for its end": length - 0.35, "all sent": length - 0.15}.get(left, 1.0))
-    assert talk.ear.audible(talk.now)
+    assert talk.playout.audible(talk.now)
     sent = sum(isinstance(event, ev.Sent) for _, event, _ in talk.tape)
     talk.flux("StartOfTurn", "please stop")
     assert isinstance(talk.tape[-1][2][0], ev.ClearAudio)
     talk.run(0.03)
-    assert not talk.ear.audible(talk.now), "within one way to the ear"
+    assert not talk.playout.audible(talk.now), "within one way to the caller"
     talk.run(0.6)
     assert sum(isinstance(event, ev.Sent) for _, event, _ in talk.tape) == sent, "and nothing follows"
 
@@ -236,7 +236,7 @@ def test_the_goodbye_is_heard_to_its_last_word_even_when_no_mark_returns(lost: b
     assert talk.ended == "goodbye"
     assert heard(talk) == "Thank you for calling, goodbye."
     (ended,) = [at for at, _, commands in talk.tape if any(isinstance(c, ev.EndCall) for c in commands)]
-    assert ended >= talk.ear.heard_until
+    assert ended >= talk.playout.heard_until
 
 
 def test_a_caller_who_speaks_after_the_first_re_prompt_is_asked_again_from_the_beginning() -> None:

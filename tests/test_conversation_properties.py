@@ -226,7 +226,7 @@ class LegalCall(RuleBasedStateMachine):
         for talk in [*self.before, self.talk]:
             lines = [tape.entry(at, event, commands) for at, event, commands in talk.written]
             wording, policy, rows = tape.read([tape.header(talk.wording, talk.policy), *lines])
-            # A file's moments are whole microseconds, as a real call's are; a rehearsal's are not.
+            # A file's moments are whole microseconds, as a real call's are; a virtual call's are not.
             entries = [entry._replace(at=at) for entry, (at, _, _) in zip(rows, talk.written, strict=True)]
             assert tape.run_again(wording, policy, entries) == [entry.commands for entry in entries]
 

@@ -142,7 +142,7 @@ def test_both_channels_of_the_stereo_recording_are_the_two_legs(demo: PlacedCall
         assert np.array_equal(both[: len(leg), side], leg)
 
 
-def stretches(demo: PlacedCall) -> list[Any]:
+def audible_spans(demo: PlacedCall) -> list[Any]:
     """The agent's linear samples, from the first to the last sound of each of its turns."""
     heard = np.frombuffer(ulaw_to_linear16(channel(demo.report["files"]["agent"]).tobytes()), "<i2").astype(
         int
@@ -178,9 +178,9 @@ async def test_the_agents_channel_has_no_gap_and_no_step_that_the_voice_lacks(de
     # The voice is not the same twice to the last bit, so its steps are compared by size.
     step = max(largest_step(audio) for audio in made)
     zeros = max(160, *(longest_zero_run(audio) for audio in made))
-    for stretch in stretches(demo):
-        assert longest_zero_run(stretch) <= zeros
-        assert largest_step(stretch) <= 1.25 * step
+    for span in audible_spans(demo):
+        assert longest_zero_run(span) <= zeros
+        assert largest_step(span) <= 1.25 * step
 
 
 def test_the_tape_run_again_gives_the_same_commands(demo: PlacedCall) -> None:

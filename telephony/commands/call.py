@@ -161,8 +161,8 @@ async def _place_all(jobs: Sequence[CallJob], args: argparse.Namespace, settings
             server = await stack.enter_async_context(own)
         else:
             server = _server_url(server)
-        seats = asyncio.Semaphore(args.n)
-        placing = [asyncio.create_task(_place(job, server, seats, args, settings, len(jobs))) for job in jobs]
+        slots = asyncio.Semaphore(args.n)
+        placing = [asyncio.create_task(_place(job, server, slots, args, settings, len(jobs))) for job in jobs]
         try:
             results = await asyncio.gather(*placing)
         finally:
@@ -177,30 +177,30 @@ async def _place_all(jobs: Sequence[CallJob], args: argparse.Namespace, settings
 async def _place(
     job: CallJob,
     server: str,
-    seats: asyncio.Semaphore,
+    slots: asyncio.Semaphore,
     args: argparse.Namespace,
     settings: Settings,
     calls: int,
 ) -> CallResult:
     label = f"{job.folder.name}: " if calls > 1 else ""
 
-    def tell(line: str) -> None:
+    def report(line: str) -> None:
         shown = one_line(line)
         shown = painted(shown) if may_colour(sys.stderr, os.environ) else shown
         print(f"{label}{shown}", file=sys.stderr, flush=True)
 
-    async with seats:
-        tell(f"calling, as {job.source.name}")
-        result = await place_call(job.make_caller(), _options(job, server, args, settings, tell))
+    async with slots:
+        report(f"calling, as {job.source.name}")
+        result = await place_call(job.make_caller(), _options(job, server, args, settings, report))
     for line in summary(result):
-        tell(line)
+        report(line)
     if args.json:
         print(json.dumps(result.as_json()), flush=True)  # ASCII: whatever the terminal can show
     return result
 
 
 def _options(
-    job: CallJob, server: str, args: argparse.Namespace, settings: Settings, tell: Callable[[str], None]
+    job: CallJob, server: str, args: argparse.Namespace, settings: Settings, report: Callable[[str], None]
 ) -> CallOptions:
     here = host_is_loopback(urlsplit(server).hostname or "")
     tokens, keys = settings.twilio_auth_token, settings.api_keys
@@ -216,7 +216,7 @@ def _options(
         data_dir=settings.data_dir if here else None,
         from_number=args.from_number,
         to_number=args.to_number,
-        tell=tell,
+        report=report,
         verbose=args.verbose,
     )
 

@@ -180,7 +180,7 @@ class AgentTurn:
     # ---- pausing, cutting, going on
 
     def may_interrupt(self) -> bool:
-        """Whether what is in the caller's ear may be stopped for the caller."""
+        """Whether what is playing may be stopped for the caller."""
         state = self._state
         head = state.replies.head
         if head is None or state.replies.paused:

@@ -24,7 +24,7 @@ from telephony.playback.ledger import Ledger
 
 
 class ReplyQueue:
-    """The replies that will be spoken, in order; the first is in the caller's ear."""
+    """The replies that will be spoken, in order; the first is playing."""
 
     def __init__(self, ledger: Ledger, emit: Callable[[Command], None]) -> None:
         """`emit` takes the commands that follow."""
@@ -118,7 +118,7 @@ class ReplyQueue:
 
     @property
     def head(self) -> QueuedReply | None:
-        """The reply in the caller's ear, or the next to be."""
+        """The reply that is playing, or the next one."""
         return self.queue[0] if self.queue else None
 
     def pause(self, now: float, reason: str) -> None:

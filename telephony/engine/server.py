@@ -54,8 +54,8 @@ def default_limit() -> int:
 class Engine:
     """What the handlers share."""
 
-    ears: RecognizerPool
-    mouth: SynthesizerPool
+    recognizers: RecognizerPool
+    synthesizers: SynthesizerPool
     listen_limit: int = field(default_factory=default_limit)
     listening: int = 0
     """Streams being listened to now."""
@@ -107,7 +107,7 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
 
 async def _models(app: web.Application) -> AsyncIterator[None]:
     yield
-    await asyncio.gather(app[ENGINE].ears.close(), app[ENGINE].mouth.close())
+    await asyncio.gather(app[ENGINE].recognizers.close(), app[ENGINE].synthesizers.close())
 
 
 async def _say_goodbye(app: web.Application) -> None:
@@ -121,12 +121,15 @@ async def _health(request: web.Request) -> web.Response:
     return web.json_response(
         {
             "status": "ok",
-            "hearing": engine.ears.state,
+            "hearing": engine.recognizers.state,
             "listening": engine.listening,
             "listen_limit": engine.listen_limit,
-            "voice": engine.mouth.state,
+            "voice": engine.synthesizers.state,
             "speaking": engine.speaking,
-            "notes": [*engine.ears.notes, *([engine.mouth.trouble] if engine.mouth.trouble else [])],
+            "notes": [
+                *engine.recognizers.notes,
+                *([engine.synthesizers.trouble] if engine.synthesizers.trouble else []),
+            ],
         }
     )
 
@@ -156,7 +159,7 @@ async def _listen(request: web.Request) -> web.StreamResponse:
     engine.open_sockets.add(socket)
     try:
         await socket.accept()
-        await ListenStream(socket, options, engine.ears, request_id).run()
+        await ListenStream(socket, options, engine.recognizers, request_id).run()
     finally:
         engine.listening -= 1
         engine.open_sockets.discard(socket)
@@ -173,7 +176,7 @@ async def _voice(request: web.Request) -> tuple[SpeakOptions, VoiceSource, str]:
     wrong, right = ("aura", "/v1/speak") if request.path == "/v2/speak" else ("flux", "/v2/speak")
     if options.model.startswith(f"{wrong}-"):
         raise BadSpeakOptions("model", f"{options.model} is spoken on {right}")
-    voices = await request.app[ENGINE].mouth.ready()
+    voices = await request.app[ENGINE].synthesizers.ready()
     try:
         return options, voices, voices.resolve(options.model)
     except KeyError:

@@ -64,10 +64,12 @@ async def serve(
         log.warning("%s", not_installed(lacking))
     elif options.fetch:
         await _fetch(stop, options.must_converse, still_fetching)
-    ears, mouth = WorkerPool(), SynthesizerPool(Voices())
+    recognizers, synthesizers = WorkerPool(), SynthesizerPool(Voices())
     limit = default_limit() if options.listen_limit is None else options.listen_limit
     runner = web.AppRunner(
-        make_app(Engine(ears, mouth, listen_limit=limit, here_only=host_is_loopback(options.host))),
+        make_app(
+            Engine(recognizers, synthesizers, listen_limit=limit, here_only=host_is_loopback(options.host))
+        ),
         access_log=None,
         keepalive_timeout=HANDSHAKE_S,
         shutdown_timeout=STOP_S,
@@ -75,9 +77,9 @@ async def serve(
     await runner.setup()
     try:
         port = await _listen(runner, options)
-        ears.start()
-        mouth.start()
-        await _first(ears.ready(), stop.wait())
+        recognizers.start()
+        synthesizers.start()
+        await _first(recognizers.ready(), stop.wait())
         if not stop.is_set():
             announce(f"ws://{_named(options.host)}:{port}")
         await stop.wait()

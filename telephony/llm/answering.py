@@ -1,7 +1,7 @@
 """One answer of a model, stopped at once when the caller makes a sound, and gone on with when it was nothing.
 
 What is generated while the caller speaks is paid for, and hardly ever heard. So the connection is closed with
-the first sound; if the caller only murmured, the model is asked to go on behind its last word.
+the first sound; after a mere backchannel the model is asked to go on behind its last word.
 """
 
 from __future__ import annotations

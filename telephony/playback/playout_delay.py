@@ -1,11 +1,11 @@
 """What marks and timestamps show of a line: its delay, its jitter, where it stalled. PURE.
 
 A mark comes back between two of the caller's media frames, and one socket keeps its order: the newest frame's
-timestamp dates the mark on the caller's own clock (the ear's), free of the jitter of the way back, to one
+timestamp dates the mark on the caller's own clock, free of the jitter of the way back, to one
 frame of 20 ms.
 
 What is sent plays later than the model by the delay of its run (what plays without a break): the delay of its
-first piece, and more whenever the ear ran dry. Within a run it can only grow; a mark that comes back late by
+first piece, and more whenever playout ran dry. Within a run it can only grow; a mark that comes back late by
 itself says nothing yet, two in a row do.
 """
 
@@ -17,8 +17,8 @@ HALF_FRAME_S = 0.010
 """The newest frame before a mark is between 0 and 20 ms old."""
 
 
-class LineDelay:
-    """What is known of the line so far. Times in seconds: `now` is our clock, `ear` the caller's."""
+class PlayoutDelay:
+    """What is known of the line so far. Times in seconds: `now` is our clock, `playout` the caller's."""
 
     BASE_S = 0.030
     """Even a clean line rounds to 20 ms frames, and the wheel's tick is 20 ms."""
@@ -35,7 +35,7 @@ class LineDelay:
         self._offset: float | None = None
         self._clock_spread = 0.0
         self._delays: dict[int, deque[float]] = {}
-        """For each of the newest runs, the delays that its newest two marks had, on the ear's clock."""
+        """For each of the newest runs, the delays that its newest two marks had, on the playout clock."""
         self._least: dict[int, float] = {}
         """For each of the newest runs, its marks' least round trip, on ours."""
         self._quickest_clear: float | None = None
@@ -52,11 +52,11 @@ class LineDelay:
         self._offset = min(offset, self._offset + 0.001)
         self._clock_spread = max(self._clock_spread * 0.95, offset - self._offset)
 
-    def mark(self, run: int, expected: float, ear: float) -> None:
-        """A mark of this run, which by the model was played at `expected`, was at the ear's `ear`."""
+    def mark(self, run: int, expected: float, playout: float) -> None:
+        """A mark of this run, which by the model was played at `expected`, was at `playout`."""
         delays = self._delays.setdefault(run, deque(maxlen=2))
-        delays.append(ear - expected)
-        trip = ear - expected + (self._offset or 0.0)
+        delays.append(playout - expected)
+        trip = playout - expected + (self._offset or 0.0)
         self._least[run] = min(trip, self._least.get(run, trip))
         for old in list(self._delays)[: -self.RUNS]:
             del self._delays[old], self._least[old]
@@ -65,9 +65,9 @@ class LineDelay:
             self.spread_s * 0.98, self._least[run] - (self.least or 0.0), max(delays) - min(delays)
         )
 
-    def round_trip(self, sent: float, ear: float) -> None:
-        """A `clear` that was sent at `sent` came back, as a mark that it returned, from the ear's `ear`."""
-        self._quickest_clear = ear - sent + (self._offset or 0.0)
+    def round_trip(self, sent: float, playout: float) -> None:
+        """A `clear` that was sent at `sent` came back, as a mark that it returned, at `playout`."""
+        self._quickest_clear = playout - sent + (self._offset or 0.0)
 
     @property
     def least(self) -> float | None:
@@ -77,21 +77,21 @@ class LineDelay:
             trips.append(self._quickest_clear)
         return min(trips, default=None)
 
-    def ear(self, now: float, stream_ms: int | None) -> float:
-        """When, on the ear's clock, a message was written that came at `now` behind frame `stream_ms`."""
+    def playout(self, now: float, stream_ms: int | None) -> float:
+        """When, on the playout clock, a message was written that came at `now` behind frame `stream_ms`."""
         if stream_ms is None:
             return now - (self._offset or 0.0)
         return stream_ms / 1000 + HALF_FRAME_S
 
-    def ear_of_sent(self, now: float) -> float:
+    def playout_of_sent(self, now: float) -> float:
         """When, on the same clock, a mark would come back from what is sent now."""
         return now + (self.least or 0.0) - (self._offset or 0.0)
 
-    def model_time(self, run: int, ear: float) -> float:
-        """Up to which moment of the model this run had been played at a moment of the ear."""
+    def model_time(self, run: int, playout: float) -> float:
+        """Up to which moment of the model this run had been played at a moment of the playout clock."""
         delays = self._delays.get(run)
         delay = min(delays) if delays else (self.least or 0.0) - (self._offset or 0.0)
-        return ear - delay
+        return playout - delay
 
     def late(self, expected: float, now: float) -> float:
         """By how much more than jitter a mark that has not come yet is late; 0: it is not."""

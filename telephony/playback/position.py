@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from telephony.audio.g711 import PHONE_RATE
 from telephony.base.frozen import frozen
-from telephony.playback.playout_delay import LineDelay
+from telephony.playback.playout_delay import PlayoutDelay
 
 LINE_ALLOWANCE_S = 0.5
 """The caller may still hear us this long after the model says that all was played: the way there."""
@@ -23,7 +23,7 @@ TRUSTED_LATE_S = 0.1
 """A `clear` that took effect later than this was delayed by a stalled line. What had been sent before it may
 not have arrived either, so its lateness does not say how much more was played."""
 RAN_DRY_S = 0.25
-"""A mark was due this long before the `clear` and came with it: the ear had run dry before the mark."""
+"""A mark was due this long before the `clear` and came with it: playout had run dry before it."""
 FRAME_S = 0.02
 
 
@@ -64,8 +64,8 @@ class _Clear:
     """A `clear` that went out, and what came back of it."""
 
     at: float
-    ear: float
-    """When it should take effect, on the ear's clock."""
+    playout: float
+    """When it should take effect, on the playout clock."""
     marks: dict[str, _Mark]
     doubtful: bool
     """A mark was overdue when it went out."""
@@ -82,7 +82,7 @@ class _Cut:
     clear: _Clear
     spans: list[_SentSpan]
     at_most: int
-    """Further the ear cannot have come."""
+    """Playout cannot be further."""
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ class Positions:
     """What was sent of each reply, and how much of it was played."""
 
     def __init__(self) -> None:
-        self.line = LineDelay()
+        self.line = PlayoutDelay()
         self.play_end = 0.0
         """When, by the model, everything sent so far has been played."""
         self._cleared = True
@@ -141,16 +141,16 @@ class Positions:
 
     def mark_played(self, name: str, now: float, stream_ms: int | None = None) -> bool:
         """A mark came back. False: it proves nothing (cleared, duplicate, unknown)."""
-        ear = self.line.ear(now, stream_ms)
+        playout = self.line.playout(now, stream_ms)
         mark = self._marks.get(name)
         if mark is None:
-            self._clear_answered(name, ear)
+            self._clear_answered(name, playout)
             return False
         # The line keeps its order: marks before this one that have not come are lost.
         while next(iter(self._marks)) != name:
             self._marks.popitem(last=False)
         del self._marks[name]
-        self.line.mark(mark.run, mark.expected, ear)
+        self.line.mark(mark.run, mark.expected, playout)
         known = self._replies.get(mark.reply)
         if known is not None:
             known.proven = max(known.proven, mark.sample)
@@ -160,28 +160,28 @@ class Positions:
                 other.proven = max(other.proven, other.sent)
         return True
 
-    def _clear_answered(self, name: str, ear: float) -> None:
+    def _clear_answered(self, name: str, playout: float) -> None:
         """A cleared mark came back. If it could not have been played yet, the `clear` took effect now."""
         clear = self._clear
         mark = clear.marks.pop(name, None) if clear is not None else None
         if clear is None or mark is None:
             return
-        late = self.line.model_time(mark.run, ear) - mark.expected
+        late = self.line.model_time(mark.run, playout) - mark.expected
         if late < -2 * FRAME_S:
-            clear.came = ear if clear.came is None else max(clear.came, ear)
-            self.line.round_trip(clear.at, ear)
+            clear.came = playout if clear.came is None else max(clear.came, playout)
+            self.line.round_trip(clear.at, playout)
         elif late > 2 * FRAME_S + self.line.spread_s:
             clear.doubtful = True
             known = self._replies.get(mark.reply)
             if late > RAN_DRY_S and known is not None and known.cut is not None:
                 known.cut.at_most = min(known.cut.at_most, mark.sample)
-        elif ear > clear.ear + 2 * FRAME_S:
-            clear.not_before = max(ear, clear.not_before or ear)
+        elif playout > clear.playout + 2 * FRAME_S:
+            clear.not_before = max(playout, clear.not_before or playout)
 
     def cleared(self, now: float) -> None:
         """A `clear` goes out now: what was heard is settled, open marks prove nothing any more."""
         doubtful = self._overdue(now) > 0
-        clear = self._clear = _Clear(now, self.line.ear_of_sent(now), dict(self._marks), doubtful)
+        clear = self._clear = _Clear(now, self.line.playout_of_sent(now), dict(self._marks), doubtful)
         self._marks.clear()
         for known in self._replies.values():
             if known.spans:
@@ -203,7 +203,7 @@ class Positions:
         if known.proven >= known.sent:
             return HeardSpan(known.sent, 0.0)
         before = self._settled(known, now)
-        position, played = self._reached(known.spans, self.line.ear_of_sent(now))
+        position, played = self._reached(known.spans, self.line.playout_of_sent(now))
         if position <= max(before.samples, known.proven):
             return HeardSpan(max(before.samples, known.proven), before.bound_ms)
         bound = self.line.bound_s(known.spans[-1].run, played, timed=False)
@@ -211,11 +211,11 @@ class Positions:
             bound = max(bound, (position - known.proven) / PHONE_RATE)
         return HeardSpan(min(position, known.sent), bound * 1000)
 
-    def _reached(self, spans: list[_SentSpan], ear: float) -> tuple[int, float]:
-        """The sample playing at a moment of the ear's clock, and for how long its run has been playing."""
+    def _reached(self, spans: list[_SentSpan], playout: float) -> tuple[int, float]:
+        """The sample playing at a moment of the playout clock, and for how long its run has been playing."""
         position, played = 0, 0.0
         for span in spans:
-            at = self.line.model_time(span.run, ear)
+            at = self.line.model_time(span.run, playout)
             if at > span.play_start:
                 position, played = max(position, span.reached(at)), at - span.play_start
         return position, played
@@ -227,7 +227,7 @@ class Positions:
             return known.before
         clear = cut.clear
         late = self._late(clear, now)
-        at = clear.ear
+        at = clear.playout
         if clear.came is not None:
             at += min(late, TRUSTED_LATE_S)
         position, played = self._reached(cut.spans, max(at, clear.not_before or at))
@@ -243,9 +243,9 @@ class Positions:
     def _late(self, clear: _Clear, now: float) -> float:
         """How much later than expected a `clear` took effect, as far as is known by now."""
         if clear.came is not None:
-            return clear.came - clear.ear
+            return clear.came - clear.playout
         waiting = self.line.late(clear.at, now) if clear.marks else 0.0
-        return max(waiting, 0.0 if clear.not_before is None else clear.not_before - clear.ear)
+        return max(waiting, 0.0 if clear.not_before is None else clear.not_before - clear.playout)
 
     def _overdue(self, now: float) -> float:
         """How long the next mark is overdue: lost, or the line has stalled."""

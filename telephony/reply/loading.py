@@ -85,7 +85,7 @@ def _check(agent: object, name: str, place: str) -> None:
         wrong = "ended is not a method" if not callable(ended) else _not_called_with(ended, "ended", "call")
         if not wrong and not _is(inspect.iscoroutinefunction, ended):
             wrong = "ended(call) must be an `async def`"
-    wrong = wrong or _wrong_manners(getattr(agent, "wording", None))
+    wrong = wrong or _wrong_wording(getattr(agent, "wording", None))
     if wrong:
         raise BadAgent(f"{place}: {wrong}")
 
@@ -119,7 +119,7 @@ def _not_called_with(function: Any, name: str, *arguments: str) -> str:
     return ""
 
 
-def _wrong_manners(wording: object) -> str:
+def _wrong_wording(wording: object) -> str:
     """What is wrong with an agent's wording; "" where there are none, or good ones."""
     if wording is None:
         return ""

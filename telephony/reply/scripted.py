@@ -1,7 +1,7 @@
 """The default agent: it follows a script and needs no key.
 
 Nothing is kept between turns but the notes: the order so far, the question that is open, how often the caller
-was not understood. Some wishes are always understood, whatever the script says: to hear the last thing again,
+was not understood. Some requests always work, whatever the script says: to hear the last thing again,
 to wait a moment, to speak to a person, to know whether this is a machine. What cannot be undone is done when
 an utterance as a whole means it, and never on a word in it; a correction replaces what it names.
 """

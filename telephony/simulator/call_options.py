@@ -35,7 +35,7 @@ class CallOptions:
     """What becomes of a `<Dial>`: completed, busy, no-answer, failed."""
     parameters: tuple[tuple[str, str], ...] = ()
     """More webhook parameters."""
-    tell: Callable[[str], None] = lambda line: None
+    report: Callable[[str], None] = lambda line: None
     """Takes a line for people, as things happen."""
     verbose: bool = False
     """Whether decisions and notes are shown, too."""

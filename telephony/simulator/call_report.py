@@ -31,7 +31,7 @@ SILENT_CALL_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class AudibleSpan:
     """Sound that played without a pause."""
 
     start_s: float
@@ -70,7 +70,7 @@ class CallResult:
     def as_json(self) -> Json:
         """The object that `telephony call --json` prints."""
         phone, record = self.phone, self.record or {}
-        ear = phone.ear if phone else Playout()
+        playout = phone.playout if phone else Playout()
         facts = phone.facts if phone else None
         return {
             "call_id": record.get("call_id"),
@@ -80,13 +80,13 @@ class CallResult:
             "duration_s": round(self.duration_s, 3),
             "ended_by": self.ended_by,
             "violations": [{"code": f.code, "reason": f.reason, "at_s": f.at_s} for f in self.flags],
-            "turns": turns(self.record, ear),
+            "turns": turns(self.record, playout),
             "notes": record.get("notes"),
-            "clears_s": [round(at, 3) for at in ear.clears],
+            "clears_s": [round(at, 3) for at in playout.clears],
             "marks": {
-                "sent": ear.marks_sent,
-                "played": (facts.marks_back if facts else 0) - ear.marks_cleared,
-                "cleared": ear.marks_cleared,
+                "sent": playout.marks_sent,
+                "played": (facts.marks_back if facts else 0) - playout.marks_cleared,
+                "cleared": playout.marks_cleared,
             },
             "dtmf": [{"digit": digit, "at_s": at} for digit, at in (facts.keys if facts else ())],
             "files": self.files,
@@ -102,31 +102,32 @@ def speech_problems(result: CallResult) -> list[str]:
     if result.phone is None or result.ended_by not in ("caller", "agent"):
         return []  # it was not a call, which is reported elsewhere
     if result.record is None:
-        silent = not result.phone.ear.segments and result.phone.duration_s > SILENT_CALL_S
+        silent = not result.phone.playout.segments and result.phone.duration_s > SILENT_CALL_S
         apology = any(verb["verb"] == "Say" for verb in result.verbs)
         return ["the agent made no sound: is its speech service there?"] if silent and apology else []
     speech = result.record.get("speech") or {}
     return [str(speech[key]) for key in ("listening", "voice") if speech.get(key)]
 
 
-def stretches(ear: Playout) -> list[Stretch]:
+def audible_spans(playout: Playout) -> list[AudibleSpan]:
     """The agent's sound, pauses longer than a frame cutting it up."""
-    found: list[Stretch] = []
-    for segment in ear.segments:
+    found: list[AudibleSpan] = []
+    for segment in playout.segments:
         start, end = segment.start / PHONE_RATE, segment.end / PHONE_RATE
         if found and start - found[-1].end_s <= CONTIGUOUS_S:
-            found[-1] = Stretch(found[-1].start_s, end)
+            found[-1] = AudibleSpan(found[-1].start_s, end)
         else:
-            found.append(Stretch(start, end))
+            found.append(AudibleSpan(start, end))
     resolution = 2 / PHONE_RATE
     return [
-        Stretch(s.start_s, s.end_s, any(abs(at - s.end_s) <= resolution for at in ear.clears)) for s in found
+        AudibleSpan(s.start_s, s.end_s, any(abs(at - s.end_s) <= resolution for at in playout.clears))
+        for s in found
     ]
 
 
-def turns(record: Json | None, ear: Playout) -> list[Json]:
+def turns(record: Json | None, playout: Playout) -> list[Json]:
     """The server's turns with the wire's moments of sound; without a server's, what the wire shows."""
-    heard = stretches(ear)
+    heard = audible_spans(playout)
     if record is None:
         return [
             {
@@ -135,31 +136,33 @@ def turns(record: Json | None, ear: Playout) -> list[Json]:
                 "agent": {
                     "text": None,
                     "heard": None,
-                    "first_audio_s": round(stretch.start_s, 3),
-                    "last_audio_s": round(stretch.end_s, 3),
-                    "interrupted": stretch.cut,
+                    "first_audio_s": round(span.start_s, 3),
+                    "last_audio_s": round(span.end_s, 3),
+                    "interrupted": span.cut,
                 },
                 "latency_ms": None,
             }
-            for index, stretch in enumerate(heard)
+            for index, span in enumerate(heard)
         ]
     turns: list[Json] = []
     for turn in record.get("turns") or []:
         agent = turn.get("agent")
         if isinstance(agent, dict) and agent.get("first_audio_s") is not None:
-            agent = {**agent, **_moments(agent, ear, heard)}
+            agent = {**agent, **_moments(agent, playout, heard)}
         turns.append({**turn, "agent": agent})
     return turns
 
 
-def _moments(agent: Json, ear: Playout, heard: Sequence[Stretch]) -> Json:
+def _moments(agent: Json, playout: Playout, heard: Sequence[AudibleSpan]) -> Json:
     """The wire's own first and last moment of a reply that the server placed roughly."""
     first, last = agent["first_audio_s"], agent.get("last_audio_s")
     starts = [s.start_s for s in heard]
-    first = _nearest(first, starts) or _nearest(first, [p.start / PHONE_RATE for p in ear.segments]) or first
+    first = (
+        _nearest(first, starts) or _nearest(first, [p.start / PHONE_RATE for p in playout.segments]) or first
+    )
     if last is not None:
         ends = [s.end_s for s in heard]
-        last = _nearest(last, ends) or _nearest(last, [p.end / PHONE_RATE for p in ear.segments]) or last
+        last = _nearest(last, ends) or _nearest(last, [p.end / PHONE_RATE for p in playout.segments]) or last
     return {"first_audio_s": round(first, 3), "last_audio_s": None if last is None else round(last, 3)}
 
 
@@ -182,7 +185,7 @@ def lateness_ms(lateness_s: Sequence[float]) -> Json | None:
 def recordings(phone: Phone) -> dict[str, bytes]:
     """The call's three WAV files by name: linear16 at 8,000 Hz, both channels on the call's clock."""
     caller = ulaw_to_linear16(bytes(phone.said))
-    agent = ulaw_to_linear16(phone.ear.window(0, len(phone.said)))
+    agent = ulaw_to_linear16(phone.playout.window(0, len(phone.said)))
     both = np.stack([np.frombuffer(caller, "<i2"), np.frombuffer(agent, "<i2")], axis=1)
     return {
         "caller.wav": write_wav(caller),

@@ -1,6 +1,6 @@
 """The person at the other end of a simulated call: what they say, and when they hang up. PURE.
 
-A caller is asked for 20 ms of sound at a time and report what plays in their ear; times are seconds of the
+A caller is asked for 20 ms of sound at a time and reports what it hears; times are seconds of the
 call's clock, which begins with the first frame.
 """
 
@@ -24,7 +24,7 @@ PATIENCE_S = 60.0
 class Caller(Protocol):
     """What the simulator asks of a caller, in this order, once each 20 ms."""
 
-    def observe(self, now: float, ear: Playout) -> None:
+    def observe(self, now: float, playout: Playout) -> None:
         """What is heard at this moment; `ear` also knows when sound began, ended, and was cleared."""
 
     def frame(self, index: int) -> bytes:
@@ -53,8 +53,8 @@ class RecordingCaller:
         self._quiet_since = 0.0
         self._keys = find_keys(ulaw_to_linear16(ulaw))
 
-    def observe(self, now: float, ear: Playout) -> None:
-        self._quiet_since = max(self.duration_s, min(now, ear.heard_until))
+    def observe(self, now: float, playout: Playout) -> None:
+        self._quiet_since = max(self.duration_s, min(now, playout.heard_until))
 
     def frame(self, index: int) -> bytes:
         at = index * FRAME_SAMPLES

@@ -48,11 +48,11 @@ async def _render(voices: Voices, sound: SpokenSound, agent_voice: str) -> bytes
         linear, rate = linear + chunk.linear16, chunk.rate
     if not linear:
         raise BadInput(f"there is nothing to say in {sound.text!r}")
-    resampler, leveler = Resampler(rate, PHONE_RATE), AutomaticGain(PHONE_RATE)
+    resampler, gain = Resampler(rate, PHONE_RATE), AutomaticGain(PHONE_RATE)
     phone = resampler.feed(linear) + resampler.flush()
-    leveler.feed(phone)  # once to learn the voice, so that the first word has its level, too
-    leveler.flush()
-    return linear16_to_ulaw(leveler.feed(phone) + leveler.flush())
+    gain.feed(phone)  # once to learn the voice, so that the first word has its level, too
+    gain.flush()
+    return linear16_to_ulaw(gain.feed(phone) + gain.flush())
 
 
 def _other_than(agent_voice: str, voices: Voices) -> str:

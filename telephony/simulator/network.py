@@ -95,7 +95,7 @@ class NetworkModel:
         at = self._after_stall(at + late)
         return [at, at] if twice else [at]
 
-    def mix_echo(self, frame: bytes, index: int, ear: Playout) -> bytes:
+    def mix_echo(self, frame: bytes, index: int, playout: Playout) -> bytes:
         """The caller's frame with the agent's voice that comes back in it."""
         echo = self.impairments.echo
         if echo is None:
@@ -103,7 +103,7 @@ class NetworkModel:
         first = index * FRAME_SAMPLES - round(echo.delay_ms / 1000 * PHONE_RATE)
         if first + FRAME_SAMPLES <= 0:
             return frame
-        heard = ear.window(max(0, first), first + FRAME_SAMPLES)
+        heard = playout.window(max(0, first), first + FRAME_SAMPLES)
         back = np.frombuffer(ulaw_to_linear16(heard), "<i2") * 10 ** (echo.db / 20)
         said = np.frombuffer(ulaw_to_linear16(frame), "<i2").astype(np.float64)
         said[len(said) - len(back) :] += back

@@ -49,7 +49,7 @@ class Phone:
     """Takes what the server sends, and says what is sent to it, when."""
 
     def __init__(self, caller: Caller, line: NetworkModel) -> None:
-        self.ear = Playout()
+        self.playout = Playout()
         self.said = bytearray()
         """The caller's channel, mu-law, from the first frame on."""
         self.facts = Measurements()
@@ -79,7 +79,7 @@ class Phone:
     def disconnect(self, now: float) -> None:
         """The stream is over. What was queued in it is never heard."""
         self._catch_up(now)
-        self.ear.stop(now)
+        self.playout.stop(now)
         self._stream = None
         self._under_way.clear()
 
@@ -95,9 +95,9 @@ class Phone:
         elif isinstance(event, MediaOut):
             self._play(now, event.payload)
         elif isinstance(event, MarkOut):
-            self._marks_back(now, self.ear.mark(now, event.name))
+            self._marks_back(now, self.playout.mark(now, event.name))
         elif isinstance(event, Clear):
-            self._marks_back(now, self.ear.clear(now))
+            self._marks_back(now, self.playout.clear(now))
 
     def step(self, now: float) -> list[str]:
         """What must be sent at this moment, in order."""
@@ -113,7 +113,7 @@ class Phone:
         deadline = (self._index + 1) * FRAME_S
         if self._under_way:
             deadline = min(deadline, self._under_way[0][0])
-        mark = self.ear.next_deadline()
+        mark = self.playout.next_deadline()
         return deadline if mark is None else min(deadline, mark)
 
     def stop(self) -> str | None:
@@ -129,11 +129,11 @@ class Phone:
         while not self.hung_up and (self._index + 1) * FRAME_S <= now + 1e-9:
             at = (self._index + 1) * FRAME_S
             self._say(at)
-        self._marks_back(now, self.ear.due(now))
+        self._marks_back(now, self.playout.due(now))
 
     def _say(self, at: float) -> None:
-        self._caller.observe(at, self.ear)
-        frame = self._line.mix_echo(self._caller.frame(self._index), self._index, self.ear)
+        self._caller.observe(at, self.playout)
+        frame = self._line.mix_echo(self._caller.frame(self._index), self._index, self.playout)
         self.said += frame
         keys = self._caller.keys(at)
         if self._stream is not None:
@@ -159,7 +159,7 @@ class Phone:
 
     def _play(self, now: float, payload: bytes) -> None:
         self.facts.silent = False
-        if not self.ear.media(now, payload):
+        if not self.playout.media(now, payload):
             self.flag(now, BUFFER_OVERFLOW, "more than ten minutes of sound are queued: discarded")
 
     def _marks_back(self, now: float, names: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""A caller's ear on a playout clock: what is playing, which marks are due, what `clear` returns. PURE.
+"""What a caller hears, on a playout clock: what is playing, which marks are due, what `clear` returns. PURE.
 
 Time is a number of seconds, passed in as `now`; it must not run backwards. Twilio buffers what it is sent and
 plays it in order, one sample after another; where nothing is buffered the line is silent.

@@ -80,9 +80,9 @@ class ScriptCaller:
         agents = [turn.get("agent") or {} for turn in turns]
         self._texts = [str(agent.get("text") or "") for agent in agents if agent.get("text")]
 
-    def observe(self, now: float, ear: Playout) -> None:
+    def observe(self, now: float, playout: Playout) -> None:
         """Hear what plays, and go on with the script as far as it goes at this moment."""
-        if ear.audible(now):
+        if playout.audible(now):
             if now - self._heard_until > WAS_SILENT_S:
                 self._speech_began = now
             self._heard_until = now

@@ -198,7 +198,7 @@ class _Call:
 
     async def _dial(self, verb: twiml.DialVerb, base: str) -> tuple[str, str, dict[str, str]] | None:
         self._dials += 1
-        self._options.tell(f"(dialled: {self._options.dial_status})")
+        self._options.report(f"(dialled: {self._options.dial_status})")
         if verb.action is None:
             return None
         answered = self._options.dial_status == "completed"

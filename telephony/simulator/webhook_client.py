@@ -60,7 +60,7 @@ class WebhookClient:
         self._learn = learn
         self._options = options
         self._call_sid = call_sid
-        self._teller = CallReporter(verbose=options.verbose)
+        self._reporter = CallReporter(verbose=options.verbose)
         parts = urlsplit(options.server)
         path = parts.path if parts.path not in ("", "/") else "/twilio/voice"
         self._ours = path == "/twilio/voice"
@@ -154,8 +154,8 @@ class WebhookClient:
         if record is None:
             return
         self._learn(record)
-        for line in self._teller.lines(record):
-            self._options.tell(line)
+        for line in self._reporter.lines(record):
+            self._options.report(line)
 
     async def _record(self) -> dict[str, Any] | None:
         if not self._ours:

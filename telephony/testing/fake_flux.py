@@ -22,7 +22,7 @@ from telephony.testing.faults import NONE, Faults, RefusalFault
 
 log = logging.getLogger(__name__)
 
-BABBLE = ('{"type":"Weather","sequence_id":0}', "not JSON at all", '["TurnInfo"]', '{"type":"TurnInfo"}')
+JUNK = ('{"type":"Weather","sequence_id":0}', "not JSON at all", '["TurnInfo"]', '{"type":"TurnInfo"}')
 
 
 class FakeFluxSession:
@@ -174,8 +174,8 @@ class FakeFlux(FakeServer):
             await ws.send_str(session.number(info))
             if self._on_sent is not None:
                 self._on_sent(session, info, asyncio.get_running_loop().time())
-            if faults.babbles:
-                for text in BABBLE:
+            if faults.sends_junk:
+                for text in JUNK:
                     await ws.send_str(text)
                 await ws.send_bytes(b"\x00\x01")
 
@@ -213,7 +213,7 @@ class FakeFlux(FakeServer):
     ) -> bool:
         """Do what is due of the connection's faults. True: the connection is over."""
         faults, audio_s = session.faults, session.audio_s
-        if faults.deaf_after_s is not None and audio_s >= faults.deaf_after_s:
+        if faults.stops_reading_after_s is not None and audio_s >= faults.stops_reading_after_s:
             await session.over.wait()
             return True
         if faults.reset_after_s is not None and audio_s >= faults.reset_after_s:

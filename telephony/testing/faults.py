@@ -23,7 +23,7 @@ class Faults:
     """Seconds by the clock before the handshake is answered."""
     silent_after_s: float | None = None
     """It reads on, and says nothing more."""
-    deaf_after_s: float | None = None
+    stops_reading_after_s: float | None = None
     """It stops reading, pings included."""
     reset_after_s: float | None = None
     """The connection is reset."""
@@ -34,7 +34,7 @@ class Faults:
     error_code: str = "INTERNAL_SERVER_ERROR"
     never_acknowledges: bool = False
     """A Configure gets no answer."""
-    babbles: bool = False
+    sends_junk: bool = False
     """Between its messages it sends unknown types, broken JSON and binary ones."""
     rubbish_after_s: float | None = None
     """From then on each of its messages is one of `rubbish`, in turn."""

@@ -1,7 +1,7 @@
-"""A whole call on virtual time: the pure core, a pure ear, a voice whose audio shows its words. PURE.
+"""A whole call on virtual time: the pure core, a pure playout, a voice whose audio shows its words. PURE.
 
 For tests and benchmarks of turn-taking, ours and a user's: no sockets, no models, no waiting. The voice's
-"audio" carries, in each sample, which word it belongs to, so that what the ear played says exactly which
+"audio" carries, in each sample, which word it belongs to, so that what was played says exactly which
 words were heard, and when.
 
     talk = VirtualCall(lambda turn, notes: [f"You said {turn.text}."])
@@ -67,12 +67,12 @@ class VirtualCall:
         """`agent`: an agent, or a function that gives what one yields for a turn; `think_s`: until its first
         word; `speak_s`: until a phrase's audio, for all or by the phrase's number; ways: delays in s;
         `lose_frame`: whether the newest of the caller's frames was lost; `return_mark`: how late a mark comes
-        back, each time that it does; `drift_ppm`: how much faster than ours the ear's clock runs; `resumed`,
+        back, each time that it does; `drift_ppm`: how much faster the playout clock runs; `resumed`,
         `parameters`: as in CallStarted."""
         self.wording, self._agent = wording or wording_of(agent), lines_of(agent)
         self.policy = policy or Policy()
         self.conversation = Conversation(self.wording, self.policy)
-        self.ear = Playout()
+        self.playout = Playout()
         self.voice = voice or VirtualVoice()
         self.now = 0.0
         self.tape: list[tuple[float, ev.Event, list[ev.Command]]] = []
@@ -141,13 +141,13 @@ class VirtualCall:
         heapq.heappush(self._queue, (self.now + delay, self._count, do))
 
     def _clock(self) -> None:
-        stamp = ev.MediaTimestamp(self._line.newest_frame_ms(self.ear_now))
+        stamp = ev.MediaTimestamp(self._line.newest_frame_ms(self.playout_now))
         self._from_ear(lambda: self.put(stamp))
         self.after(1.0, self._clock)
 
     @property
-    def ear_now(self) -> float:
-        """The moment on the ear's own clock."""
+    def playout_now(self) -> float:
+        """The moment on the playout clock."""
         return self.now * self._line.rate
 
     def _tick(self) -> None:
@@ -215,12 +215,12 @@ class VirtualCall:
         return [f"{c.what}: {c.reason}" for c in self.commands if isinstance(c, ev.DecisionLogged)]
 
     def truly_heard(self, until: float | None = None) -> list[tuple[VirtualWord, int]]:
-        """The words that the ear played, in order, with how many samples of each; runs, so repeats show."""
+        """The words that were played, in order, with how many samples of each; runs, so repeats show."""
         return [(word, length) for word, _, length in self.played_words(until)]
 
     def played_words(self, until: float | None = None) -> list[tuple[VirtualWord, float, int]]:
         """The same, with the second at which each began."""
-        audio = self.ear.played((self.now if until is None else until) * self._line.rate)
+        audio = self.playout.played((self.now if until is None else until) * self._line.rate)
         runs: list[tuple[VirtualWord, float, int]] = []
         at, last = 0, -1
         for value, length in _runs(audio):
@@ -280,28 +280,29 @@ class VirtualCall:
         self.after(self._line.out_s(self.now), do)
 
     def _ear_media(self, audio: bytes) -> None:
-        self.ear.media(self.ear_now, audio)
-        self._marks(self.ear.due(self.ear_now))
+        self.playout.media(self.playout_now, audio)
+        self._marks(self.playout.due(self.playout_now))
 
     def _ear_mark(self, name: str) -> None:
-        self._marks(self.ear.mark(self.ear_now, name))
+        self._marks(self.playout.mark(self.playout_now, name))
 
     def _ear_clear(self) -> None:
-        self._marks(self.ear.clear(self.ear_now))
+        self._marks(self.playout.clear(self.playout_now))
 
     def _marks(self, names: list[str]) -> None:
-        """Marks that the ear gave back go home; the ear is asked again when its next one is due."""
-        due = self.ear.next_deadline()
-        if due is not None and due > self.ear_now:
+        """Marks that were played go back; the playout is asked again when its next one is due."""
+        due = self.playout.next_deadline()
+        if due is not None and due > self.playout_now:
             self.after(
-                (due - self.ear_now) / self._line.rate, lambda: self._marks(self.ear.due(self.ear_now))
+                (due - self.playout_now) / self._line.rate,
+                lambda: self._marks(self.playout.due(self.playout_now)),
             )
         for name in names:
             for late in self._return_mark(name):
                 self.after(late, partial(self._mark_home, name))
 
     def _mark_home(self, name: str) -> None:
-        mark = ev.MarkPlayed(name, self._line.newest_frame_ms(self.ear_now))
+        mark = ev.MarkPlayed(name, self._line.newest_frame_ms(self.playout_now))
         self._from_ear(lambda: self.put(mark))
 
     def _from_ear(self, do: Callable[[], None]) -> None:

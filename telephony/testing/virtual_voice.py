@@ -16,7 +16,7 @@ FIRST_WORDS = 100
 
 @dataclass(frozen=True, slots=True)
 class VirtualWord:
-    """A word that the voice made, and how the ear knows it."""
+    """A word that the voice made, and how it is recognized when it plays."""
 
     reply: int
     text: str

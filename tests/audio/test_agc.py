@@ -34,12 +34,12 @@ def level_db(audio: bytes) -> float:
     return float(10 * np.log10(active / 32768**2))
 
 
-def level_all(leveler: AutomaticGain, audio: bytes, sizes: list[int]) -> bytes:
+def level_all(gain: AutomaticGain, audio: bytes, sizes: list[int]) -> bytes:
     out, at, turn = [], 0, 0
     while at < len(audio):
-        out.append(leveler.feed(audio[at : at + sizes[turn % len(sizes)]]))
+        out.append(gain.feed(audio[at : at + sizes[turn % len(sizes)]]))
         at, turn = at + sizes[turn % len(sizes)], turn + 1
-    return b"".join(out) + leveler.flush()
+    return b"".join(out) + gain.flush()
 
 
 @pytest.mark.parametrize("rms", [600, 1500, 3300, 8000, 14000])
@@ -88,16 +88,16 @@ def test_the_first_word_keeps_its_shape() -> None:
 
 
 def test_silence_stays_silent_and_teaches_nothing() -> None:
-    leveler = AutomaticGain(RATE)
-    assert level_all(leveler, bytes(16_000), [320]) == bytes(16_000)
+    gain = AutomaticGain(RATE)
+    assert level_all(gain, bytes(16_000), [320]) == bytes(16_000)
     audio = syllables(1, 3000)
-    assert level_all(leveler, audio, [320]) == level_all(AutomaticGain(RATE), audio, [320])
+    assert level_all(gain, audio, [320]) == level_all(AutomaticGain(RATE), audio, [320])
 
 
 def test_what_was_learnt_outlives_a_phrase() -> None:
-    leveler = AutomaticGain(RATE)
-    level_all(leveler, syllables(4, 900), [320])
-    assert abs(level_db(level_all(leveler, syllables(2, 900, seed=3), [320])) - TARGET_DBFS) < 1.5
+    gain = AutomaticGain(RATE)
+    level_all(gain, syllables(4, 900), [320])
+    assert abs(level_db(level_all(gain, syllables(2, 900, seed=3), [320])) - TARGET_DBFS) < 1.5
 
 
 def test_a_known_voice_has_its_level_from_the_first_word_and_a_constant_gain() -> None:

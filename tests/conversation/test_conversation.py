@@ -58,7 +58,7 @@ def test_a_caller_who_speaks_over_the_agent_is_heard_and_the_agent_is_silent_at_
     talk.flux("StartOfTurn", "please stop")
     talk.run(0.1)
     assert clears(talk) == 1
-    assert not talk.ear.audible(talk.now)
+    assert not talk.playout.audible(talk.now)
     talk.run(0.5)
     talk.flux("EndOfTurn", "please stop counting", quiet_s=0.3)
     talk.run(3)
@@ -1010,10 +1010,10 @@ def test_a_caller_who_speaks_over_an_echo_is_heard_at_once() -> None:
     talk.run(0.5)
     echoed(talk, "StartOfTurn", "Won.", 0.9)
     talk.run(0.5)
-    assert talk.ear.audible(talk.now)
+    assert talk.playout.audible(talk.now)
     echoed(talk, "Update", "Won. Stop", 0.1)
     talk.run(0.1)
-    assert not talk.ear.audible(talk.now)
+    assert not talk.playout.audible(talk.now)
 
 
 def test_who_speaks_over_a_known_echo_is_heard_before_their_words_are_known() -> None:
@@ -1023,10 +1023,10 @@ def test_who_speaks_over_a_known_echo_is_heard_before_their_words_are_known() ->
     talk.run(0.5)
     echoed(talk, "Update", "We have fresh", 0.9)
     talk.run(0.3)
-    assert talk.ear.audible(talk.now)
+    assert talk.playout.audible(talk.now)
     echoed(talk, "Update", "We have fresh", 0.1)
     talk.run(0.1)
-    assert not talk.ear.audible(talk.now)
+    assert not talk.playout.audible(talk.now)
 
 
 def test_we_do_not_speak_on_over_the_caller_while_only_our_words_are_recognized() -> None:
@@ -1037,12 +1037,12 @@ def test_we_do_not_speak_on_over_the_caller_while_only_our_words_are_recognized(
     talk.run(0.3)
     echoed(talk, "Update", "We have fresh lattes", 0.1)
     talk.run(0.3)
-    assert not talk.ear.audible(talk.now)
+    assert not talk.playout.audible(talk.now)
     echoed(talk, "Update", "We have fresh lattes", 0.1, quiet_s=0.5)
     talk.run(0.3)
-    assert not talk.ear.audible(talk.now), "they speak, though no word of it is known yet"
+    assert not talk.playout.audible(talk.now), "they speak, though no word of it is known yet"
     talk.run(1.2)
-    assert talk.ear.audible(talk.now), "nobody has spoken, after all"
+    assert talk.playout.audible(talk.now), "nobody has spoken, after all"
 
 
 def test_what_the_caller_says_behind_our_echo_in_one_turn_is_what_is_answered() -> None:

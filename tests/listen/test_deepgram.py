@@ -211,9 +211,9 @@ async def test_what_is_settled_is_not_sent_again() -> None:
         assert bytes(server.sessions[1].audio)[:1] == b"\x00"
 
 
-async def test_a_deaf_service_is_noticed_and_left() -> None:
+async def test_a_service_that_stops_reading_is_noticed_and_left() -> None:
     """pipecat 5796: the peer stops reading. The caller's audio is never held up, and the next one gets it."""
-    faults = [Faults(deaf_after_s=0.4), Faults()]
+    faults = [Faults(stops_reading_after_s=0.4), Faults()]
     async with FakeFlux(faults=faults) as server, listening(server) as line:
         line.speak(8)
         await line.until(lambda: line.ended())
@@ -312,9 +312,9 @@ async def test_the_call_can_ask_for_a_new_socket() -> None:
         assert line.of(SttDisconnected)[0].reason == "the turn does not end"
 
 
-async def test_babble_is_counted_and_does_no_harm() -> None:
+async def test_junk_is_counted_and_does_no_harm() -> None:
     """Unknown types, broken JSON and binary messages between the real ones."""
-    async with FakeFlux(faults=[Faults(babbles=True)]) as server, listening(server) as line:
+    async with FakeFlux(faults=[Faults(sends_junk=True)]) as server, listening(server) as line:
         line.speak(1.6)
         await line.until(lambda: line.ended())
         assert line.connection.counts.unknown >= 20
@@ -446,9 +446,9 @@ async def test_the_end_of_a_call_is_said_and_never_reconnects() -> None:
 
 
 async def test_the_end_of_a_call_waits_for_nobody() -> None:
-    """A deaf service is dropped after a second, a handshake under way at once."""
+    """A service that stops reading is dropped after a second, a handshake under way at once."""
     loop = asyncio.get_running_loop()
-    async with FakeFlux(faults=[Faults(deaf_after_s=0.1)]) as server, listening(server) as line:
+    async with FakeFlux(faults=[Faults(stops_reading_after_s=0.1)]) as server, listening(server) as line:
         line.speak(0.4)
         await line.until(lambda: line.of(SttConnected))
         began = loop.time()

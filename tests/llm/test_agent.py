@@ -143,7 +143,7 @@ async def test_a_reply_that_is_cancelled_closes_the_connection_at_once() -> None
         assert model.asked[0].written_after(closed) == 0
 
 
-async def test_the_callers_first_sound_stops_the_model_and_a_murmur_lets_it_go_on() -> None:
+async def test_the_callers_first_sound_stops_the_model_and_a_backchannel_lets_it_go_on() -> None:
     script = in_turn(LONG, "and the rest.")
     async with answering(script, pace_s=0.01) as (agent, model):
         running = Running(agent, turn("tell me all"))

@@ -1,4 +1,4 @@
-"""A model is told what the caller heard: compared word for word with what the ear played, on virtual time."""
+"""A model is told what the caller heard: compared word for word with what was played, on virtual time."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def assistant(messages: list[ChatMessage]) -> list[str]:
 
 
 def heard(talk: VirtualCall) -> str:
-    """The words that the ear played to their end; 25 ms less is no loss."""
+    """The words that were played to their end; 25 ms less is no loss."""
     return " ".join(word.text for word, samples in talk.truly_heard() if samples >= word.samples - 200)
 
 
@@ -53,9 +53,9 @@ def test_the_model_is_told_the_words_that_the_ear_played(
     model = Model()
     talk = VirtualCall(model, QUIET, way_out=lambda now: way_s, way_back=lambda now: way_s)
     talk.caller("tell me a story")
-    for after_s, murmurs in interruptions:
+    for after_s, backchannels in interruptions:
         talk.run(after_s)
-        if murmurs:
+        if backchannels:
             talk.caller("mm-hm")
             talk.run(0.5)
         talk.caller("no tell me another story")
@@ -156,7 +156,7 @@ def test_a_sensitive_answer_is_given_once_and_masked_from_then_on() -> None:
     assert REDACTED in str(model.sent[2])
 
 
-@given(st.lists(st.sampled_from(["say", "interrupt", "murmur", "wait"]), min_size=2, max_size=8))
+@given(st.lists(st.sampled_from(["say", "interrupt", "backchannel", "wait"]), min_size=2, max_size=8))
 @settings(max_examples=40, deadline=None)
 def test_what_a_model_was_sent_is_the_beginning_of_what_it_is_sent_next(steps: list[str]) -> None:
     """So that a provider's cache of prompts hits. Only an answer of which nothing was heard is taken back."""
@@ -164,7 +164,7 @@ def test_what_a_model_was_sent_is_the_beginning_of_what_it_is_sent_next(steps: l
     talk = VirtualCall(model, Wording(greeting=Say("Hi."), silence=(SilenceStep(4.0, "Still there?"),)))
     talk.run(2)
     for step in steps:
-        talk.caller("mm-hm" if step == "murmur" else "tell me more about it")
+        talk.caller("mm-hm" if step == "backchannel" else "tell me more about it")
         talk.run({"interrupt": 1.2, "wait": 9.0}.get(step, 6.0))
     for before, after in zip(model.sent, model.sent[1:], strict=False):
         assert before == after[: len(before)]

@@ -1,4 +1,4 @@
-"""A hundred injections in callers' mouths, in real calls, against a model that obeys every one of them.
+"""A hundred injections that callers say, in real calls, against a model that obeys every one of them.
 
 The whole server runs, with AGENT=llm and a model server that calls whatever tool is named to it: by the
 caller, by a page that a tool reads, or by the words in which it was refused something. Nothing that is

@@ -1,4 +1,4 @@
-"""Pacing: how far ahead of the ear audio is sent, and where marks lie."""
+"""Pacing: how far ahead of playout audio is sent, and where marks lie."""
 
 from __future__ import annotations
 

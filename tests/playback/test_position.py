@@ -129,7 +129,7 @@ def test_a_clear_on_a_line_that_had_stalled_leaves_only_what_was_proved_sure() -
 
 
 def test_a_mark_that_was_due_long_before_the_clear_and_comes_with_it_bounds_what_was_heard() -> None:
-    """The ear had run dry before that mark: nothing behind it was played."""
+    """The playout buffer had run dry before that mark: nothing behind it was played."""
     positions = Positions()
     send(positions, 0, 4000, 5.0, "a")
     send(positions, 4000, 16000, 5.0, "b")

@@ -267,7 +267,7 @@ def test_a_correction_in_the_middle_of_the_questions_is_read_back(tmp_path: Path
 
 
 BEFORE = ["", "Um, ", "Oh, ", "Well, ", "Please ", "Hey, ", "Look, ", "Sorry, ", "Okay, "]
-WISHES = [
+REQUESTS = [
     "talk to a person",
     "speak to a human",
     "speak with a representative",
@@ -305,12 +305,12 @@ AFTER = ["", ", please", " now", " about my order", ", thanks"]
 pick = st.sampled_from
 
 
-@given(pick(BEFORE), pick(WANT), pick(WISHES), pick(AFTER))
+@given(pick(BEFORE), pick(WANT), pick(REQUESTS), pick(AFTER))
 def test_a_wish_for_a_person_is_heard_in_any_words(before: str, want: str, wish: str, after: str) -> None:
     assert wish_of(f"{before}{want}{wish}{after}.") is BuiltinIntent.PERSON
 
 
-@given(pick(BEFORE), pick(NOT), pick(WISHES), pick(AFTER))
+@given(pick(BEFORE), pick(NOT), pick(REQUESTS), pick(AFTER))
 def test_a_wish_that_is_denied_is_none(before: str, denied: str, wish: str, after: str) -> None:
     assert wish_of(f"{before}{denied}{wish}{after}.") is not BuiltinIntent.PERSON
 

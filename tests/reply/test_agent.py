@@ -55,7 +55,7 @@ async def test_the_barista_of_the_readme_runs_unchanged(module_dir: Path) -> Non
     assert wording_of(agent) == Wording()
 
 
-def test_an_agent_may_bring_its_own_manners() -> None:
+def test_an_agent_may_bring_its_own_wording() -> None:
     class Polite:
         wording = Wording(greeting=Say("Good evening."))
 
@@ -120,7 +120,7 @@ class Exits(Raises):
     def __init__(self): sys.exit("no database")
 class Good:
     async def reply(self, turn, notes): yield "One."
-class OddManners(Good):
+class OddWording(Good):
     wording = "polite"
 class OddGreeting(Good):
     wording = Wording(greeting="Hi.")
@@ -167,7 +167,7 @@ an_object = Good()
         ("NoMethod", "has no method reply(turn, notes)"),
         ("Raises", "Raises() failed: ValueError: no database"),
         ("Exits", "Exits() failed: SystemExit: no database"),
-        ("OddManners", "wording is str, not Wording(...)"),
+        ("OddWording", "wording is str, not Wording(...)"),
         ("OddGreeting", "wording: greeting is str; Say(...) must stand there"),
         ("OddSilence", "wording: silence"),
         ("OddFillers", "wording: fillers is str; texts must stand there"),

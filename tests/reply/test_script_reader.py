@@ -141,7 +141,7 @@ def test_settings_fill_a_transfer_and_secrets_do_not(tmp_path: Path) -> None:
         assert load_script(str(file), Settings()).intents["a"].step.to == expected
 
 
-def test_a_script_gives_its_manners(tmp_path: Path) -> None:
+def test_a_script_gives_its_wording(tmp_path: Path) -> None:
     file = tmp_path / "s.yaml"
     file.write_text(
         OK + "greeting: {say: Hi., interruptible: no}\nsilence: [{after_s: 3, say: Well, do: hang_up}]\n"

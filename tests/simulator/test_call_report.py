@@ -6,12 +6,12 @@ import re
 from typing import Any
 
 from telephony.simulator.call_report import (
+    AudibleSpan,
     CallReporter,
     CallResult,
-    Stretch,
+    audible_spans,
     clock,
     painted,
-    stretches,
     summary,
     turns,
 )
@@ -36,7 +36,7 @@ CONTRACT: dict[str, Any] = {
 }
 
 
-def ear(*sounds: tuple[float, float]) -> Playout:
+def playout(*sounds: tuple[float, float]) -> Playout:
     """An ear that heard sound from each start for so many seconds."""
     heard = Playout()
     for start, seconds in sounds:
@@ -62,18 +62,18 @@ def test_the_names_are_the_contracts_even_of_a_call_that_never_was() -> None:
 
 
 def test_a_pause_longer_than_a_frame_makes_a_new_stretch() -> None:
-    heard = ear((1.0, 0.5), (1.51, 0.5), (2.5, 0.5))
+    heard = playout((1.0, 0.5), (1.51, 0.5), (2.5, 0.5))
     heard.clear(2.75)
-    assert stretches(heard) == [Stretch(1.0, 2.01), Stretch(2.5, 2.75, cut=True)]
+    assert audible_spans(heard) == [AudibleSpan(1.0, 2.01), AudibleSpan(2.5, 2.75, cut=True)]
 
 
 def test_the_wires_moments_replace_the_servers_estimates() -> None:
-    told = turns({"turns": [turn(0)]}, ear((2.52, 1.05)))
+    told = turns({"turns": [turn(0)]}, playout((2.52, 1.05)))
     assert (told[0]["agent"]["first_audio_s"], told[0]["agent"]["last_audio_s"]) == (2.52, 3.57)
 
 
 def test_two_replies_without_a_pause_between_them_are_told_apart_by_their_pieces() -> None:
-    heard = ear(*((2.5 + 0.1 * n, 0.1) for n in range(20)))
+    heard = playout(*((2.5 + 0.1 * n, 0.1) for n in range(20)))
     told = turns({"turns": [turn(0), turn(1, first_audio_s=3.48, last_audio_s=4.46)]}, heard)
     assert told[0]["agent"]["last_audio_s"] == told[1]["agent"]["first_audio_s"] == 3.5 or (
         told[0]["agent"]["last_audio_s"] == 3.4
@@ -82,11 +82,11 @@ def test_two_replies_without_a_pause_between_them_are_told_apart_by_their_pieces
 
 
 def test_a_servers_moment_that_nothing_on_the_wire_is_near_stays() -> None:
-    assert turns({"turns": [turn(0)]}, ear((9.0, 1.0)))[0]["agent"]["first_audio_s"] == 2.4
+    assert turns({"turns": [turn(0)]}, playout((9.0, 1.0)))[0]["agent"]["first_audio_s"] == 2.4
 
 
 def test_without_a_servers_word_the_wire_alone_is_told() -> None:
-    told = turns(None, ear((1.0, 0.5), (3.0, 0.5)))
+    told = turns(None, playout((1.0, 0.5), (3.0, 0.5)))
     assert [part["agent"]["first_audio_s"] for part in told] == [1.0, 3.0]
     assert {part["caller"] for part in told} == {None}
     assert told[0]["agent"]["text"] is None

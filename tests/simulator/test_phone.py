@@ -207,8 +207,8 @@ def test_what_is_queued_when_the_stream_ends_is_never_heard() -> None:
     call.until(0.5)
     call.phone.disconnect(0.5)
     assert call.phone.step(2.0) == []
-    assert len(call.phone.ear.played(2.0).rstrip(b"\xff")) == 4000
-    assert call.phone.ear.clears == []
+    assert len(call.phone.playout.played(2.0).rstrip(b"\xff")) == 4000
+    assert call.phone.playout.clears == []
 
 
 def test_a_key_is_a_message_of_its_own() -> None:

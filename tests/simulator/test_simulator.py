@@ -75,7 +75,7 @@ async def test_a_call_from_webhook_to_hang_up(tmp_path: Path) -> None:
     assert read_wav((tmp_path / "agent.wav").read_bytes()).linear16 == stereo[:, 1].tobytes()
     (turn,) = told["turns"]
     assert result.phone is not None
-    first = result.phone.ear.segments[0].start
+    first = result.phone.playout.segments[0].start
     assert turn["agent"]["first_audio_s"] == pytest.approx(first / 8000, abs=0.001)
     spoken = np.frombuffer(ulaw_to_linear16(answer), "<i2")
     assert np.array_equal(stereo[first : first + len(spoken), 1], spoken)

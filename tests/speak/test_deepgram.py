@@ -26,7 +26,7 @@ from tests.pacing import passed, until
 from tests.speak.voice_server import RATE, VoiceServer, tone, voice_server
 
 
-class Ear:
+class Listener:
     """Collects what a voice reports."""
 
     def __init__(self) -> None:
@@ -55,14 +55,14 @@ class Ear:
 @asynccontextmanager
 async def call(
     server: VoiceServer, model: str = "flux-haley-en", ahead_s: Any = None, **deadlines: float
-) -> AsyncIterator[tuple[VoiceConnection, Ear]]:
+) -> AsyncIterator[tuple[VoiceConnection, Listener]]:
     """A call's voice on a running server."""
     client = VoiceClient(server.url, "secret", model, deadlines=VoiceDeadlines(**deadlines))
-    ear = Ear()
-    voice = client.open(ear, ahead_s)
+    listener = Listener()
+    voice = client.open(listener, ahead_s)
     running = asyncio.create_task(voice.run())
     try:
-        yield voice, ear
+        yield voice, listener
     finally:
         voice.close()
         await running
@@ -70,11 +70,11 @@ async def call(
 
 
 async def test_a_phrase_is_spoken_whole_with_its_word_times() -> None:
-    async with voice_server() as server, call(server) as (voice, ear):
+    async with voice_server() as server, call(server) as (voice, listener):
         voice.speak(1, 0, "Hello there.")
-        done = await ear.until(PhraseDone)
+        done = await listener.until(PhraseDone)
         assert (done.reply, done.phrase, done.samples) == (1, 0, round(0.05 * 12 * RATE))
-        assert len(ear.audio(1)) == done.samples
+        assert len(listener.audio(1)) == done.samples
         (word,) = done.words
         assert (word.text, word.start, word.end, word.estimated) == ("Hello", 80, 160, False)
         (session,) = server.sessions
@@ -85,13 +85,13 @@ async def test_a_phrase_is_spoken_whole_with_its_word_times() -> None:
 
 
 async def test_the_socket_is_open_before_it_is_needed_and_serves_the_whole_call() -> None:
-    async with voice_server() as server, call(server) as (voice, ear):
+    async with voice_server() as server, call(server) as (voice, listener):
         await server.wait_for(lambda: bool(server.sessions))
         for reply in range(3):
             voice.speak(reply, 0, "One.")
             voice.speak(reply, 1, "Two.")
-        await ear.until(PhraseDone, 6)
-        assert [(e.reply, e.phrase) for e in ear.of(PhraseDone)] == [
+        await listener.until(PhraseDone, 6)
+        assert [(e.reply, e.phrase) for e in listener.of(PhraseDone)] == [
             (r, p) for r in range(3) for p in range(2)
         ]
         assert len(server.sessions) == 1
@@ -99,47 +99,47 @@ async def test_the_socket_is_open_before_it_is_needed_and_serves_the_whole_call(
 
 async def test_what_was_asked_before_the_socket_is_open_is_spoken() -> None:
     async with voice_server() as server:
-        client, ear = VoiceClient(server.url, "k", "flux-haley-en"), Ear()
-        voice = client.open(ear)
+        client, listener = VoiceClient(server.url, "k", "flux-haley-en"), Listener()
+        voice = client.open(listener)
         voice.speak(1, 0, "Early.")
         running = asyncio.create_task(voice.run())
-        await ear.until(PhraseDone)
+        await listener.until(PhraseDone)
         voice.close()
         await running
         await client.close()
 
 
 async def test_only_one_phrase_is_on_the_wire() -> None:
-    async with voice_server(pace=True) as server, call(server) as (voice, ear):
+    async with voice_server(pace=True) as server, call(server) as (voice, listener):
         voice.speak(1, 0, "A longer phrase.")
         voice.speak(1, 1, "Another one.")
-        await ear.until(PhraseAudio)
+        await listener.until(PhraseAudio)
         assert len(server.sessions[0].sent("Speak")) == 1
         server.go.set()
-        await ear.until(PhraseDone, 2)
+        await listener.until(PhraseDone, 2)
 
 
 async def test_a_cancelled_phrase_never_leaks_into_the_next() -> None:
     """The next phrase's audio is exactly what it is alone, though late audio of the old one comes."""
     pitch = {"An old one, long enough.": tone(300, 1.2), "New.": tone(900, 0.3)}
-    async with voice_server(audio_of=pitch.__getitem__) as server, call(server) as (voice, ear):
+    async with voice_server(audio_of=pitch.__getitem__) as server, call(server) as (voice, listener):
         voice.speak(9, 0, "New.")
-        await ear.until(PhraseDone)
-    alone = ear.audio(9)
+        await listener.until(PhraseDone)
+    alone = listener.audio(9)
     late = tone(300, 0.2)
     async with voice_server(audio_of=pitch.__getitem__, pace=True, late_audio=late) as server:
-        async with call(server) as (voice, ear):
+        async with call(server) as (voice, listener):
             voice.speak(1, 0, "An old one, long enough.")
             voice.speak(1, 1, "New.")
-            await ear.until(PhraseAudio)
-            heard = len(ear.audio(1))
+            await listener.until(PhraseAudio)
+            heard = len(listener.audio(1))
             voice.cancel(1, 50.0)
             voice.speak(2, 0, "New.")
             server.go.set()
-            await ear.until(PhraseDone)
-            assert len(ear.audio(1)) == heard and not ear.audio(1, 1)
-            assert len(ear.audio(2)) == len(alone)
-            assert _pitch(ear.audio(2)) == pytest.approx(900, rel=0.03)
+            await listener.until(PhraseDone)
+            assert len(listener.audio(1)) == heard and not listener.audio(1, 1)
+            assert len(listener.audio(2)) == len(alone)
+            assert _pitch(listener.audio(2)) == pytest.approx(900, rel=0.03)
             assert voice.counts.dropped_bytes >= len(late)
             assert len(server.sessions) == 1
 
@@ -151,143 +151,148 @@ def _pitch(ulaw: bytes) -> float:
 
 
 async def test_an_interrupt_carries_what_the_caller_heard_of_the_whole_session() -> None:
-    async with voice_server() as server, call(server) as (voice, ear):
+    async with voice_server() as server, call(server) as (voice, listener):
         voice.speak(1, 0, "Twenty characters...")
-        await ear.until(PhraseDone)  # 1000 ms
+        await listener.until(PhraseDone)  # 1000 ms
         server.pace = True
         voice.speak(2, 0, "Sure, and a lot more words than that.")
-        await ear.until(PhraseAudio, len(ear.of(PhraseAudio)) + 1)
+        await listener.until(PhraseAudio, len(listener.of(PhraseAudio)) + 1)
         voice.cancel(2, 60.0)
         await server.wait_for(lambda: bool(server.sessions[0].sent("Interrupt")))
         (interrupt,) = server.sessions[0].sent("Interrupt")
         assert interrupt["playback_offset"] == {"type": "time_ms", "value": 1060}
-        cut = await ear.until(PhraseInterrupted)
+        cut = await listener.until(PhraseInterrupted)
         assert (cut.reply, cut.phrase, cut.text_spoken) == (2, 0, "Sure,")
 
 
 async def test_without_a_position_in_the_speech_on_the_wire_no_offset_is_claimed() -> None:
-    async with voice_server(pace=True) as server, call(server) as (voice, ear):
+    async with voice_server(pace=True) as server, call(server) as (voice, listener):
         voice.speak(1, 1, "The first phrase came from memory.")  # so 60 ms of the reply is not here
-        await ear.until(PhraseAudio)
+        await listener.until(PhraseAudio)
         voice.cancel(1, 60.0)
         await server.wait_for(lambda: bool(server.sessions[0].sent("Interrupt")))
         assert "playback_offset" not in server.sessions[0].sent("Interrupt")[0]
 
 
 async def test_an_offset_that_the_service_refuses_does_not_hold_up_the_next_phrase() -> None:
-    async with voice_server(pace=True, no_offsets=True) as server, call(server) as (voice, ear):
+    async with voice_server(pace=True, no_offsets=True) as server, call(server) as (voice, listener):
         voice.speak(1, 0, "A phrase of some length.")
-        await ear.until(PhraseAudio)
+        await listener.until(PhraseAudio)
         voice.cancel(1, 50.0)
         voice.speak(2, 0, "Next.")
         await server.wait_for(lambda: len(server.sessions[0].sent("Interrupt")) == 2)
         assert ["playback_offset" in m for m in server.sessions[0].sent("Interrupt")] == [True, False]
         server.go.set()
-        assert (await ear.until(PhraseDone)).reply == 2
+        assert (await listener.until(PhraseDone)).reply == 2
 
 
 async def test_a_phrase_cancelled_before_its_first_audio_costs_only_its_socket() -> None:
-    async with voice_server(silent=True) as server, call(server) as (voice, ear):
+    async with voice_server(silent=True) as server, call(server) as (voice, listener):
         voice.speak(1, 0, "Never heard.")
         await server.wait_for(lambda: bool(server.sessions and server.sessions[0].sent("Flush")))
         voice.cancel(1)
         server.silent = False
         voice.speak(2, 0, "Heard.")
-        await ear.until(PhraseDone)
-        assert len(server.sessions) == 2 and not ear.of(VoiceDisconnected) and not ear.of(PhraseFailed)
+        await listener.until(PhraseDone)
+        assert (
+            len(server.sessions) == 2 and not listener.of(VoiceDisconnected) and not listener.of(PhraseFailed)
+        )
 
 
 async def test_a_draft_is_spoken_on_a_spare_socket_that_becomes_the_call_s() -> None:
-    async with voice_server() as server, call(server) as (voice, ear):
+    async with voice_server() as server, call(server) as (voice, listener):
         voice.speak(1, 0, "Now.")
-        await ear.until(PhraseDone)
+        await listener.until(PhraseDone)
         voice.speak(2, 0, "Draft.", draft=True)
-        await ear.until(PhraseDone, 2)
+        await listener.until(PhraseDone, 2)
         voice.release(2)
         voice.speak(3, 0, "After.")
-        await ear.until(PhraseDone, 3)
+        await listener.until(PhraseDone, 3)
         first, second = server.sessions
         assert [len(s.sent("Speak")) for s in (first, second)] == [1, 2]
 
 
 async def test_a_draft_thrown_away_takes_its_socket_with_it_and_disturbs_nothing() -> None:
-    async with voice_server(pace=True) as server, call(server) as (voice, ear):
+    async with voice_server(pace=True) as server, call(server) as (voice, listener):
         voice.speak(1, 0, "What is being spoken.")
-        await ear.until(PhraseAudio)
+        await listener.until(PhraseAudio)
         voice.speak(2, 0, "A draft of some length.", draft=True)
-        await ear.until(PhraseAudio, 2)
+        await listener.until(PhraseAudio, 2)
         voice.cancel(2, None)
         server.go.set()
-        await ear.until(PhraseDone)
+        await listener.until(PhraseDone)
         voice.speak(3, 0, "Another draft.", draft=True)
-        await ear.until(PhraseDone, 2)
+        await listener.until(PhraseDone, 2)
         assert len(server.sessions) == 3
-        assert len(ear.audio(2)) < 0.05 * 23 * RATE
+        assert len(listener.audio(2)) < 0.05 * 23 * RATE
 
 
 async def test_where_a_second_socket_is_refused_drafts_use_the_first() -> None:
-    async with voice_server(refuse_after=1) as server, call(server) as (voice, ear):
+    async with voice_server(refuse_after=1) as server, call(server) as (voice, listener):
         voice.speak(1, 0, "Now.")
-        await ear.until(PhraseDone)
+        await listener.until(PhraseDone)
         voice.speak(2, 0, "Draft.", draft=True)
         voice.speak(2, 1, "More of it.", draft=True)
-        await ear.until(PhraseDone, 3)
-        assert not ear.of(VoiceDisconnected) and not ear.of(PhraseFailed)
+        await listener.until(PhraseDone, 3)
+        assert not listener.of(VoiceDisconnected) and not listener.of(PhraseFailed)
 
 
 async def test_a_refusal_for_good_is_told_with_the_service_s_own_words() -> None:
-    async with voice_server(refuse=(401, "INVALID_AUTH")) as server, call(server) as (voice, ear):
+    async with voice_server(refuse=(401, "INVALID_AUTH")) as server, call(server) as (voice, listener):
         voice.speak(1, 0, "Anything.")
-        down = await ear.until(VoiceDisconnected)
+        down = await listener.until(VoiceDisconnected)
         assert (down.status, down.dg_error) == (401, "INVALID_AUTH")
-        await ear.until(PhraseFailed)
+        await listener.until(PhraseFailed)
         voice.speak(1, 1, "More.")
-        await ear.until(PhraseFailed, 2)
+        await listener.until(PhraseFailed, 2)
         assert server.handshakes == 1
 
 
 async def test_a_voice_that_says_nothing_fails_in_time() -> None:
-    async with voice_server(silent=True) as server, call(server, first_audio_s=0.2) as (voice, ear):
+    async with voice_server(silent=True) as server, call(server, first_audio_s=0.2) as (voice, listener):
         voice.speak(1, 0, "Never heard.")
-        failed = await ear.until(PhraseFailed)
+        failed = await listener.until(PhraseFailed)
         assert failed.reason == "no audio for 0.2 s"
         server.silent = False
         voice.speak(1, 1, "Heard.")
-        await ear.until(PhraseDone)
+        await listener.until(PhraseDone)
 
 
 async def test_a_voice_that_stops_in_a_phrase_fails_in_time() -> None:
-    async with voice_server(stop_after_chunks=2) as server, call(server, next_audio_s=0.2) as (voice, ear):
+    async with (
+        voice_server(stop_after_chunks=2) as server,
+        call(server, next_audio_s=0.2) as (voice, listener),
+    ):
         voice.speak(1, 0, "Half of this is heard.")
-        failed = await ear.until(PhraseFailed)
-        assert failed.reason == "no audio for 0.2 s" and ear.audio(1)
+        failed = await listener.until(PhraseFailed)
+        assert failed.reason == "no audio for 0.2 s" and listener.audio(1)
         server.stop_after_chunks = None
         voice.speak(2, 0, "Heard.")
-        await ear.until(PhraseDone)
+        await listener.until(PhraseDone)
 
 
 async def test_a_voice_that_cannot_be_reached_fails_in_time() -> None:
     nobody = VoiceServer(url="ws://127.0.0.1:9")
-    async with call(nobody, first_audio_s=0.3) as (voice, ear):
+    async with call(nobody, first_audio_s=0.3) as (voice, listener):
         voice.speak(1, 0, "Never heard.")
-        await ear.until(PhraseFailed)
-        assert ear.of(VoiceDisconnected)[0].status is None
+        await listener.until(PhraseFailed)
+        assert listener.of(VoiceDisconnected)[0].status is None
 
 
 async def test_a_socket_lost_before_the_first_audio_is_made_good() -> None:
-    async with voice_server(drop_after_chunks=0) as server, call(server) as (voice, ear):
+    async with voice_server(drop_after_chunks=0) as server, call(server) as (voice, listener):
         voice.speak(1, 0, "Heard all the same.")
-        done = await ear.until(PhraseDone)
-        assert done.samples == len(ear.audio(1)) and len(server.sessions) == 2
-        assert not ear.of(PhraseFailed)
+        done = await listener.until(PhraseDone)
+        assert done.samples == len(listener.audio(1)) and len(server.sessions) == 2
+        assert not listener.of(PhraseFailed)
 
 
 async def test_a_socket_lost_within_a_phrase_fails_that_phrase_only() -> None:
-    async with voice_server(drop_after_chunks=2) as server, call(server) as (voice, ear):
+    async with voice_server(drop_after_chunks=2) as server, call(server) as (voice, listener):
         voice.speak(1, 0, "Half of this is heard.")
         voice.speak(1, 1, "And this.")
-        assert (await ear.until(PhraseFailed)).phrase == 0
-        assert (await ear.until(PhraseDone)).phrase == 1
+        assert (await listener.until(PhraseFailed)).phrase == 0
+        assert (await listener.until(PhraseDone)).phrase == 1
         assert len(server.sessions) == 2
 
 
@@ -301,33 +306,33 @@ async def test_a_socket_lost_within_a_phrase_fails_that_phrase_only() -> None:
 )
 async def test_what_is_no_audio_is_refused_and_named(garbage: bytes, reason: str) -> None:
     audio = {"Bad.": garbage, "Good.": tone(400, 0.3)}
-    async with voice_server(audio_of=audio.__getitem__) as server, call(server) as (voice, ear):
+    async with voice_server(audio_of=audio.__getitem__) as server, call(server) as (voice, listener):
         voice.speak(1, 0, "Bad.")
         voice.speak(1, 1, "Good.")
-        assert reason in (await ear.until(PhraseFailed)).reason
-        assert (await ear.until(PhraseDone)).phrase == 1
+        assert reason in (await listener.until(PhraseFailed)).reason
+        assert (await listener.until(PhraseDone)).phrase == 1
 
 
 async def test_words_that_cannot_be_spoken_fail_without_harm() -> None:
     async with voice_server(warn={"...": "NO_SYNTHESIZABLE_TEXT"}, error={"x": "DATA-0002"}) as server:
-        async with call(server) as (voice, ear):
+        async with call(server) as (voice, listener):
             voice.speak(1, 0, "...")
             voice.speak(1, 1, "Fine.")
-            assert (await ear.until(PhraseDone)).phrase == 1
+            assert (await listener.until(PhraseDone)).phrase == 1
             voice.speak(2, 0, "x")
             voice.speak(2, 1, "\ud800 Fine.")
-            assert "DATA-0002" in (await ear.until(PhraseFailed, 2)).reason
-            assert (await ear.until(PhraseDone, 2)).phrase == 1
+            assert "DATA-0002" in (await listener.until(PhraseFailed, 2)).reason
+            assert (await listener.until(PhraseDone, 2)).phrase == 1
 
 
 async def test_aura_is_spoken_on_its_own_path() -> None:
-    async with voice_server(pace=True) as server, call(server, "aura-2-thalia-en") as (voice, ear):
+    async with voice_server(pace=True) as server, call(server, "aura-2-thalia-en") as (voice, listener):
         voice.speak(1, 0, "A phrase of some length.")
-        await ear.until(PhraseAudio)
+        await listener.until(PhraseAudio)
         voice.cancel(1, 100.0)
         voice.speak(2, 0, "Another.")
         server.go.set()
-        done = await ear.until(PhraseDone)
+        done = await listener.until(PhraseDone)
         (session,) = server.sessions
         assert session.path == "/v1/speak" and "word_times" not in session.query
         assert done.reply == 2 and done.samples == round(0.05 * 8 * RATE)
@@ -341,32 +346,35 @@ async def test_the_voice_waits_while_a_minute_of_audio_is_unheard() -> None:
         asked.append(ahead[0])
         return ahead[0]
 
-    async with voice_server() as server, call(server, ahead_s=ahead_s, ahead_check_s=0.05) as (voice, ear):
+    async with (
+        voice_server() as server,
+        call(server, ahead_s=ahead_s, ahead_check_s=0.05) as (voice, listener),
+    ):
         voice.speak(1, 0, "Wait for it.")
         await until(lambda: len(asked) > 3)
         assert not server.sessions[0].sent("Speak")
         ahead[0] = 10.0
-        await ear.until(PhraseDone)
+        await listener.until(PhraseDone)
 
 
 async def test_closing_before_it_ran_leaves_nothing_behind() -> None:
-    client, ear = (
+    client, listener = (
         VoiceClient("ws://127.0.0.1:9", "k", "m", deadlines=VoiceDeadlines(first_audio_s=0.01)),
-        Ear(),
+        Listener(),
     )
-    voice = client.open(ear)
+    voice = client.open(listener)
     voice.speak(1, 0, "Never heard.")
     voice.close()
     await passed(0.05)
-    assert not ear.events
+    assert not listener.events
     await voice.run()
 
 
 async def test_closing_is_prompt_and_final() -> None:
-    async with voice_server(silent=True) as server, call(server) as (voice, ear):
+    async with voice_server(silent=True) as server, call(server) as (voice, listener):
         voice.speak(1, 0, "Never heard.")
         await server.wait_for(lambda: bool(server.sessions and server.sessions[0].sent("Flush")))
         voice.close()
         voice.speak(1, 1, "After the end.")
         await server.wait_for(lambda: server.sessions[0].over)
-        assert not ear.events
+        assert not listener.events

@@ -57,11 +57,11 @@ class ListenStream:
     """One client."""
 
     def __init__(
-        self, socket: EngineSocket, options: FluxOptions, ears: RecognizerPool, request_id: str
+        self, socket: EngineSocket, options: FluxOptions, recognizers: RecognizerPool, request_id: str
     ) -> None:
         self._socket = socket
-        self._ears = ears
-        self._ear: RecognizerStream | None = None
+        self._recognizers = recognizers
+        self._recognizer: RecognizerStream | None = None
         self._input = AudioInput(options.encoding, options.sample_rate)
         self._session = FluxSession(options, request_id)
         self._audio_s = 0.0
@@ -83,8 +83,8 @@ class ListenStream:
         except (RecognizerLost, LocalProtocolError) as error:
             ending = await self._fail(INTERNAL_ERROR, str(error), 1011)
         finally:
-            if self._ear is not None:
-                self._ear.close()
+            if self._recognizer is not None:
+                self._recognizer.close()
         log.info(
             "listen %s: %s, %.1f s of audio, %d turns, %s",
             session.request_id,
@@ -96,34 +96,34 @@ class ListenStream:
 
     async def _serve(self) -> str:
         await self._send([self._session.connected()])
-        self._ear = ear = await self._ears.open(self._session.hearing_options())
+        self._recognizer = recognizer = await self._recognizers.open(self._session.hearing_options())
         try:
             async with asyncio.timeout(None) as until_lost:
                 # Else a stream that waits for its client would learn of a crash with the next audio only.
-                ear.when_lost(lambda: until_lost.reschedule(0.0))
+                recognizer.when_lost(lambda: until_lost.reschedule(0.0))
                 try:
-                    return await self._converse(ear)
+                    return await self._converse(recognizer)
                 finally:
-                    ear.when_lost(lambda: None)
+                    recognizer.when_lost(lambda: None)
         except TimeoutError:
             raise RecognizerLost from None
 
-    async def _converse(self, ear: RecognizerStream) -> str:
+    async def _converse(self, recognizer: RecognizerStream) -> str:
         while True:
             data = await self._socket.receive()
             if isinstance(data, bytes):
-                await self._hear(ear, self._input.feed(data), self._socket.waited)
+                await self._hear(recognizer, self._input.feed(data), self._socket.waited)
                 continue
             match decode_client(data):
                 case Configure() as change:
                     await self._send(self._session.configure(change))
-                    ear.configure(self._session.hearing_options())
+                    recognizer.configure(self._session.hearing_options())
                 case ForceEndTurn():
-                    await self._send(self._session.force_end_turn(await ear.flush()))
-                    self._end_turn(ear)
+                    await self._send(self._session.force_end_turn(await recognizer.flush()))
+                    self._end_turn(recognizer)
                 case CloseStream():
-                    await self._hear(ear, self._input.flush())
-                    await self._send(self._session.close_stream(await ear.flush()))
+                    await self._hear(recognizer, self._input.flush())
+                    await self._send(self._session.close_stream(await recognizer.flush()))
                     fault = self._input.fault()
                     if fault is not None:
                         raise BadAudio(fault)
@@ -131,19 +131,19 @@ class ListenStream:
                     await self._socket.close_without_code()
                     return "closed by CloseStream"
 
-    async def _hear(self, ear: RecognizerStream, linear16: bytes, waited: bool = False) -> None:
+    async def _hear(self, recognizer: RecognizerStream, linear16: bytes, waited: bool = False) -> None:
         if not linear16:
             return
-        async for block in ear.hear(linear16, waited):
+        async for block in recognizer.hear(linear16, waited):
             self._audio_s = block.audio_end_s
             messages = self._session.block(block)
             # Before the next block is asked for: what it holds belongs to the next turn.
-            self._end_turn(ear)
+            self._end_turn(recognizer)
             await self._send(messages)
 
-    def _end_turn(self, ear: RecognizerStream) -> None:
+    def _end_turn(self, recognizer: RecognizerStream) -> None:
         if self._session.turn_ended:
-            ear.end_turn()
+            recognizer.end_turn()
 
     async def _send(self, messages: Sequence[ServerMessage]) -> None:
         for message in messages:

@@ -5,7 +5,7 @@ Silero v6 hears no speech in ringback, dial tones and hold music, but a few thin
 * DTMF: digits pressed in mid-sentence are speech to no one; their samples are silenced for every model.
 * Far voices: a coffee shop is full of real speech. What is hardly louder than the room is not the caller, and
   what begins a turn must be clearer speech there than on a quiet line.
-* Its own memory: after long silence the network's state can go deaf (0.15 for a clear sentence, 0.95 from a
+* Its own memory: after long silence the network can stop responding (0.15 for a clear sentence, 0.95 from a
   fresh state), so the state is made new every 2 s in which nobody speaks.
 """
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-async def ears() -> AsyncIterator[WorkerPool]:
+async def recognizers() -> AsyncIterator[WorkerPool]:
     if absent := catalogue.missing(["silero-vad", "moonshine-tiny-en"]):
         pytest.skip(f"models are not here: {', '.join(absent)}")
     started = WorkerPool()
@@ -37,15 +37,15 @@ async def ears() -> AsyncIterator[WorkerPool]:
 
 
 @pytest.fixture
-async def server(ears: WorkerPool) -> AsyncIterator[TestServer]:
-    async with serving(make_app(Engine(ears, SynthesizerPool(ToneVoices())))) as running:
+async def server(recognizers: WorkerPool) -> AsyncIterator[TestServer]:
+    async with serving(make_app(Engine(recognizers, SynthesizerPool(ToneVoices())))) as running:
         yield running
 
 
 async def test_a_crash_ends_its_streams_with_an_error_and_is_recovered(
-    server: TestServer, ears: WorkerPool
+    server: TestServer, recognizers: WorkerPool
 ) -> None:
-    first = ears.worker_pid
+    first = recognizers.worker_pid
     assert first is not None
     async with listening(server) as client, listening(server) as other:
         for stream in (client, other):
@@ -62,18 +62,18 @@ async def test_a_crash_ends_its_streams_with_an_error_and_is_recovered(
         assert isinstance(await client.next(), Connected)
         await client.audio(silence(3))
         await client.until("Update")
-        assert ears.worker_pid not in (None, first)
+        assert recognizers.worker_pid not in (None, first)
 
 
 async def test_a_stream_that_is_silent_learns_of_a_crash_at_once(
-    server: TestServer, ears: WorkerPool
+    server: TestServer, recognizers: WorkerPool
 ) -> None:
     """No audio is needed to be told: a caller may be on hold."""
     async with listening(server) as client:
         await client.audio(silence(3))
         await client.until("Update")
-        assert ears.worker_pid is not None
-        os.kill(ears.worker_pid, signal.SIGKILL)
+        assert recognizers.worker_pid is not None
+        os.kill(recognizers.worker_pid, signal.SIGKILL)
         (error,) = await client.rest()
         assert isinstance(error, FatalError)
         assert client.close_code == 1011
@@ -99,27 +99,27 @@ async def test_asking_for_an_end_within_a_block_loses_no_block(server: TestServe
 
 
 async def test_a_worker_that_never_starts_leaves_loudness() -> None:
-    ears = WorkerPool((sys.executable, "-c", "raise SystemExit(3)"))
-    ears.start()
-    await asyncio.wait_for(ears.ready(), 20)
-    assert ears.state == "loudness"
-    assert "no words are heard" in ears.notes[0]
-    assert isinstance(await ears.open(RecognitionOptions()), LoudnessStream)
-    await ears.close()
+    recognizers = WorkerPool((sys.executable, "-c", "raise SystemExit(3)"))
+    recognizers.start()
+    await asyncio.wait_for(recognizers.ready(), 20)
+    assert recognizers.state == "loudness"
+    assert "no words are heard" in recognizers.notes[0]
+    assert isinstance(await recognizers.open(RecognitionOptions()), LoudnessStream)
+    await recognizers.close()
 
 
 async def test_without_models_the_way_out_is_told(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    ears = WorkerPool()
-    ears.start()
-    await asyncio.wait_for(ears.ready(), 20)
-    assert "run python -m telephony.engine.models" in ears.notes[0]
-    await ears.close()
+    recognizers = WorkerPool()
+    recognizers.start()
+    await asyncio.wait_for(recognizers.ready(), 20)
+    assert "run python -m telephony.engine.models" in recognizers.notes[0]
+    await recognizers.close()
 
 
-async def test_a_stream_of_a_worker_that_is_gone_is_lost(ears: WorkerPool) -> None:
-    ear = await ears.open(RecognitionOptions())
-    await ears.close()
+async def test_a_stream_of_a_worker_that_is_gone_is_lost(recognizers: WorkerPool) -> None:
+    recognizer = await recognizers.open(RecognitionOptions())
+    await recognizers.close()
     with pytest.raises(RecognizerLost):
-        async for _ in ear.hear(silence(1)):
+        async for _ in recognizer.hear(silence(1)):
             pass

@@ -365,8 +365,8 @@ async def test_a_session_ends_after_its_longest_time() -> None:
 
 
 async def test_where_nothing_can_speak_the_reason_is_told() -> None:
-    mouth = SynthesizerPool(ToneVoices())
-    mouth.trouble = "the model joe is not on this machine"
-    async with serving(make_app(Engine(LoudnessPool(), mouth))) as server:
+    synthesizers = SynthesizerPool(ToneVoices())
+    synthesizers.trouble = "the model joe is not on this machine"
+    async with serving(make_app(Engine(LoudnessPool(), synthesizers))) as server:
         status, error, _ = await refused(server, "/v2/speak?model=flux-haley-en")
         assert (status, error) == (503, "the model joe is not on this machine")
