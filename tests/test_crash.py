@@ -16,7 +16,7 @@ from telephony.base.live_processes import Processes
 from telephony.commands.delete import run as delete
 from telephony.config.settings import Settings
 from telephony.errors import BadInput
-from telephony.record.call_files import Keeping, StillRunning
+from telephony.record.call_files import CallFiles, StillRunning
 from telephony.record.recovery import CRASHED, close_records
 from telephony.record.tape import VERSION
 from tests.commands.test_serve import Server, server, speech
@@ -74,14 +74,14 @@ def tapes(folder: Path) -> list[Path]:
 async def test_what_a_killed_process_left_is_closed_freed_found_and_deleted(
     tmp_path: Path, speech: str
 ) -> None:
-    """Its record, its seat, its recording by CallSid; what lives in another process stays as it is."""
+    """Its record, its slot, its recording by CallSid; what lives in another process stays as it is."""
     more = {"MAX_CALLS": "2", "RECORD": "on"}
     async with aiohttp.ClientSession() as client, server(tmp_path, speech, **more) as dies:
         async with server(tmp_path, speech, **more) as lives:
             gone, stays = await stream(client, dies, "CA1"), await stream(client, lives, "CA2")
             await until(lambda: len(tapes(tmp_path)) == 2)
             with pytest.raises(StillRunning):
-                await asyncio.to_thread(Keeping(tmp_path).delete, "CA1")
+                await asyncio.to_thread(CallFiles(tmp_path).delete, "CA1")
             dies.process.send_signal(signal.SIGKILL)
             await dies.process.wait()
             async with client.get(lives.url + "/readyz") as response:
@@ -93,8 +93,8 @@ async def test_what_a_killed_process_left_is_closed_freed_found_and_deleted(
                 async with client.get(late.url + "/readyz") as response:
                     assert (await response.json())["free"] == 1
                 with pytest.raises(BadInput, match="is running"):
-                    await asyncio.to_thread(Keeping(tmp_path).delete, "CA2")
-            deleted = await asyncio.to_thread(Keeping(tmp_path).delete, "CA1")
+                    await asyncio.to_thread(CallFiles(tmp_path).delete, "CA2")
+            deleted = await asyncio.to_thread(CallFiles(tmp_path).delete, "CA1")
             assert deleted == ["CA1"] and len(tapes(tmp_path)) == 1
             await gone.close()
             await stays.close()

@@ -138,7 +138,7 @@ async def test_the_switch_withdraws_a_call_whose_creation_was_never_answered(
 async def test_a_call_whose_creation_failed_for_us_is_hung_up_on_when_it_is_picked_up(
     impatient: Phone, account: Account
 ) -> None:
-    """The API said that it failed: no agent may speak in it, nor is a seat or speech taken for it."""
+    """The API said that it failed: no agent may speak in it, nor is a slot or speech taken for it."""
     phone = impatient
     account.standin.failures.append(LATE)
     await dial(phone)

@@ -269,12 +269,12 @@ async def test_all_that_was_reserved_is_given_back(tmp_path: Path, way: str) -> 
         before = len(asyncio.all_tasks())
         await ends(call)
         await until(lambda: not reserved(call.server))
-        assert await call.server.state.host.store.seated("calls") == 0
+        assert await call.server.state.host.store.slots_taken("calls") == 0
         await until(lambda: len(asyncio.all_tasks()) <= before + 4)  # of connections that are kept alive
 
 
 @pytest.mark.parametrize("state", sorted(TERMINAL_STATUSES))
-async def test_a_seat_is_free_the_moment_the_status_tells(tmp_path: Path, state: str) -> None:
+async def test_a_slot_is_free_the_moment_the_status_tells(tmp_path: Path, state: str) -> None:
     """With one line, the next caller is answered at once; what waits for a stream is not waited for."""
     async with line_of(tmp_path, MAX_CALLS="1") as call:
         await call.voice()
@@ -300,5 +300,5 @@ async def test_a_status_that_another_process_got_is_heard_of(tmp_path: Path) -> 
         await one.voice()
         assert reserved(one.server)
         await other.over("canceled")
-        assert await one.server.state.host.store.seated("calls") == 0, "at once"
+        assert await one.server.state.host.store.slots_taken("calls") == 0, "at once"
         await until(lambda: not reserved(one.server))

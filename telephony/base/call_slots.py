@@ -1,7 +1,7 @@
-"""Seats for calls: MAX_CALLS over all processes that share one DATA_DIR.
+"""Slots for calls: MAX_CALLS over all processes that share one DATA_DIR.
 
-A seat is taken at the webhook, before anything is opened, and kept while this process has the call. It is
-renewed all the time, so that it is free again after KEPT_S at the latest; the seats of a process that died
+A slot is taken at the webhook, before anything is opened, and kept while this process has the call. It is
+renewed all the time, so that it is free again after KEPT_S at the latest; the slots of a process that died
 are free at once, where the shared store knows which processes live.
 """
 
@@ -22,7 +22,7 @@ NO_LIMIT = 1_000_000
 
 
 class CallSlots:
-    """The seats this process has taken, by CallSid. While the store fails it counts by itself."""
+    """The slots this process has taken, by CallSid. While the store fails it counts by itself."""
 
     def __init__(self, shared: SharedStore, limit: int) -> None:
         """`limit` is MAX_CALLS."""
@@ -33,28 +33,28 @@ class CallSlots:
         self._sounding: set[str] = set()
 
     async def expect(self, call_sid: str, *, returning: bool = False) -> bool:
-        """Take a seat for a call whose stream is to come; False when all are taken.
+        """Take a slot for a call whose stream is to come; False when all are taken.
 
-        A returning call, which had a seat before, always gets one. While the shared store fails, the seats
+        A returning call, which had a slot before, always gets one. While the shared store fails, the slots
         of other processes are not known, and this process has all of them.
         """
         limit = NO_LIMIT if returning else self._limit
         try:
-            seated = await self._shared.sit(NAME, call_sid, limit, EXPECTED_S)
+            acquired = await self._shared.acquire(NAME, call_sid, limit, EXPECTED_S)
         except SharedStoreFailure:
-            seated = call_sid in self._own() or len(self._own()) < limit
-        if seated:
+            acquired = call_sid in self._own() or len(self._own()) < limit
+        if acquired:
             self._expected[call_sid] = _now() + EXPECTED_S
-        return seated
+        return acquired
 
     async def keep(self, call_sid: str) -> None:
-        """A stream of the call is here: keep its seat until `leave`."""
+        """A stream of the call is here: keep its slot until `leave`."""
         self._kept[call_sid] += 1
         self._expected.pop(call_sid, None)
         await self._sit(call_sid)
 
     async def leave(self, call_sid: str) -> None:
-        """A stream of the call has ended. With the last one its seat is free."""
+        """A stream of the call has ended. With the last one its slot is free."""
         self._kept[call_sid] -= 1
         if self._kept[call_sid] <= 0:
             del self._kept[call_sid]
@@ -63,7 +63,7 @@ class CallSlots:
                 await self._free(call_sid)
 
     async def give_back(self, call_sid: str) -> None:
-        """The call is over: a seat that was taken for a stream to come is free."""
+        """The call is over: a slot that was taken for a stream to come is free."""
         self._expected.pop(call_sid, None)
         if call_sid not in self._kept:
             await self._free(call_sid)
@@ -83,14 +83,14 @@ class CallSlots:
     async def sounds_elsewhere(self, call_sid: str) -> bool:
         """Whether a stream of the call brings sound in another process."""
         try:
-            return await self._shared.sits_elsewhere(STREAMS, call_sid)
+            return await self._shared.held_elsewhere(STREAMS, call_sid)
         except SharedStoreFailure:  # better twice than not at all
             return False
 
     async def free(self) -> int:
         """How many more calls would be taken now."""
         try:
-            taken = await self._shared.seated(NAME)
+            taken = await self._shared.slots_taken(NAME)
         except SharedStoreFailure:
             taken = len(self._own())
         return max(0, self._limit - taken)
@@ -106,7 +106,7 @@ class CallSlots:
 
     async def _sit(self, call_sid: str, name: str = NAME) -> None:
         with contextlib.suppress(SharedStoreFailure):  # it is renewed soon
-            await self._shared.sit(name, call_sid, NO_LIMIT, KEPT_S)
+            await self._shared.acquire(name, call_sid, NO_LIMIT, KEPT_S)
 
     async def _free(self, call_sid: str, name: str = NAME) -> None:
         with contextlib.suppress(SharedStoreFailure):  # it is free when its time is up

@@ -1,6 +1,6 @@
 """Telephone numbers and other addresses of callers, as people write them and as they are compared. PURE.
 
-The numbering plans are those of `phonenumbers`. What cannot be told for certain is left as it was written:
+The numbering plans are those of `phonenumbers`. What is not certain is left as it was written:
 the caller then refuses it, since a guess would be another person's number.
 """
 
@@ -22,7 +22,7 @@ IDENTITY = re.compile(r"(client|sim|whatsapp|sips?):(.+)", re.IGNORECASE)
 """What Twilio's From and To are where they are not numbers."""
 KEYPAD = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
 WITHHELD = ("anonymous", "restricted", "blocked", "unknown", "unavailable", "private")
-"""What Twilio says in place of a caller who is not told, as a word or as the word's keys: +266696687."""
+"""What Twilio says in place of a caller who is withheld, as a word or as the word's keys: +266696687."""
 _SPELLED = {"+" + word.translate(KEYPAD): word for word in WITHHELD}
 
 
@@ -88,7 +88,7 @@ def address(text: str, country: str = "") -> str:
     """A caller, or who was called, as it is compared: whatever Twilio says, and whatever people write for it.
 
     Numbers in E.164, the words of WITHHELD in small letters, SIP addresses without the parameters, all else
-    in small letters. Empty where nothing was told.
+    in small letters. Empty where nothing was given.
     """
     text = text.strip().removeprefix("<").removesuffix(">")
     identity = IDENTITY.fullmatch(text)

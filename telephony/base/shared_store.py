@@ -1,4 +1,4 @@
-"""What the processes of one phone line share: used tokens, seats for calls, calls that may resume, caps.
+"""What the processes of one phone line share: used tokens, slots for calls, calls that may resume, caps.
 
 A small protocol, so that a network store can take its place; by default SQLite in DATA_DIR, which several
 server processes open at once and which a restart keeps.
@@ -62,17 +62,17 @@ class SharedStore(Protocol):
         """Keys of kept objects that begin so, those that are kept longest first, at most so many."""
         ...
 
-    async def sit(self, name: str, holder: str, limit: int, ttl_s: float) -> bool:
-        """Take one of `limit` seats, or renew the holder's own. False: all are taken."""
+    async def acquire(self, name: str, holder: str, limit: int, ttl_s: float) -> bool:
+        """Take one of `limit` slots, or renew the holder's own. False: all are taken."""
 
     async def leave(self, name: str, holder: str) -> None:
-        """Give the holder's seat up."""
+        """Give the holder's slot up."""
 
-    async def seated(self, name: str) -> int:
-        """How many seats are taken."""
+    async def slots_taken(self, name: str) -> int:
+        """How many slots are taken."""
 
-    async def sits_elsewhere(self, name: str, holder: str) -> bool:
-        """Whether the holder has a seat that another process took, and that process lives."""
+    async def held_elsewhere(self, name: str, holder: str) -> bool:
+        """Whether the holder has a slot that another process took, and that process lives."""
         ...
 
     async def count(self, name: str, limit: int, window_s: float) -> bool:
@@ -99,7 +99,7 @@ class SqliteSharedStore:
         """`uptime` gives the machine's monotonic seconds and `boot` names the start they are counted from.
 
         `wall` (Unix seconds) is asked once after each start of the machine, for how long it was off. With
-        `processes` the seats of one that has died are free at once.
+        `processes` the slots of one that has died are free at once.
         """
         self._file = SharedStoreFile(path, uptime, wall, boot)
         self._processes = processes
@@ -170,11 +170,11 @@ class SqliteSharedStore:
 
         return await self._file.run(work, writes=False)
 
-    async def sit(self, name: str, holder: str, limit: int, ttl_s: float) -> bool:
+    async def acquire(self, name: str, holder: str, limit: int, ttl_s: float) -> bool:
         def work(db: sqlite3.Connection, now: float) -> bool:
             db.execute("DELETE FROM taken WHERE name = ? AND expires <= ?", (name, now))
             mine = db.execute("SELECT 1 FROM taken WHERE name = ? AND holder = ?", (name, holder)).fetchone()
-            if mine is None and self._seats(db, name, now) >= limit:
+            if mine is None and self._slots(db, name, now) >= limit:
                 return False
             row = (name, holder, now + ttl_s, self._process)
             db.execute("INSERT OR REPLACE INTO taken VALUES (?, ?, ?, ?)", row)
@@ -188,10 +188,10 @@ class SqliteSharedStore:
 
         await self._file.run(work)
 
-    async def seated(self, name: str) -> int:
-        return await self._file.run(lambda db, now: self._seats(db, name, now), writes=False)
+    async def slots_taken(self, name: str) -> int:
+        return await self._file.run(lambda db, now: self._slots(db, name, now), writes=False)
 
-    async def sits_elsewhere(self, name: str, holder: str) -> bool:
+    async def held_elsewhere(self, name: str, holder: str) -> bool:
         def work(db: sqlite3.Connection, now: float) -> bool:
             query = "SELECT process FROM taken WHERE name = ? AND holder = ? AND expires > ?"
             row = db.execute(query, (name, holder, now)).fetchone()
@@ -216,11 +216,11 @@ class SqliteSharedStore:
     async def close(self) -> None:
         await self._file.close()
 
-    def _seats(self, db: sqlite3.Connection, name: str, now: float) -> int:
+    def _slots(self, db: sqlite3.Connection, name: str, now: float) -> int:
         """How many are taken, by processes that live."""
         query = "SELECT process, count(*) FROM taken WHERE name = ? AND expires > ? GROUP BY process"
         return sum(
-            int(seats) for process, seats in db.execute(query, (name, now)).fetchall() if self._lives(process)
+            int(slots) for process, slots in db.execute(query, (name, now)).fetchall() if self._lives(process)
         )
 
     def _lives(self, process: str) -> bool:

@@ -154,7 +154,7 @@ class SharedStoreFile:
         overdue.cancel()
         self._stuck = False
         for ask, answer in zip(asks, answers, strict=True):
-            if ask.result.done():  # its asker was cancelled, or told that the disk does not answer
+            if ask.result.done():  # its asker was cancelled, or learned that the disk does not answer
                 continue
             if isinstance(answer, Exception):
                 ask.result.set_exception(answer)

@@ -177,8 +177,8 @@ class FailOpen:
             self._failed(error)
             return []
 
-    async def sit(self, name: str, holder: str, limit: int, ttl_s: float) -> bool:
-        return await self._store.sit(name, holder, limit, ttl_s)
+    async def acquire(self, name: str, holder: str, limit: int, ttl_s: float) -> bool:
+        return await self._store.acquire(name, holder, limit, ttl_s)
 
     async def leave(self, name: str, holder: str) -> None:
         try:
@@ -186,12 +186,12 @@ class FailOpen:
         except SharedStoreFailure as error:  # it is free when its time is up
             self._failed(error)
 
-    async def seated(self, name: str) -> int:
-        return await self._store.seated(name)
+    async def slots_taken(self, name: str) -> int:
+        return await self._store.slots_taken(name)
 
-    async def sits_elsewhere(self, name: str, holder: str) -> bool:
+    async def held_elsewhere(self, name: str, holder: str) -> bool:
         try:
-            return await self._store.sits_elsewhere(name, holder)
+            return await self._store.held_elsewhere(name, holder)
         except SharedStoreFailure as error:
             self._failed(error)
             return False

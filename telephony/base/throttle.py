@@ -1,6 +1,6 @@
 """What slows down those who guess, and what they do to the log. PURE: the time is handed in.
 
-A right key is always let through: callers look at the key first, and at the brake only when it was
+A right key is always let through: callers look at the key first, and at the throttle only when it was
 wrong. So strangers behind the same proxy as the owner cannot lock the owner out.
 """
 
@@ -82,9 +82,9 @@ class Notices:
         """What was left out, in words, once it is so long ago that leaving out began; "" otherwise."""
         if not self._left_out or now - self._since < after_s:
             return ""
-        told = ", ".join(f"{count} {kind}" for kind, count in self._left_out.most_common(8))
+        summary = ", ".join(f"{count} {kind}" for kind, count in self._left_out.most_common(8))
         self._left_out.clear()
-        return told
+        return summary
 
 
 def network_of(address: str) -> str:

@@ -17,7 +17,7 @@ _SOCKET: web.RequestKey[web.WebSocketResponse] = web.RequestKey("socket", web.We
 
 
 def upgrading(request: web.Request, socket: web.WebSocketResponse) -> None:
-    """To be told before the handshake is answered."""
+    """To be called before the handshake is answered."""
     request[_SOCKET] = socket
 
 

@@ -45,7 +45,7 @@ class ChatSession:
         return dict(self.notes)
 
     def ended(self, ended_by: str, started: str, duration_s: float) -> EndedCall:
-        """What the agent is told when the chat is over."""
+        """What the agent is notified of when the chat is over."""
         return EndedCall(self.call, self.known(), tuple(self.history), ended_by, started, duration_s)
 
 

@@ -10,7 +10,7 @@ from telephony.base.shared_store import SqliteSharedStore
 from telephony.base.shared_store_memory import FailOpen
 from telephony.config.settings import Settings
 from telephony.errors import BadInput
-from telephony.record.call_files import Keeping
+from telephony.record.call_files import CallFiles
 from telephony.server.dialler import forget_dialled
 from telephony.server.shared_calls import SharedCalls
 
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Delete. Raises BadInput when there is no such call, or it is running."""
-    deleted = Keeping(settings.data_dir).delete(args.call)
+    deleted = CallFiles(settings.data_dir).delete(args.call)
     deleted += asyncio.run(_forget(args.call, deleted, settings))
     if not deleted:
         raise BadInput(f"call {args.call} not found in {settings.data_dir}")

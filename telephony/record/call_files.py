@@ -27,7 +27,7 @@ class StillRunning(BadInput):
     """A call that runs cannot be deleted."""
 
 
-class Keeping:
+class CallFiles:
     """The folders of calls under DATA_DIR."""
 
     def __init__(self, data_dir: Path) -> None:

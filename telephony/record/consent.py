@@ -1,6 +1,6 @@
-"""What a caller is told of a recording, and that they can have it stopped. PURE.
+"""What a caller hears of a recording, and that they can have it stopped. PURE.
 
-Whether this is enough is a question of law, which differs by place; this only does what it is told.
+Whether this is enough is a question of law, which differs by place; this only does what the settings say.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def announced(wording: Wording, notice: str) -> Wording:
 class MayStopRecording:
     """An agent around another one: a caller who objects to being recorded is not recorded any more.
 
-    `words` are understood besides what `objection` understands. `notice` is what callers are told first: in
+    `words` are understood besides what `objection` understands. `notice` is what callers hear first: in
     the turn after it, "I don't agree to that" is about the recording, and so is "no" where it asks.
     """
 

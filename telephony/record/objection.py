@@ -142,12 +142,12 @@ _WONDERS = re.compile(
 def objects(said: str, noticed: bool = False) -> bool:
     """Whether the words object to being recorded.
 
-    `noticed`: the caller was told of a recording just before, so that "I don't agree to that" is about it.
+    `noticed`: the caller heard of a recording just before, so that "I don't agree to that" is about it.
     """
-    told, named = noticed, False
+    noted, named = noticed, False
     for words, asked in clauses(said):
         for clause in _sentences(expanded(words)):
-            if told and _is_against_it(clause, asked):
+            if noted and _is_against_it(clause, asked):
                 return True
             if named and answered(clause, _OKAY).yes is False:
                 return True  # "Recording? No, thank you."
@@ -155,7 +155,7 @@ def objects(said: str, noticed: bool = False) -> bool:
             if _speaks_of_it(clause):
                 if _objects(clause, asked):
                     return True
-                told = True
+                noted = True
     return False
 
 

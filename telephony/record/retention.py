@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from telephony.base.shared_store import SharedStore, SharedStoreFailure
-from telephony.record.call_files import DAY_S, Keeping
+from telephony.record.call_files import DAY_S, CallFiles
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Retention:
     """Sweeps one DATA_DIR, now and every hour."""
 
     def __init__(
-        self, keeping: Keeping, days: int, store: SharedStore, wall: Callable[[], float] = time.time
+        self, keeping: CallFiles, days: int, store: SharedStore, wall: Callable[[], float] = time.time
     ) -> None:
         self._keeping = keeping
         self._days = days

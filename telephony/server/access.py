@@ -103,14 +103,14 @@ class AccessControl:
 
     def sum_up(self) -> None:
         """Say what was left out of the log, when it is time."""
-        if told := self.notices.left_out(self.clock(), SUMMARY_S):
-            log.warning("refused within %g s, without a line of their own: %s", SUMMARY_S, told)
+        if summary := self.notices.left_out(self.clock(), SUMMARY_S):
+            log.warning("refused within %g s, without a line of their own: %s", SUMMARY_S, summary)
 
     def wrong_key(self, request: web.Request, kind: str, refusal: web.HTTPException) -> web.HTTPException:
         """What answers a wrong key: the refusal, or 429 when its address sent too many."""
         self.state.host.admission.refused(f"wrong {kind}")
-        brake = self.signatures if kind == "signature" else self.keys
-        seconds = brake.wrong(request.remote or "", self.clock())
+        throttle = self.signatures if kind == "signature" else self.keys
+        seconds = throttle.wrong(request.remote or "", self.clock())
         request.setdefault(WHY, f"a wrong {kind.replace('_', ' ')}")
         if not seconds:
             return refusal
@@ -226,7 +226,7 @@ def _check_local(access: AccessControl, request: web.Request) -> None:
 def _tell(access: AccessControl, request: web.Request, status: int, text: str | None) -> None:
     """One line about what was refused, or about what somebody with a key has done."""
     sender, path = request.get(SENDER), one_line(request.path[:100])
-    if status < 400 or status >= 500:  # what failed is told where it did; who asked for it, here
+    if status < 400 or status >= 500:  # what failed is logged where it did; who asked for it, here
         if sender and request.method not in ("GET", "HEAD"):
             did = request.get(DID, "") if status < 400 else f"{request.get(DID, '')} failed, {status}"
             log.info("%s: %s %s: %s", sender, request.method, path, did.strip() or status)

@@ -22,7 +22,7 @@ from telephony.conversation.policy import Policy
 from telephony.listen.client import ListenClient
 from telephony.listen.transcoder import Transcoder
 from telephony.llm.loading import AgentLoader, names_own_agent, transfers_of
-from telephony.record.call_files import Keeping
+from telephony.record.call_files import CallFiles
 from telephony.record.consent import MayStopRecording, announced
 from telephony.record.recorder import Recorder, RecordingObserver
 from telephony.record.recording import Recording
@@ -134,7 +134,7 @@ async def _answer_recorded(
         return next((one for one in resources.calls if one.started is started), None)
 
     recording = Recording()
-    files = Keeping(settings.data_dir)
+    files = CallFiles(settings.data_dir)
     agent = resources.agent
     objects = agent.objects if isinstance(agent, MayStopRecording) else lambda said, noticed: False
     recorder = Recorder(

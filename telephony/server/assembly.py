@@ -25,7 +25,7 @@ from telephony.errors import BadSetting
 from telephony.listen.deepgram import FluxClient
 from telephony.llm.health import model_check
 from telephony.llm.loading import AgentLoader
-from telephony.record.call_files import Keeping
+from telephony.record.call_files import CallFiles
 from telephony.record.recovery import close_records
 from telephony.record.retention import Retention
 from telephony.record.store import RecordStore
@@ -66,7 +66,7 @@ class Records:
         return await asyncio.to_thread(self._store.tape_path, call_id)
 
     async def delete(self, call_id: str) -> list[str]:
-        return await asyncio.to_thread(Keeping(self._data_dir).delete, call_id)
+        return await asyncio.to_thread(CallFiles(self._data_dir).delete, call_id)
 
 
 async def open_state(settings: Settings, stack: AsyncExitStack) -> tuple[ServerState, CallRecords]:
@@ -119,7 +119,7 @@ async def _open_rest(settings: Settings, stack: AsyncExitStack) -> TwilioRest | 
 def _sweep(settings: Settings, shared: SharedStore, stack: AsyncExitStack) -> None:
     """Delete calls that are older than RETENTION_DAYS, while the server runs."""
     if settings.retention_days:
-        retention = Retention(Keeping(settings.data_dir), settings.retention_days, shared)
+        retention = Retention(CallFiles(settings.data_dir), settings.retention_days, shared)
         sweeping = asyncio.create_task(retention.run())
         stack.callback(sweeping.cancel)
 

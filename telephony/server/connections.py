@@ -186,12 +186,12 @@ async def served(
 
 async def _watch(connections: Connections) -> None:
     loop = asyncio.get_running_loop()
-    told = 0
+    logged = 0
     while True:
         await asyncio.sleep(1.0)
         connections.look(loop.time())
-        if connections.refused + connections.stuck > told:
-            told = connections.refused + connections.stuck
+        if connections.refused + connections.stuck > logged:
+            logged = connections.refused + connections.stuck
             log.warning(
                 "connections dropped so far: %d found no room, %d read nothing for %g s",
                 connections.refused,

@@ -16,7 +16,7 @@ import uuid
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from telephony.base.call_slots import NAME as SEATS
+from telephony.base.call_slots import NAME as SLOTS
 from telephony.base.phone_numbers import country_of, international
 from telephony.base.shared_store import SharedStore
 from telephony.base.tasks import closed_on_failure
@@ -37,7 +37,7 @@ IDEMPOTENT_S = 86_400.0
 DECIDING_S = 15.0  # for how long a key is held by a request that may be refused yet, or whose process died
 LOOK_EVERY_S = 0.05
 RING_S = 60  # Twilio adds 5 s of its own
-SEAT_S = RING_S + 30.0  # until the stream is here and keeps a seat of its own
+SLOT_S = RING_S + 30.0  # until the stream is here and keeps a slot of its own
 MINUTE_S, DAY_S = 60.0, 86_400.0
 FOR_EVER_S = 100 * 365 * DAY_S
 EVENTS = ("initiated", "ringing", "answered", "completed")
@@ -213,13 +213,13 @@ class Dialler:
         """Count this call, everywhere; raises DialRefused at a cap."""
         await self._not_stopped()
         settings = self._settings
-        if not await self._shared.sit(SEATS, f"dial:{dial_id}", settings.max_calls, SEAT_S):
+        if not await self._shared.acquire(SLOTS, f"dial:{dial_id}", settings.max_calls, SLOT_S):
             raise DialRefused(f"all {settings.max_calls} lines are taken (MAX_CALLS)")
         day = ("dialled/day", settings.dial_max_per_day, DAY_S, "DIAL_MAX_PER_DAY")
         minute = ("dialled/minute", settings.dial_max_per_minute, MINUTE_S, "DIAL_MAX_PER_MINUTE")
         for name, limit, window_s, setting in (minute, day):
             if not await self._shared.count(name, limit, window_s):
-                await self._shared.leave(SEATS, f"dial:{dial_id}")
+                await self._shared.leave(SLOTS, f"dial:{dial_id}")
                 raise DialRefused(f"{limit} calls were dialled already ({setting})")
 
     async def _not_stopped(self) -> None:
@@ -301,8 +301,8 @@ def route_named(agent: str, routes: Routes, settings: Settings) -> str:
 
 def _fingerprint(asked: dict[str, Any]) -> str:
     """The same for requests that ask for the same call."""
-    told = {name: value for name, value in asked.items() if name not in ("id", "idempotency_key", "asker")}
-    return _digest(json.dumps(told, sort_keys=True))
+    terms = {name: value for name, value in asked.items() if name not in ("id", "idempotency_key", "asker")}
+    return _digest(json.dumps(terms, sort_keys=True))
 
 
 def _digest(text: str) -> str:
@@ -322,7 +322,7 @@ async def note_state(
     if state in TERMINAL_STATUSES:
         end = {"status": state, "ended_at": round(time.time()), **more}
         await shared.keep(f"dial:{dial_id}:end", end, kept_s)
-        await shared.leave(SEATS, f"dial:{dial_id}")
+        await shared.leave(SLOTS, f"dial:{dial_id}")
         return
     known = await shared.get(f"dial:{dial_id}:now") or {"status": ORDER[0]}
     if state in ORDER and ORDER.index(state) > ORDER.index(known["status"]):

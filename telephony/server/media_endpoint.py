@@ -41,7 +41,7 @@ class StreamRefusal:
 
 @dataclass(eq=False, slots=True)
 class NewConnection:
-    """A socket that may be told to go before it has said `start`."""
+    """A socket that may be sent away before it has said `start`."""
 
     deadline: asyncio.Timeout | None = None
 
@@ -99,8 +99,8 @@ async def _checked(request: web.Request, started: Started) -> Started | StreamRe
 async def _refuse(request: web.Request, socket: FrameSocket, why: StreamRefusal) -> None:
     """Close without waiting long for the peer's half of it."""
     request.app[STATE].host.admission.refused("stream")
-    told = "media stream from %s refused: %s"
-    request.app[ACCESS].notice(logging.WARNING, "stream", told, request.remote, why.reason)
+    text = "media stream from %s refused: %s"
+    request.app[ACCESS].notice(logging.WARNING, "stream", text, request.remote, why.reason)
     if socket.prepared:
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(REFUSAL_DEADLINE_S):

@@ -55,7 +55,7 @@ class Metrics(Collector):
         self._duration = self._histogram("voice_call_duration_seconds", "Length of a stream", DURATION_S)
         self._response = self._histogram(
             "voice_turn_response_latency_seconds",
-            "From the caller's last sound to our first at the caller's ear; told at the call's end",
+            "From the caller's last sound to our first at the caller's ear; counted at the call's end",
             RESPONSE_S,
         )
         self._barge_in = self._histogram(

@@ -39,7 +39,7 @@ class Route:
     """One way to answer. What is empty is as the settings say."""
 
     name: str = ""
-    """What the media stream is told; empty for the default."""
+    """What goes into the media stream's parameters; empty for the default."""
     to: tuple[str, ...] = ()
     """Called numbers, as `phone_numbers.address` gives them; one that ends in * stands for all that begin so.
     Empty: any."""

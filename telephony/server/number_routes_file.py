@@ -16,7 +16,7 @@ blocked: ["+1900*"]                  # callers that get a rejection
 
 Numbers are understood as people write them: with a plus, with 00 or 011, or, where DIAL_FROM is set, as in
 its country. `anonymous`, `restricted`, `blocked`, `unknown`, `unavailable` and `private` are callers that are
-not told.
+withheld.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def _called(value: Value, text: str, country: str) -> str:
     """A number that is called, or an address."""
     found = _caller(value, text, country)
     if found in WITHHELD:
-        value.wrong(f"{text!r} is a caller that is not told; nobody calls it")
+        value.wrong(f"{text!r} is a caller who is withheld; nobody can dial it")
     if found.startswith("+") and not possible(found):
         value.wrong(f"{text!r} has not the length of a number of its country")
     return found

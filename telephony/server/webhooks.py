@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from telephony.base.call_slots import NAME as SEATS
+from telephony.base.call_slots import NAME as SLOTS
 from telephony.carrier.call_flow import (
     ENDED,
     HUNG_UP,
@@ -99,8 +99,8 @@ async def _voice(request: web.Request, call_sid: str, form: Form) -> web.Respons
         if dialled is not None:
             about["dial"] = dialled["id"]
             await state.host.shared.leave(
-                SEATS, f"dial:{dialled['id']}"
-            )  # the call has a seat of its own now
+                SLOTS, f"dial:{dialled['id']}"
+            )  # the call has a slot of its own now
         state.streams.expect(call_sid, about)
         answer = FlowAnswer("answer", connects=True, parameters=about)
         kept = await state.host.calls.keep_first_answer(
@@ -262,13 +262,13 @@ async def _withdrawn(request: web.Request, call_sid: str) -> web.Response | None
         return None
     log.warning("call %s: hung up on when it was picked up: %s", call_sid, why)
     state.host.admission.refused("withdrawn")
-    await state.host.shared.leave(SEATS, f"dial:{dial_id}")
+    await state.host.shared.leave(SLOTS, f"dial:{dial_id}")
     await state.call_ended(call_sid)
     return _twiml(request, call_sid, HUNG_UP)
 
 
 async def _full(state: ServerState, call_sid: str, returning: bool) -> str:
-    """Why one more call would harm those that run; empty when it would not. A dialled one has its seat.
+    """Why one more call would harm those that run; empty when it would not. A dialled one has its slot.
 
     The refusal is counted.
     """
@@ -329,9 +329,9 @@ def _call_sid(form: Form) -> str:
 
 
 def _about(form: Form, route: Route) -> dict[str, str]:
-    """What the stream is told of the call: `start` itself knows neither number."""
-    told = {"from": "From", "to": "To", "direction": "Direction", "caller_name": "CallerName"}
-    about = {name: clip_parameter(name, form[key]) for name, key in told.items() if form.get(key)}
+    """What goes into the stream's parameters: `start` itself has neither number."""
+    fields = {"from": "From", "to": "To", "direction": "Direction", "caller_name": "CallerName"}
+    about = {name: clip_parameter(name, form[key]) for name, key in fields.items() if form.get(key)}
     return {**about, "route": route.name} if route.name else about
 
 

@@ -61,20 +61,20 @@ def test_a_stopped_process_lives(tmp_path: Path) -> None:
     end(process)
 
 
-async def test_seats_of_the_dead_are_free_and_those_of_the_living_are_not(tmp_path: Path) -> None:
+async def test_slots_of_the_dead_are_free_and_those_of_the_living_are_not(tmp_path: Path) -> None:
     """At once, for processes that run already and for those that start."""
     file, ours = tmp_path / "shared.db", Processes(tmp_path)
     ours.enter()
     theirs = Processes(tmp_path)
     theirs.enter()
     here, there = SqliteSharedStore(file, processes=ours), SqliteSharedStore(file, processes=theirs)
-    assert await there.sit("calls", "CA1", 2, 30) and await here.sit("calls", "CA2", 2, 30)
-    assert not await here.sit("calls", "CA3", 2, 30) and await here.seated("calls") == 2
+    assert await there.acquire("calls", "CA1", 2, 30) and await here.acquire("calls", "CA2", 2, 30)
+    assert not await here.acquire("calls", "CA3", 2, 30) and await here.slots_taken("calls") == 2
     await there.close()
     theirs.leave()
-    assert await here.seated("calls") == 1
-    assert await here.sit("calls", "CA3", 2, 30)
-    assert await here.seated("calls") == 2
+    assert await here.slots_taken("calls") == 1
+    assert await here.acquire("calls", "CA3", 2, 30)
+    assert await here.slots_taken("calls") == 2
     await here.close()
     await asyncio.to_thread(ours.leave)
 

@@ -94,18 +94,18 @@ async def test_only_one_takes_what_was_put(pair: Pair) -> None:
     assert await pair[0].get("next") is None
 
 
-async def test_seats_are_never_oversold(pair: Pair, clock: Clock) -> None:
-    """Forty at once for ten seats: ten sit. Leaving or not renewing in time frees one; renewing keeps it."""
-    asked = await asyncio.gather(*(pair[n % 2].sit("calls", f"CA{n}", 10, 30) for n in range(40)))
-    assert asked.count(True) == 10 == await pair[1].seated("calls")
+async def test_slots_are_never_oversold(pair: Pair, clock: Clock) -> None:
+    """Forty at once for ten slots: ten sit. Leaving or not renewing in time frees one; renewing keeps it."""
+    asked = await asyncio.gather(*(pair[n % 2].acquire("calls", f"CA{n}", 10, 30) for n in range(40)))
+    assert asked.count(True) == 10 == await pair[1].slots_taken("calls")
     holders = [f"CA{n}" for n, sat in enumerate(asked) if sat]
     await pair[0].leave("calls", holders[0])
     await pair[0].leave("calls", "nobody")
-    assert await pair[1].sit("calls", "late", 10, 30)
+    assert await pair[1].acquire("calls", "late", 10, 30)
     clock.now += 20
-    assert await pair[1].sit("calls", "late", 10, 30), "renewed although all are taken"
+    assert await pair[1].acquire("calls", "late", 10, 30), "renewed although all are taken"
     clock.now += 15
-    assert await pair[0].seated("calls") == 1
+    assert await pair[0].slots_taken("calls") == 1
 
 
 async def test_a_cap_holds_within_its_window_and_over_a_restart(tmp_path: Path, clock: Clock) -> None:
@@ -128,7 +128,7 @@ async def test_what_expired_is_deleted(pair: Pair, clock: Clock, tmp_path: Path)
         await pair[0].claim(f"k{n}", 1)
         await pair[0].put(f"k{n}", {}, 1)
     clock.now += 100
-    await pair[0].seated("x")
+    await pair[0].slots_taken("x")
 
     def rows() -> int:
         import sqlite3
@@ -150,11 +150,11 @@ HOUR_S = 3600.0
 async def test_a_wall_clock_that_is_set_changes_nothing_that_expires(
     tmp_path: Path, clock: Clock, jump_s: float
 ) -> None:
-    """Neither for the processes that run nor for one that starts afterwards: seats, claims, words, caps."""
+    """Neither for the processes that run nor for one that starts afterwards: slots, claims, words, caps."""
     wall = Clock()
     store = SqliteSharedStore(tmp_path / "shared.db", clock, wall, "one start")
     await asyncio.gather(
-        store.claim("token", 60), store.put("next", {}, 60), store.sit("calls", "CA1", 1, 60)
+        store.claim("token", 60), store.put("next", {}, 60), store.acquire("calls", "CA1", 1, 60)
     )
     assert await store.count("dialled", 1, 60)
     wall.now += jump_s
@@ -163,7 +163,7 @@ async def test_a_wall_clock_that_is_set_changes_nothing_that_expires(
         clock.now += passed_s
         for one in (store, later):
             assert (await one.get("next") is not None) is kept
-            assert await one.seated("calls") == int(kept)
+            assert await one.slots_taken("calls") == int(kept)
             assert abs(one.now() - (clock.now)) < 1
     assert await later.claim("token", 60) and await store.count("dialled", 1, 60)
     for one in (store, later):

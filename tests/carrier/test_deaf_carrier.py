@@ -72,7 +72,7 @@ async def speaking_to(url: tuple[str, int], parameters: Mapping[str, str]) -> No
 async def test_a_carrier_that_reads_nothing_is_ended_within_ten_seconds(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, speech_s: float
 ) -> None:
-    """In the server, too: its call is over, its seat is free, and its connection is closed."""
+    """In the server, too: its call is over, its slot is free, and its connection is closed."""
     async with AsyncExitStack() as stack:
         flux = FakeFlux(lambda options: Cycle())
         await flux.start(0, FakeSpeak(lambda text: speech_s))

@@ -74,13 +74,13 @@ async def test_a_call_begins_once(
         await processes[0].post("/twilio/status", CallStatus="completed")
         await socket.close()
         await until(lambda: not processes[0].state.streams.sockets)
-    seats = await processes[0].state.slots.free()
+    slots = await processes[0].state.slots.free()
     clock.now += LATER_S[later]
     answer = await processes[process].twiml("/twilio/voice")
     again = state == "answered" and LATER_S[later] < 30
     assert token_of(answer) == (token_of(first) if again else None)
     assert not any(one.answering.prewarmed for one in processes), "no speech is paid for"
-    assert await processes[0].state.slots.free() >= seats, "and no seat is taken"
+    assert await processes[0].state.slots.free() >= slots, "and no slot is taken"
     if state == "in mid call" and socket is not None:
         assert list(processes[0].state.streams.sockets.values()) == [CALL] and not socket.closed
         await socket.close()

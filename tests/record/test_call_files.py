@@ -11,7 +11,7 @@ import pytest
 
 from telephony.base.shared_store import SqliteSharedStore
 from telephony.cli import main
-from telephony.record.call_files import DAY_S, Keeping
+from telephony.record.call_files import DAY_S, CallFiles
 
 NOW = 1_800_000_000.0
 DIALLED = "d" * 16
@@ -34,7 +34,7 @@ def call(folder: Path, call_id: str, call_sid: str, age_days: float = 0.0) -> Pa
 def test_old_calls_are_swept_away(tmp_path: Path) -> None:
     """With all their files; those of today stay."""
     old, new = call(tmp_path, "a" * 16, "CA1", 31), call(tmp_path, "b" * 16, "CA2", 29)
-    assert Keeping(tmp_path).sweep(30, NOW) == 1
+    assert CallFiles(tmp_path).sweep(30, NOW) == 1
     assert not old.exists() and new.exists()
     assert sorted(link.name for link in (tmp_path / "calls/by-sid").iterdir()) == ["CA2"]
 
@@ -43,9 +43,9 @@ def test_a_call_is_deleted_with_all_its_streams(tmp_path: Path) -> None:
     """By any of its ids; the others stay."""
     first, second = call(tmp_path, "a" * 16, "CA1"), call(tmp_path, "b" * 16, "CA1")
     other = call(tmp_path, "c" * 16, "CA2")
-    assert Keeping(tmp_path).delete("a" * 16) == ["CA1"]
+    assert CallFiles(tmp_path).delete("a" * 16) == ["CA1"]
     assert not first.exists() and not second.exists() and other.exists()
-    assert Keeping(tmp_path).delete("CA1") == []
+    assert CallFiles(tmp_path).delete("CA1") == []
 
 
 def test_a_call_that_is_running_is_not_deleted_by_hand(
@@ -56,9 +56,9 @@ def test_a_call_that_is_running_is_not_deleted_by_hand(
     folder = call(tmp_path, "a" * 16, "CA1")
     (folder / "call.json").unlink()
     os.utime(folder / "tape.jsonl", (NOW, NOW))
-    assert Keeping(tmp_path).is_running("a" * 16, NOW + 5)
-    assert not Keeping(tmp_path).is_running("a" * 16, NOW + 60)
-    assert not Keeping(tmp_path).is_running("b" * 16, NOW)
+    assert CallFiles(tmp_path).is_running("a" * 16, NOW + 5)
+    assert not CallFiles(tmp_path).is_running("a" * 16, NOW + 60)
+    assert not CallFiles(tmp_path).is_running("b" * 16, NOW)
     os.utime(folder / "tape.jsonl")
     assert main(["delete", "a" * 16]) == 2 and folder.exists()
     assert "is running" in capsys.readouterr().err
@@ -92,8 +92,8 @@ def test_nothing_else_is_deleted(tmp_path: Path, name: str) -> None:
     stranger.mkdir()
     (stranger / "thesis.txt").write_text("mine")
     (tmp_path / "calls" / "linked").symlink_to(outside)
-    assert Keeping(tmp_path).delete(name) == []
-    Keeping(tmp_path).sweep(1, NOW + 1000 * DAY_S)
+    assert CallFiles(tmp_path).delete(name) == []
+    CallFiles(tmp_path).sweep(1, NOW + 1000 * DAY_S)
     assert (outside / "tape.jsonl").exists() and (stranger / "thesis.txt").exists()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from telephony.base.shared_store import SqliteSharedStore
-from telephony.record.call_files import DAY_S, Keeping
+from telephony.record.call_files import DAY_S, CallFiles
 from telephony.record.retention import Retention
 from telephony.record.store import RecordStore
 
@@ -49,7 +49,7 @@ class Machine:
         return folder
 
     async def sweep(self, days: int = 30) -> int:
-        return await Retention(Keeping(self.folder), days, self.store, lambda: self.wall_now).sweep()
+        return await Retention(CallFiles(self.folder), days, self.store, lambda: self.wall_now).sweep()
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ async def test_a_call_that_cannot_be_deleted_keeps_no_other(
 
     with monkeypatch.context() as broken:
         broken.setattr(shutil, "rmtree", rmtree)
-        assert Keeping(machine.folder).sweep(30, NOW + 31 * DAY_S) == 2
+        assert CallFiles(machine.folder).sweep(30, NOW + 31 * DAY_S) == 2
     assert [folder.exists() for folder in folders] == [False, True, False]
     assert folders[1].name in caplog.text
-    assert Keeping(machine.folder).sweep(30, NOW + 31 * DAY_S) == 1
+    assert CallFiles(machine.folder).sweep(30, NOW + 31 * DAY_S) == 1

@@ -26,7 +26,7 @@ async def public(tmp_path: Path) -> AsyncIterator[Phone]:
 
 
 async def test_health_and_readiness(phone: Phone) -> None:
-    """Alive and ready with all seats free; not ready while stopping."""
+    """Alive and ready with all slots free; not ready while stopping."""
     assert (await phone.client.get("/healthz")).status == 200
     ready = await phone.client.get("/readyz")
     assert ready.status == 200 and (await ready.json())["free"] == 50

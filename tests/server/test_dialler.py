@@ -69,7 +69,7 @@ async def test_the_record_is_there_before_twilio_answers(phone: Phone, account: 
     dialling = asyncio.create_task(dial(phone))
     await until(lambda: bool(account.standin.requests))
     rows = await phone.state.slots.free()
-    assert rows == phone.state.settings.max_calls - 1, "its seat is taken"
+    assert rows == phone.state.settings.max_calls - 1, "its slot is taken"
     status, body = await dialling
     assert status == 502 and "error 20500" in body["error"]
     assert await phone.state.slots.free() == phone.state.settings.max_calls

@@ -206,7 +206,7 @@ async def test_a_burst_of_calls_is_let_in(phone: Phone) -> None:
 
 
 async def test_the_newest_stream_of_a_call_wins(phone: Phone) -> None:
-    """The older one is closed, and has ended before the newer one is answered; the seat stays."""
+    """The older one is closed, and has ended before the newer one is answered; the slot stays."""
     first = await phone.call()
     await until(lambda: len(phone.answering.answered) == 1)
     second = await phone.start({"token": phone.state.tokens.issue(CALL), "resumed": "asked"})
@@ -226,7 +226,7 @@ async def test_a_call_that_is_over_leaves_no_stream_behind(phone: Phone) -> None
 
 
 async def test_one_calls_failure_stays_its_own(phone: Phone, caplog: pytest.LogCaptureFixture) -> None:
-    """An exception in a call closes its socket, is logged, and frees its seat; the next call is answered."""
+    """An exception in a call closes its socket, is logged, and frees its slot; the next call is answered."""
     phone.answering.defect = "a defect"
     assert await close_code(await phone.call()) is not None
     await until(lambda: not phone.state.streams.sockets)

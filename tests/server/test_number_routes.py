@@ -164,7 +164,7 @@ def test_every_kind_of_called_address_has_a_route(tmp_path: Path, to: str) -> No
         ("blocked:\n  - '+1 415 555 2671'\n  - (415) 555-2671", "US", "3: .*twice.*line 2"),
         ("blocked:\n  - anonymous\n  - '+266696687'", "US", "3: .*twice.*line 2"),
         ("routes:\n  - to: '+1 415 555 011'", "US", "2: .*length"),
-        ("routes:\n  - to: anonymous", "US", "2: .*nobody calls it"),
+        ("routes:\n  - to: anonymous", "US", "2: .*nobody can dial it"),
         ("routes:\n  - to: '4155552671'\n  - to: '+14155552671'", "US", "3: .*never answers: .*line 2"),
         ("routes:\n  - to: '+1415*'\n  - {to: '+14155552671', from: '+44*'}", "US", "3: .*never answers"),
         ("routes:\n  - from: '+44*'\n  - from: '+4420*'", "US", "3: .*never answers"),

@@ -47,7 +47,7 @@ async def status_of(phone: Phone, path: str, body: bytes, signature: str | None,
 
 @pytest.mark.parametrize("path", ["/twilio/voice", "/twilio/after", "/twilio/status", "/twilio/fallback"])
 async def test_every_webhook_wants_a_signature(phone: Phone, path: str) -> None:
-    """None, an empty one, one by another token or for another path: 403, and no seat is taken."""
+    """None, an empty one, one by another token or for another path: 403, and no slot is taken."""
     url = PUBLIC_URL + path
     for bad in (None, "", "x", sign(url, GOOD, "another token"), sign(url + "x", GOOD), sign(url, GOOD[:1])):
         assert await status_of(phone, path, FORM, bad) == 403

@@ -49,7 +49,7 @@ async def test_on_this_machine_the_url_is_the_one_that_was_called(phone: Phone) 
 
 
 async def test_a_repeated_webhook_gets_the_same_answer(phone: Phone) -> None:
-    """Ten at once: one token between them, one seat."""
+    """Ten at once: one token between them, one slot."""
     responses = await asyncio.gather(*(phone.post("/twilio/voice") for _ in range(10)))
     assert len({await response.text() for response in responses}) == 1
     assert await phone.state.slots.free() == 1
