@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from types import MappingProxyType
@@ -35,6 +36,8 @@ NO_SCRIPTS: Mapping[str, ScriptedAgent] = MappingProxyType({})
 HAND_OVER = "hand_over"
 TO_A_PERSON = "One moment, please. Somebody else will help you further."
 """Said when the call has used up what it may use of the model, and somebody is there."""
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
+"""OpenAI's API: a function's name is `[a-zA-Z0-9_-]{1,64}`."""
 ENDS = (HangUp, Transfer, Wait)
 """Behind such an act of a tool, and words of the model's, there is nothing more to say."""
 
@@ -219,14 +222,28 @@ def _hand_over_spec(scripts: Mapping[str, ScriptedAgent]) -> ToolSpec:
 
 
 def _calling(calls: Sequence[ToolCall]) -> dict[str, Any]:
-    """The model's own message in which it called tools; its words stand in the history, as heard."""
+    """The model's own message in which it called tools; its words stand in the history, as heard.
+
+    Arguments that are not an object, and names that no tool can have, are not sent back: servers parse what
+    they are sent, and Ollama, vLLM and llama.cpp's server would refuse this and every later turn of the call.
+    """
     functions = [
         {
             **call.extra,
             "id": call.id,
             "type": "function",
-            "function": {"name": call.name, "arguments": call.arguments},
+            "function": {
+                "name": _NOT_IN_NAMES.sub("_", call.name)[:64] or "unknown",
+                "arguments": call.arguments if _is_object(call.arguments) else "{}",
+            },
         }
         for call in calls
     ]
     return {"role": "assistant", "content": None, "tool_calls": functions}
+
+
+def _is_object(arguments: str) -> bool:
+    try:
+        return isinstance(json.loads(arguments), dict)
+    except ValueError:
+        return False

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -183,6 +183,7 @@ class _Reader:
         tools: dict[str, tuple[str, ...]] = {}
         if front := _FRONT.match(text):
             fields = _fields(front["front"], shown)
+            _refuse_places([fields[name] for name in WORDING if name in fields])
             wording, zone = read_wording(fields), _zone(fields.get("timezone"))
             self._declared = _parameters(fields.get("parameters"))
             scripts, tools = _scripts(fields.get("scripts")), _tools(fields.get("tools"))
@@ -248,6 +249,26 @@ def _fields(front: str, shown: str) -> Mapping[str, Value]:
         return {}
     value = parse_yaml(b"\n" + front.encode(), shown, "what stands between the lines of ---")
     return value.fields((*WORDING, "timezone", "parameters", "scripts", "tools"))
+
+
+def _refuse_places(wording: Sequence[Value]) -> None:
+    """What is said without the model is the same in every call: nothing is put into it."""
+    for value in wording:
+        for one in _texts_in(value):
+            found = _PLACE.search(one.text())
+            if found and found["name"]:
+                one.wrong(f"{found.group()} is not filled in here, only in the prompt below")
+
+
+def _texts_in(value: Value) -> Iterator[Value]:
+    if value.is_text:
+        yield value
+    elif value.is_list:
+        for one in value.values():
+            yield from _texts_in(one)
+    elif value.is_mapping:
+        for one in (field for _, field in value.items()):
+            yield from _texts_in(one)
 
 
 def _parameters(value: Value | None) -> dict[str, str]:

@@ -323,6 +323,20 @@ async def test_acts_are_yielded_with_the_words(
         assert len(model.asked) == (2 if isinstance(act, Note) else 1), "a goodbye is not asked for twice"
 
 
+async def test_a_broken_call_is_not_sent_back_to_servers_that_parse_it(
+    tmp_path: Path, booked: list[str]
+) -> None:
+    broken = Reply(calls=(Called("no such.tool", "{broken"), Called("book", '["four"]')))
+    script = in_turn(broken, "Sorry, for how many?")
+    async with answering(script, tools=toolbox(booked), folder=tmp_path) as (agent, model):
+        assert (await replied(agent, turn("a table"))).text.strip() == "Sorry, for how many?"
+        calls = [call["function"] for one in model.asked[1].messages for call in one.get("tool_calls", ())]
+        assert calls == [
+            {"name": "no_such_tool", "arguments": "{}"},
+            {"name": "book", "arguments": "{}"},
+        ]
+
+
 async def test_a_model_that_only_calls_tools_is_made_to_answer(tmp_path: Path, booked: list[str]) -> None:
     fault = ChatFaults(only_tool_calls=True)
     async with answering(always("x"), fault, tools=toolbox(booked), folder=tmp_path) as (agent, model):

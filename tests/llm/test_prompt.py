@@ -96,6 +96,14 @@ def test_what_the_line_says_of_its_own_accord_stands_in_front(tmp_path: Path) ->
     [
         ("You serve.\nHello {customer}.", "prompt.md:2: {customer} is not known; there are {from}, {to}"),
         ("{file:none.md}", "prompt.md:1: {file:none.md} cannot be read: No such file"),
+        (
+            "---\ngreeting: Hi\nfillers: [Well, 'Yes, {caller}.']\n---\nYou serve.",
+            ": {caller} is not filled in here",
+        ),
+        (
+            "---\ngreeting: {say: 'Hello, {from}.', interruptible: false}\n---\nYou serve.",
+            "prompt.md:2: greeting.say: {from} is not filled in here",
+        ),
         ("---\ngreting: Hi\n---\nYou serve.", "prompt.md:2: greting: unknown; greeting"),
         ("---\nbridge: Wait.\nsilence: 3\n---\nYou serve.", "prompt.md:3: silence"),
         (
