@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from telephony import HangUp, Transfer
 from telephony import events as ev
 from telephony.record import tape
-from telephony.reply import HangUp, Transfer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.xdist_group("recorded call")]
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from telephony import CallInfo, Expect, HangUp, Message, Note, Said, Say, Transfer, Turn
 from telephony.config.settings import Settings
 from telephony.errors import BadAgent, BadScript
 from telephony.llm.client import ChatClient
@@ -19,7 +20,6 @@ from telephony.llm.endpoints import ChatEndpoint, Deadlines
 from telephony.llm.loading import check_agent
 from telephony.llm.script_agent import ScriptWithModel
 from telephony.llm.script_understanding import USUAL, schema_of
-from telephony.reply import CallInfo, Expect, HangUp, Message, Note, Said, Say, Transfer, Turn
 from telephony.reply.script_reader import READY, load_script
 from telephony.testing.fake_chat import FakeChat
 from telephony.testing.fake_chat_faults import ChatFaults

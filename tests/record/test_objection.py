@@ -10,9 +10,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telephony import CallInfo, Message, Note, Notes, Said, Turn
 from telephony.record.consent import STOPPED, STOPPED_BEFORE, MayStopRecording
 from telephony.record.objection import objects
-from telephony.reply import CallInfo, Message, Note, Notes, Said, Turn
 from tests.shared import shared_path
 
 SAID = yaml.safe_load((Path(__file__).parent / "said_of_recording.yaml").read_text())

@@ -1,4 +1,4 @@
-"""What cannot be undone needs an utterance that as a whole means it; what corrects is no goodbye."""
+"""What cannot be undone needs an utterance that as a whole means it; what corrects is not a goodbye."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.reply import HangUp, Transfer
+from telephony import HangUp, Transfer
 from telephony.reply.builtin_intents import BuiltinIntent, wish_of
 from telephony.reply.script_reader import load_script
 from telephony.reply.scripted import ScriptedAgent

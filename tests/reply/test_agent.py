@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from telephony import CallInfo, HangUp, Note, Notes, Said, Say, Turn, Wording
 from telephony.errors import BadAgent
-from telephony.reply import CallInfo, HangUp, Note, Notes, Said, Say, Turn, Wording
 from telephony.reply.agent import NO_NOTES, wording_of
 from telephony.reply.loading import load_agent
 
 # As in the README: nothing but the import line is added.
 BARISTA = '''
 from collections.abc import AsyncIterator
-from telephony.reply import HangUp, Note, Notes, Said, Turn
+from telephony import HangUp, Note, Notes, Said, Turn
 
 class Barista:                                   # AGENT=my.module:Barista
     async def reply(self, turn: Turn, notes: Notes) -> AsyncIterator[Said]:
@@ -97,7 +97,7 @@ def test_notes_show_what_they_hold_and_are_equal_by_value() -> None:
 BAD = """\
 import functools, sys
 from collections.abc import AsyncIterator
-from telephony.reply import Wording, Say, SilenceStep
+from telephony import Wording, Say, SilenceStep
 
 class Returns:
     async def reply(self, turn, notes): return "One."

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from telephony.reply import CallInfo, HangUp, Note, Notes, Said, Say, Turn, Wording
+from telephony import CallInfo, HangUp, Note, Notes, Said, Say, Turn, Wording
 from telephony.reply.isolation import ThreadedAgent
 from telephony.reply.runner import CLOSE_S, run_reply
 from tests.pacing import for_ever, loop_turn, passed, until

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from telephony import Expect
 from telephony.errors import BadScript
-from telephony.reply import Expect
 from telephony.reply.script_reader import load_script
 from tests.reply.test_scripted import Talk, talk_of
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from telephony import CallInfo, HangUp, Note, Notes, Said, Transfer, Turn
 from telephony.record.consent import MayStopRecording
-from telephony.reply import CallInfo, HangUp, Note, Notes, Said, Transfer, Turn
 from telephony.reply.runner import CLOSE_S, MAX_CHARS, STEPS, run_reply
 from tests.pacing import block, for_ever, loop_turn
 
@@ -49,7 +49,7 @@ async def test_an_exception_is_reported_after_what_was_said(caplog: pytest.LogCa
 
 
 class Ending:
-    """Ends itself in a way that is no Exception."""
+    """Ends itself in a way that is not an Exception."""
 
     def __init__(self, how: BaseException) -> None:
         self._how = how

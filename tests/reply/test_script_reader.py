@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from telephony import Expect, Say, SilenceStep
 from telephony.errors import BadScript
-from telephony.reply import Expect, Say, SilenceStep
 from telephony.reply.agent import EXPECT_KINDS, wording_of
 from telephony.reply.loading import load_agent
 from telephony.reply.script import Do

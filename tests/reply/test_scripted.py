@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.reply import CallInfo, Expect, HangUp, Message, Note, Said, Say, Transfer, Turn, Wait
+from telephony import CallInfo, Expect, HangUp, Message, Note, Said, Say, Transfer, Turn, Wait
 from telephony.reply.script_reader import load_script
 from telephony.reply.scripted import ScriptedAgent
 from tests.shared import shared_path

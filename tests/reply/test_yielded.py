@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telephony import Expect, HangUp, Note, Said, Say, Transfer, Wait, hold, press_keys
 from telephony.carrier.call_flow import NextStep, Step, answer_after
 from telephony.carrier.twiml import render
-from telephony.reply import Expect, HangUp, Note, Said, Say, Transfer, Wait, hold, press_keys
 from telephony.reply.agent import EXPECT_KINDS
 from telephony.reply.yielded import MOST_NESTED, NotAllowed, checked
 

@@ -14,6 +14,7 @@ from typing import Protocol, cast
 
 from telephony import __version__
 from telephony.base import json_codec
+from telephony.base.tasks import guarded_task
 from telephony.engine.sockets import EngineSocket, Gone, Idle
 from telephony.engine.speak.speak_audio import SpeechEncoder
 from telephony.engine.speak.speak_options import SpeakOptions
@@ -78,6 +79,26 @@ class SpeakStream:
 
     async def run(self) -> None:
         """Serves the socket to its end, and writes the log line about it."""
+        # The edge of a stream: a voice that breaks must not hurt the others.
+        ending = await guarded_task(self._broke_down, self._serve_to_its_end())
+        if isinstance(ending, Exception):
+            ending = await self._fail(FAILED, f"the voice failed: {type(_first(ending)).__name__}", 1011)
+        log.info(
+            "speak %s: %s, %s %d, %.1f s of audio, %s",
+            self._session.request_id,
+            self._voice,
+            self._session.options.encoding,
+            self._session.options.sample_rate,
+            self._spoken_s,
+            ending,
+        )
+
+    def _broke_down(self, error: Exception) -> str | Exception:
+        log.exception("speak %s broke down", self._session.request_id)
+        return error
+
+    async def _serve_to_its_end(self) -> str | Exception:
+        """Serves the socket. Returns the reason for its end; raises what nobody expected."""
         try:
             ending = await self._serve()
         except* Gone as gone:
@@ -92,18 +113,7 @@ class SpeakStream:
             ending = await self._fail(error.code, error.description, 1008)
         except* VoiceFailed as failed:
             ending = await self._fail(FAILED, f"the voice failed: {_first(failed)}", 1011)
-        except* Exception as group:  # the edge of a stream: a voice that breaks must not hurt the others
-            log.exception("speak %s broke down", self._session.request_id)
-            ending = await self._fail(FAILED, f"the voice failed: {type(_first(group)).__name__}", 1011)
-        log.info(
-            "speak %s: %s, %s %d, %.1f s of audio, %s",
-            self._session.request_id,
-            self._voice,
-            self._session.options.encoding,
-            self._session.options.sample_rate,
-            self._spoken_s,
-            ending,
-        )
+        return ending
 
     async def _serve(self) -> str:
         uuid = "00000000-0000-0000-0000-000000000000"
@@ -159,14 +169,14 @@ class SpeakStream:
             self._news.set()
 
     async def _render(self, turn: SpeakTurn) -> None:
-        session, told = self._session, False
+        session, flush_reported = self._session, False
         encoder = SpeechEncoder(session.options.encoding, session.options.sample_rate)
         await self._send(session.started(turn))
         begins_s = 0.0
         while True:
             place, text = turn.take()
-            if turn.flushed and not told:
-                told = True
+            if turn.flushed and not flush_reported:
+                flush_reported = True
                 await self._send(session.flushed(turn))
             if text:
                 begins_s += await self._render_text(turn, text, place, begins_s, encoder)
@@ -210,6 +220,5 @@ class SpeakStream:
         return f"{code}: {description}"
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    found = group.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

@@ -110,7 +110,7 @@ async def test_speeds_and_voices_differ(voices: Voices) -> None:
 
 @pytest.mark.parametrize("text", ["", "   \n", "...", "😀 —", "¿?"])
 async def test_nothing_to_say_is_no_chunk(voices: Voices, text: str) -> None:
-    """Text without a word is no error."""
+    """Text without a word is not an error."""
     assert await spoken(voices, text) == []
 
 

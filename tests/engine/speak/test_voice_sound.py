@@ -112,7 +112,7 @@ def test_words_take_their_places_between_the_pauses() -> None:
 
 
 def test_words_joined_by_the_voice_are_parted() -> None:
-    """espeak says "in the" as one word: the time of both is found all the same."""
+    """espeak says "in the" as one word: the time of both is found nevertheless."""
     words = ["thirty", "in", "the", "morning"]
     weights = word_times.weights(words, "θˈɜːɾi ɪnðə mˈɔːɹnɪŋ.")
     assert len(weights) == 4
