@@ -1,4 +1,4 @@
-"""`python -m telephony.testing flux|speak|both|chat --port N`: stand-ins for services, by themselves."""
+"""`python -m telephony.testing flux|speak|both|chat|twilio|proxy`: stand-ins for services, by themselves."""
 
 from __future__ import annotations
 
@@ -7,16 +7,35 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 from telephony.deepgram.flux_codec import FluxOptions
 from telephony.errors import BadInput
+from telephony.testing.fake_chat import FakeChat
 from telephony.testing.fake_chat_command import CHAT_EXAMPLES, add_chat_arguments, fake_chat
 from telephony.testing.fake_flux import FakeFlux
+from telephony.testing.fake_proxy_command import (
+    PROXY_EXAMPLES,
+    TWILIO_EXAMPLES,
+    FakeTwilio,
+    add_proxy_arguments,
+    add_twilio_arguments,
+    fake_proxy,
+)
 from telephony.testing.fake_scripts import Cycle, FakeScript, RecordedScript
 from telephony.testing.fake_server import FakeServer
 from telephony.testing.fake_speak import FakeSpeak, length_by_words
+from telephony.testing.fault_proxy import FaultProxy
+
+SINGLE: dict[str, Callable[[argparse.Namespace], FakeChat | FakeTwilio | FaultProxy]] = {
+    "chat": fake_chat,
+    "twilio": FakeTwilio,
+    "proxy": fake_proxy,
+}
+"""Stand-ins that have a port for themselves."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     chat = which.add_parser("chat", help="/v1/chat/completions: a language model", epilog=CHAT_EXAMPLES,
                             formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     add_chat_arguments(chat)
-    for one in (flux, speak, both, chat):
+    kept: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter}
+    twilio = which.add_parser("twilio", help="Twilio's REST API: one account", epilog=TWILIO_EXAMPLES, **kept)
+    add_twilio_arguments(twilio)
+    proxy = which.add_parser("proxy", help="spoils what passes through it", epilog=PROXY_EXAMPLES, **kept)
+    add_proxy_arguments(proxy)
+    for one in (flux, speak, both, chat, twilio, proxy):
         one.add_argument("--port", type=int, default=0, help="default: a free one, which is printed")
     both.set_defaults(capture=None, seconds=None, pace=None)
 
@@ -71,11 +95,12 @@ async def serve(options: argparse.Namespace) -> None:
 
 
 async def _started(options: argparse.Namespace, stack: AsyncExitStack) -> str:
-    if options.which == "chat":
-        model = fake_chat(options)
-        stack.push_async_callback(model.close)
-        await model.start(options.port)
-        return model.url
+    single = SINGLE.get(options.which)
+    if single is not None:
+        standin = single(options)
+        stack.push_async_callback(standin.close)
+        await standin.start(options.port)
+        return standin.url
     first, *others = standins(options)
     for one in (first, *others):
         stack.push_async_callback(one.close)

@@ -1,4 +1,4 @@
-"""`telephony fake chat`: a model's stand-in as a server of its own."""
+"""`telephony fake NAME`: stand-ins as servers of their own."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from telephony.carrier.rest import TwilioRefused, TwilioRest
+from telephony.config.settings import Settings
 from telephony.llm.chat import ChatRequest, TextDelta, ToolCall, ToolSpec
 from telephony.llm.client import ChatClient
 from telephony.llm.endpoints import ChatEndpoint, Deadlines, chat_url
@@ -84,7 +87,8 @@ async def test_it_may_want_a_key() -> None:
     "words",
     [("chat", "--fault", "slow"), ("chat", "--fault", "late:x"), ("chat", "--script", "nowhere.yaml"),
      ("chat", "--recorded", "nowhere.txt"), ("chat", "--port", "70000"), ("chat", "--port", "-1"),
-     ("nothing",), ()],
+     ("nothing",), (), ("proxy",), ("proxy", "--to", "wss://h"),
+     ("proxy", "--to", "h:1", "--fault", "explode"), ("twilio", "--fail", "200")],
 )  # fmt: skip
 async def test_what_cannot_be_served_is_refused_in_one_line(words: tuple[str, ...]) -> None:
     process = await fake(*words)
@@ -104,3 +108,44 @@ async def test_a_port_that_is_taken_is_named() -> None:
         _, err = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 2
     assert f"--port {port}: " in err.decode()
+
+
+@asynccontextmanager
+async def served(*words: str) -> AsyncIterator[str]:
+    """The URL of a stand-in."""
+    process = await fake(*words)
+    assert process.stdout is not None
+    try:
+        yield (await process.stdout.readline()).decode().strip()
+    finally:
+        process.terminate()
+        assert await process.wait() == 0
+
+
+async def test_a_proxy_spoils_what_passes_through_it() -> None:
+    async with (
+        served("chat", "--say", "One latte.") as behind,
+        served("proxy", "--to", behind, "--fault", "chat: status 429 retry-after 3") as url,
+        served("proxy", "--to", behind, "--fault", "flux: refuse") as other,
+        aiohttp.ClientSession() as session,
+    ):
+        asked = {"model": "any", "messages": [{"role": "user", "content": "hi"}]}
+        async with session.post(f"{url}/chat/completions", json=asked) as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (429, "3")
+        async with session.post(f"{other}/chat/completions", json=asked) as answer:
+            assert answer.status == 200
+            assert "One latte." in await answer.text()
+
+
+async def test_twilios_rest_api_is_an_account_in_memory() -> None:
+    sid, token = "AC" + "1" * 32, "secret"
+    async with served("twilio", "--account", sid, "--token", token, "--fail", "503") as url:
+        rest = await TwilioRest.open(
+            Settings.load({"TWILIO_ACCOUNT_SID": sid, "TWILIO_AUTH_TOKEN": token, "TWILIO_API_URL": url})
+        )
+        try:
+            with pytest.raises(TwilioRefused):
+                await rest.create_call("+12025550143", "+12025550100", "https://example.com/twiml")
+            assert await rest.create_call("+12025550143", "+12025550100", "https://example.com/twiml")
+        finally:
+            await rest.close()

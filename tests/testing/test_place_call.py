@@ -61,3 +61,60 @@ def test_an_agent_of_ones_own_is_called_with_a_script(
     call = place_call(script, settings={"AGENT": "parrot:Parrot"})
     assert call["broken"] == []
     assert call["violations"] == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [("flux: explode", "the kinds are"), ("stall at 8s", "whose fault it is"), ("chat: stall", "LLM_URL")],
+)
+def test_a_fault_that_cannot_be_had_is_said(
+    place_call: PlaceCall, tmp_path: Path, fault: str, why: str
+) -> None:
+    recording = tmp_path / "a.wav"
+    recording.write_bytes(write_wav(bytes(range(1, 201)) * 16))
+    with pytest.raises(BadInput, match=why):
+        place_call(recording, faults=[fault])
+
+
+def test_faults_need_a_server_of_the_fixture(place_call: PlaceCall, tmp_path: Path) -> None:
+    recording = tmp_path / "a.wav"
+    recording.write_bytes(write_wav(bytes(range(1, 201)) * 16))
+    with pytest.raises(BadInput, match="leave `server` out"):
+        place_call(recording, server="http://127.0.0.1:1", faults=["flux: stall"])
+
+
+def test_a_call_with_faults_of_its_services(place_call: PlaceCall, tmp_path: Path) -> None:
+    """The stand-ins behind proxies: the fault befalls its own call, and no other."""
+    import asyncio
+
+    from telephony.testing.fake_flux import FakeFlux
+    from telephony.testing.fake_scripts import Cycle
+    from telephony.testing.fake_speak import FakeSpeak
+
+    recording = tmp_path / "a.wav"
+    recording.write_bytes(write_wav(bytes(range(1, 201)) * 40 * 6))
+    flux, speak = FakeFlux(lambda options: Cycle(eager=False)), FakeSpeak()
+
+    async def calls() -> list[int]:
+        """How many connections to Flux each call took: without a fault, with one, without one again."""
+        await flux.start(0, speak)
+        settings = {"DEEPGRAM_URL": flux.url, "DEEPGRAM_API_KEY": "x"}
+        counts = []
+        try:
+            for faults in (
+                ["flux: latency 1ms"],
+                ["flux: reset at 1s", "speak: latency 50ms"],
+                ["flux: slice"],
+            ):
+                before = len(flux.sessions)
+                call = await asyncio.to_thread(
+                    place_call, recording, settings=settings, faults=faults, hang_up_after_s=1
+                )
+                assert (call["violations"], call["ended_by"]) == ([], "caller")
+                counts.append(len(flux.sessions) - before)
+        finally:
+            await flux.close()
+        return counts
+
+    fine, spoilt, again = asyncio.run(calls())
+    assert (fine, spoilt, again) == (1, 2, 1)
