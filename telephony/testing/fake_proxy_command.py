@@ -23,13 +23,19 @@ TWILIO_EXAMPLES = """examples:
 """
 ACCOUNT = "AC" + "0" * 32
 TOKEN = "0" * 32
+ENGINE = "ws://127.0.0.1:9090"
 CODES = {401: 20003, 404: 20404, 429: 20429}
 """Twilio's own code beside a status; others have 20500. https://www.twilio.com/docs/api/errors"""
 
 
 def add_proxy_arguments(parser: argparse.ArgumentParser) -> None:
     """The options, without the port."""
-    parser.add_argument("--to", required=True, metavar="URL", help="the server behind it: ws://host:port")
+    parser.add_argument(
+        "--to",
+        default=ENGINE,
+        metavar="URL",
+        help="the server behind it (default: %(default)s, the engine's)",
+    )
     parser.add_argument(
         "--fault", action="append", default=[], metavar="TEXT", help="see below; several: again"
     )

@@ -87,7 +87,7 @@ async def test_it_may_want_a_key() -> None:
     "words",
     [("chat", "--fault", "slow"), ("chat", "--fault", "late:x"), ("chat", "--script", "nowhere.yaml"),
      ("chat", "--recorded", "nowhere.txt"), ("chat", "--port", "70000"), ("chat", "--port", "-1"),
-     ("nothing",), (), ("proxy",), ("proxy", "--to", "wss://h"),
+     ("nothing",), (), ("proxy", "--to", "wss://h"),
      ("proxy", "--to", "h:1", "--fault", "explode"), ("twilio", "--fail", "200")],
 )  # fmt: skip
 async def test_what_cannot_be_served_is_refused_in_one_line(words: tuple[str, ...]) -> None:
