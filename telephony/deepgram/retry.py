@@ -6,6 +6,8 @@ CONNECT_S = (1.5, 3.0, 5.0)
 """Deadlines of successive handshakes, seconds. The first is short: its failure is cheap, silence is not."""
 ONE_CONNECT_S = 3.0
 """The deadline of a handshake that is not tried again."""
+HEDGE_S = 0.7
+"""A handshake that takes longer, in seconds, gets a second one beside it. A good one takes 0.2 s."""
 STEADY_S = 3.0
 """After a connection that lived so long, in seconds, the first pause is due again."""
 BACKOFF_S = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)

@@ -26,6 +26,7 @@ from deepgram.transport import install_transport
 
 from telephony.base import json_codec
 from telephony.base.aiohttp_internals import LeanClientSocket
+from telephony.base.hedged import hedged
 from telephony.deepgram import refusals
 from telephony.deepgram.retry import ONE_CONNECT_S
 from telephony.deepgram.sdk_internals import ask_once_for_headers
@@ -82,6 +83,7 @@ class _Opening:
     session: aiohttp.ClientSession
     connect_s: float
     text_as_bytes: bool
+    hedge_s: float | None
     socket: SpeechSocket | None = field(default=None)
 
 
@@ -103,6 +105,7 @@ class SpeechSocket:
         self._session = aiohttp.ClientSession(**_SESSION) if opening is None else opening.session
         self._connect_s = ONE_CONNECT_S if opening is None else opening.connect_s
         self._text_as_bytes = opening is not None and opening.text_as_bytes
+        self._hedge_s = None if opening is None else opening.hedge_s
         self._lock = asyncio.Lock()
         self._socket: LeanClientSocket | None = None
         self._deadline: asyncio.Timeout | None = None
@@ -141,6 +144,11 @@ class SpeechSocket:
                 self._deadline = None  # it knows the task, whose end may know us
 
     async def _handshake(self) -> LeanClientSocket:
+        if self._hedge_s is None:
+            return await self._ask()
+        return await hedged(self._ask, self._hedge_s, LeanClientSocket.abort)
+
+    async def _ask(self) -> LeanClientSocket:
         socket = await self._session.ws_connect(
             self.url,
             headers=self._headers,
@@ -248,16 +256,18 @@ async def connected(
     *,
     connect_s: float = ONE_CONNECT_S,
     text_as_bytes: bool = False,
+    hedge_s: float | None = None,
     on_socket: Callable[[SpeechSocket], None] | None = None,
 ) -> AsyncIterator[tuple[Connection, SpeechSocket]]:
     """The SDK's connection, made by `connect` (`lambda: client.listen.v2.connect(...)`), and its socket.
 
+    `hedge_s`: after so many seconds without an answer a second handshake runs beside the first; None: never.
     `text_as_bytes`: text messages come as bytes, which the SDK hands through without parsing them.
     `on_socket` gets the socket before it connects, so that the attempt can be aborted.
     Raises HandshakeRefused or SocketLost.
     """
     install_transport(async_factory=SpeechSocket)  # again: a test or another user may have taken it out
-    opening = _Opening(session, connect_s, text_as_bytes)
+    opening = _Opening(session, connect_s, text_as_bytes, hedge_s)
     token = _opening.set(opening)
     try:
         connecting = connect()

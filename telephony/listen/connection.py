@@ -17,6 +17,7 @@ import aiohttp
 
 from telephony.base.tasks import guarded
 from telephony.deepgram import flux_codec
+from telephony.deepgram.breaker import PROBE_S, Breaker
 from telephony.deepgram.health import Health, describe_end
 from telephony.deepgram.retry import FINAL_STATUSES, STEADY_S, connect_s, pause_s
 from telephony.deepgram.transport import HandshakeRefused, SpeechSocket, connected
@@ -40,6 +41,7 @@ AHEAD_S = 1.0
 """How far a TurnInfo may be ahead of the audio that was sent: Flux rounds to blocks of its own."""
 CLOSE_S = 1.0
 MAX_ERRORS = 3
+TOO_MANY = 429  # the service is there, and busy
 ERRORS_WITHIN_S = 10.0
 
 _BYTES_PER_SAMPLE = {"linear16": 2, "mulaw": 1}
@@ -51,6 +53,8 @@ class FluxPeer(Protocol):
     health: Health
     connect_s: tuple[float, ...]
     """Deadlines of successive handshakes, seconds."""
+    hedge_s: float | None
+    breaker: Breaker
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -91,6 +95,8 @@ class FluxConnection:
         self._socket: SpeechSocket | None = None
         self._base = 0
         self._up = False
+        self._answered = False  # on the newest connection
+        self._told_down = False
         self._closing = False
         self._errors: deque[float] = deque(maxlen=MAX_ERRORS)
         self._liveness = Liveness(self._rate)
@@ -151,20 +157,39 @@ class FluxConnection:
         loop = asyncio.get_running_loop()
         attempt = 0
         try:
-            while not self._closing:
+            while await self._may_try():
                 began = loop.time()
                 down = await self._connect_once(attempt)
                 if self._closing:
                     return
-                self._client.health.failed(describe_end(down.status), loop.time())
-                self._on_event(down)
+                self._fell(down, loop.time())
                 if not down.retry:
                     return
                 attempt = 0 if loop.time() - began > STEADY_S else attempt + 1
-                await self._pause(pause_s(max(attempt - 1, 0)))
+                pause = pause_s(max(attempt - 1, 0))
+                await self._pause(pause if down.status == TOO_MANY else min(pause, PROBE_S))
         finally:
             self._over.set()
             self._finished.set()
+
+    async def _may_try(self) -> bool:
+        """Wait until a handshake may be tried. False: the call is over."""
+        loop = asyncio.get_running_loop()
+        while not self._closing:
+            if not (wait := self._client.breaker.wait_s(loop.time())):
+                return True
+            if not self._told_down:  # a call that begins now must know that it is not heard
+                self._told_down = True
+                self._on_event(SttDisconnected("the service is down for all calls, which take turns to try"))
+            await self._pause(wait)
+        return False
+
+    def _fell(self, down: SttDisconnected, now: float) -> None:
+        self._client.health.failed(describe_end(down.status), now)
+        if not self._answered and down.retry and down.status != TOO_MANY:
+            self._client.breaker.failed(now)
+        self._told_down = True
+        self._on_event(down)
 
     async def close(self) -> None:
         """The call is over: CloseStream, and the socket is gone within about a second."""
@@ -202,6 +227,7 @@ class FluxConnection:
         """One socket from its handshake to its end, and how it ended."""
         options = self._adopt_configure()
         self._base = self._audio.rewind()
+        self._answered = False
         self._client.watch(self)
         try:
             async with connected(
@@ -209,6 +235,8 @@ class FluxConnection:
                 self._client.session,
                 connect_s=connect_s(attempt, self._client.connect_s),
                 text_as_bytes=True,
+                # beside a service that is in trouble a second handshake would make the trouble worse
+                hedge_s=None if self._client.breaker.failures else self._client.hedge_s,
                 on_socket=self._opened,
             ) as (connection, socket):
                 self.counts.connections += 1
@@ -302,7 +330,9 @@ class FluxConnection:
     def _receive(self, message: flux_codec.ServerMessage) -> bool:
         """Act on a message and hand it on. False: no further connection would fare better."""
         if not self._up:
-            self._up = True
+            self._up = self._answered = True
+            self._told_down = False
+            self._client.breaker.worked()
             self._client.health.worked(asyncio.get_running_loop().time())
             self._on_event(SttConnected(self.counts.connections, self._base / self._rate))
             if self._owed is not None:

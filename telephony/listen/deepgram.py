@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from telephony.deepgram import flux_codec
+from telephony.deepgram.breaker import Breaker
 from telephony.deepgram.health import Health
-from telephony.deepgram.retry import CONNECT_S
+from telephony.deepgram.retry import CONNECT_S, HEDGE_S
 from telephony.deepgram.transport import sdk_client, speech_session
 from telephony.listen.connection import FluxConnection
 from telephony.listen.events import ListenEvent
@@ -25,11 +26,23 @@ LISTS = ("keyterm", "language_hint", "tag")
 
 
 class FluxClient:
-    """The process's way to Flux. `connect_s`: deadlines of successive handshakes, seconds."""
+    """The process's way to Flux. `connect_s`: deadlines of successive handshakes, seconds.
 
-    def __init__(self, url: str, api_key: str = "", *, connect_s: tuple[float, ...] = CONNECT_S) -> None:
+    `hedge_s`: a handshake that takes longer gets a second one beside it; None: never.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str = "",
+        *,
+        connect_s: tuple[float, ...] = CONNECT_S,
+        hedge_s: float | None = HEDGE_S,
+    ) -> None:
         self.url = url
         self.connect_s = connect_s
+        self.hedge_s = hedge_s
+        self.breaker = Breaker()
         self.health = Health("nobody can be heard")
         """What its calls met."""
         self.connections: set[FluxConnection] = set()

@@ -19,6 +19,7 @@ from telephony.call.registry import CallRegistry
 from telephony.call.resources import CallResources
 from telephony.carrier.rest import TwilioRest, has_credentials
 from telephony.config.settings import Settings, SpeechPeer
+from telephony.deepgram.retry import HEDGE_S
 from telephony.engine.process import EngineProcess
 from telephony.engine.server import default_limit
 from telephony.errors import BadSetting
@@ -30,13 +31,14 @@ from telephony.record.recovery import close_records
 from telephony.record.retention import Retention
 from telephony.record.store import RecordStore
 from telephony.server.answering import answer_routes, make_resources
+from telephony.server.breaker_metrics import BreakerMetrics
 from telephony.server.call_host import ServerCallHost, make_host
 from telephony.server.event_hook import EventHook
 from telephony.server.event_outbox import EventOutbox
 from telephony.server.model_metrics import ModelMetrics
 from telephony.server.number_routes_file import routes_of
 from telephony.server.readiness import Check
-from telephony.server.speech_health import speech_check
+from telephony.server.speech_health import breaker_check, speech_check
 from telephony.server.state import CallRecords, ServerState, make_state
 from telephony.server.stream_tokens import stream_keys
 from telephony.speak.deepgram import VoiceClient
@@ -187,10 +189,14 @@ async def _open_resources(
     Raises BadAgent, BadScript, BadSetting.
     """
     settings, key = host.settings, speech.api_key.reveal()
-    flux, voice = FluxClient(speech.url, key), VoiceClient(speech.url, key, settings.voice)
+    # A second handshake beside a slow one would take one of the local engine's few streams.
+    hedge_s = None if settings.deepgram().local else HEDGE_S
+    flux = FluxClient(speech.url, key, hedge_s=hedge_s)
+    voice = VoiceClient(speech.url, key, settings.voice)
+    BreakerMetrics(flux.breaker, host.metrics.registry)
     stack.push_async_callback(voice.close)
     stack.push_async_callback(flux.close)
     resources = await make_resources(host, loader, flux, voice, store, events, stack)
     await stack.enter_async_context(presynthesized(voice, resources.phrases, resources.wording))
     check = speech_check(settings, resources.listen_options, flux.url, flux.health, voice.health)
-    return resources, [check]
+    return resources, [check, breaker_check(flux.breaker)]

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 
 from telephony.config.settings import Settings
+from telephony.deepgram.breaker import Breaker
 from telephony.deepgram.flux_options import FluxOptions
 from telephony.deepgram.health import Health
 from telephony.server.readiness import Check
@@ -39,6 +40,17 @@ def speech_check(
         return "; ".join(reason for reason in found if reason)
 
     return speech
+
+
+def breaker_check(breaker: Breaker) -> Check:
+    """Says whether calls wait for a probe of theirs to find listening again."""
+
+    async def listening_circuit() -> str:
+        if not breaker.is_open(_now()):
+            return ""
+        return f"nobody can be heard: the circuit is open after {breaker.failures} failed connections in a row"
+
+    return listening_circuit
 
 
 async def _judged(health: Health, look: Callable[[], Awaitable[str]]) -> str:

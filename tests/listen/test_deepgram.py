@@ -11,6 +11,8 @@ from typing import TypeVar
 import pytest
 
 from telephony.deepgram import flux_codec
+from telephony.deepgram.breaker import FAILURES, PROBE_S
+from telephony.deepgram.retry import HEDGE_S
 from telephony.listen.connection import FluxConnection
 from telephony.listen.deepgram import FluxClient
 from telephony.listen.events import ListenEvent, SttConnected, SttDisconnected
@@ -19,7 +21,7 @@ from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_scripts import FIRST, Cycle, RecordedScript
 from telephony.testing.faults import Faults, RefusalFault
 from tests.listen.recordings import CAPTURE, texts
-from tests.pacing import paced
+from tests.pacing import paced, until
 
 OPTIONS = flux_codec.FluxOptions(encoding="linear16", sample_rate=16000, eager_eot_threshold=0.5)
 CHUNK = 2560  # 80 ms
@@ -172,6 +174,75 @@ async def test_a_slow_handshake_is_given_up() -> None:
     async with FakeFlux(faults=faults) as server, listening(server, connect_s=(0.1, 5)) as line:
         await line.until(lambda: line.of(SttConnected))
         assert line.of(SttDisconnected)[0].reason == "no handshake within 0.1 s"
+
+
+async def test_a_slow_handshake_gets_another_beside_it() -> None:
+    """The one that is answered is used, and the call never learns of the other."""
+    faults = [Faults(handshake_delay_s=30), Faults()]
+    async with FakeFlux(faults=faults) as server, listening(server) as line:
+        began = asyncio.get_running_loop().time()
+        line.speak(1.6)
+        await line.until(lambda: line.of(SttConnected))
+        assert HEDGE_S <= asyncio.get_running_loop().time() - began < 1.5
+        await line.until(lambda: line.ended())
+        assert not line.of(SttDisconnected)
+        assert len(server.sessions) == 1
+        assert server.sessions[0].audio_s == pytest.approx(1.6)
+
+
+async def test_two_hundred_calls_do_not_hammer_a_service_that_is_down() -> None:
+    """One call at a time asks again; when the service is back, all are up within a second."""
+    down, calls = Faults(refuse=RefusalFault(503)), 200
+    async with FakeFlux(faults=[down]) as server:
+        client = FluxClient(server.url)
+        lines: list[Line] = []
+
+        def receiver(number: int) -> Callable[[ListenEvent], None]:
+            return lambda event: lines[number].receive(event)
+
+        for number in range(calls):
+            lines.append(Line(client.open(OPTIONS, receiver(number))))
+        loop = asyncio.get_running_loop()
+        for line in lines:
+            line.connection.start()
+        for line in lines:
+            await line.until(lambda line=line: line.of(SttDisconnected))
+        assert client.breaker.is_open(loop.time())
+        began, before = loop.time(), len(server.refused)
+        await until(lambda: len(server.refused) >= before + 3)
+        probes = (loop.time() - began) / PROBE_S
+        assert before <= 2 * calls  # what was under way when the first failed
+        assert len(server.refused) - before <= probes + 1
+        server.misbehave(Faults())
+        back = loop.time()
+        for line in lines:
+            line.speak(0.08)
+        for line in lines:
+            await line.until(lambda line=line: line.of(SttConnected))
+        assert loop.time() - back < 3.0  # two hundred handshakes on a busy machine
+        assert not client.breaker.is_open(loop.time())
+        await asyncio.gather(*(line.connection.close() for line in lines))
+        await asyncio.gather(*(line.connection.run() for line in lines))
+        await client.close()
+
+
+async def test_a_call_that_begins_while_the_service_is_down_knows_it() -> None:
+    """It did not try by itself; without the news it would wait in silence."""
+    async with FakeFlux() as server:
+        client = FluxClient(server.url)
+        for _ in range(FAILURES):
+            client.breaker.failed(asyncio.get_running_loop().time())
+        line: list[Line] = []
+        line.append(Line(client.open(OPTIONS, lambda event: line[0].receive(event))))
+        line[0].connection.start()
+        line[0].speak(1.6)
+        await line[0].until(lambda: line[0].ended())
+        assert [type(event) for event in line[0].events[:2]] == [SttDisconnected, SttConnected]
+        assert line[0].of(SttDisconnected)[0].retry
+        assert line[0].of(SttConnected)[0].offset_s == 0.0
+        await line[0].connection.close()
+        await line[0].connection.run()
+        await client.close()
 
 
 LOSSES = {
