@@ -13,7 +13,7 @@ from dataclasses import dataclass
 FAILURES = 5
 """So many in a row, of all calls, open the circuit."""
 PROBE_S = 0.5
-"""While it is open, a probe may begin so long after the one before: a service that is back is found in time."""
+"""While it is open, a probe may begin so long after the one before: what is back is found in time."""
 REMEMBERED_S = 15.0
 """So long after the last failure nothing is known any more: there may be no call that would probe."""
 
@@ -46,7 +46,7 @@ class Breaker:
         return self.failures >= FAILURES and now - self._failed_at < REMEMBERED_S
 
     def wait_s(self, now: float) -> float:
-        """How long, in seconds, a call must wait before it asks again; 0: it may try now, and has the turn."""
+        """How long, in seconds, a call must wait before it asks again; 0: it tries now."""
         left = self._probed_at + PROBE_S - now if self.is_open(now) else 0.0
         if left <= 0.0:
             self._probed_at = now

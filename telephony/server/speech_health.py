@@ -48,7 +48,7 @@ def breaker_check(breaker: Breaker) -> Check:
     async def listening_circuit() -> str:
         if not breaker.is_open(_now()):
             return ""
-        return f"nobody can be heard: the circuit is open after {breaker.failures} failed connections in a row"
+        return f"nobody can be heard: the circuit is open after {breaker.failures} failed connections"
 
     return listening_circuit
 

@@ -200,13 +200,11 @@ async def test_two_hundred_calls_do_not_hammer_a_service_that_is_down() -> None:
         def receiver(number: int) -> Callable[[ListenEvent], None]:
             return lambda event: lines[number].receive(event)
 
-        for number in range(calls):
-            lines.append(Line(client.open(OPTIONS, receiver(number))))
+        lines += [Line(client.open(OPTIONS, receiver(number))) for number in range(calls)]
         loop = asyncio.get_running_loop()
         for line in lines:
             line.connection.start()
-        for line in lines:
-            await line.until(lambda line=line: line.of(SttDisconnected))
+        await until(lambda: all(line.of(SttDisconnected) for line in lines))
         assert client.breaker.is_open(loop.time())
         began, before = loop.time(), len(server.refused)
         await until(lambda: len(server.refused) >= before + 3)
@@ -217,8 +215,7 @@ async def test_two_hundred_calls_do_not_hammer_a_service_that_is_down() -> None:
         back = loop.time()
         for line in lines:
             line.speak(0.08)
-        for line in lines:
-            await line.until(lambda line=line: line.of(SttConnected))
+        await until(lambda: all(line.of(SttConnected) for line in lines))
         assert loop.time() - back < 3.0  # two hundred handshakes on a busy machine
         assert not client.breaker.is_open(loop.time())
         await asyncio.gather(*(line.connection.close() for line in lines))
