@@ -76,7 +76,7 @@ class AutomaticGain:
         return self._apply(blocks).tobytes()
 
     def flush(self) -> bytes:
-        """The end of a phrase: what is still held. What was learnt of the voice stays."""
+        """The end of a phrase: what is still due. What was learnt of the voice stays."""
         rest, self._rest = self._rest, b""
         samples = len(rest) // 2
         if not samples:

@@ -42,7 +42,7 @@ class Resampler:
     def reset(self) -> None:
         """Forget what was fed: nothing of it is heard in what comes next."""
         # The filter looks `reach` samples back and ahead; before the first sample there is silence.
-        self._held = np.zeros(0 if self._filter is None else self._filter.reach - 1, np.int16)
+        self._history = np.zeros(0 if self._filter is None else self._filter.reach - 1, np.int16)
         self._phase = 0
         self._odd = b""
         self._fed = 0
@@ -63,7 +63,7 @@ class Resampler:
         return self._run(np.frombuffer(linear16, np.int16))
 
     def flush(self) -> bytes:
-        """The end of a sound: what is still held, so that all in all (samples fed) * to_rate / from_rate,
+        """The end of a sound: what is still due, so that all in all (samples fed) * to_rate / from_rate,
         rounded up, came out. Afterwards as after reset()."""
         if self._filter is None:
             return b""
@@ -75,7 +75,7 @@ class Resampler:
     def _run(self, fresh: npt.NDArray[np.int16]) -> bytes:
         f = self._filter
         assert f is not None
-        key = (len(self._held), len(fresh), self._phase)
+        key = (len(self._history), len(fresh), self._phase)
         if key == self._usual:
             # A live stream brings chunks of one size: everything but the arithmetic was laid out before, for
             # all streams. Arrays of its own would be cold in the cache at every chunk.
@@ -87,7 +87,7 @@ class Resampler:
                 another = f.laid_out(*key)
                 assert another is not None
                 plan = another
-            out, self._held = plan(self._held, fresh)
+            out, self._history = plan(self._history, fresh)
             plans.append(plan)
             self._given += len(out) // 2
             return out
@@ -95,15 +95,15 @@ class Resampler:
             self._plans = f.plans(*key)
             self._usual = None if self._plans is None else key
         self._last = key
-        held = np.concatenate((self._held, fresh))
-        made, used, self._phase = f.apply(held, self._phase)
-        self._held = held[used:]
+        history = np.concatenate((self._history, fresh))
+        made, used, self._phase = f.apply(history, self._phase)
+        self._history = history[used:]
         self._given += len(made)
         return made.tobytes()
 
 
 Plan = Callable[[npt.NDArray[np.int16], npt.NDArray[np.int16]], tuple[bytes, npt.NDArray[np.int16]]]
-"""(held, fresh) -> (output, held)"""
+"""(history, fresh) -> (output, history)"""
 
 
 class _Polyphase:
@@ -130,16 +130,16 @@ class _Polyphase:
             matrix[first : first + self.taps, column] = self.phases[phase]
         return matrix
 
-    def apply(self, held: npt.NDArray[np.int16], offset: int) -> tuple[npt.NDArray[np.int16], int, int]:
-        """Outputs whose taps lie within `held`; how much of it is used up; the next output's phase."""
+    def apply(self, history: npt.NDArray[np.int16], offset: int) -> tuple[npt.NDArray[np.int16], int, int]:
+        """Outputs whose taps lie within `history`; how much of it is used up; the next output's phase."""
         # The taps of output number `offset + i` begin at input (offset + i) * down // up.
-        count = ((len(held) - self.taps + 1) * self.up - 1) // self.down + 1 - offset
-        if len(held) < self.taps or count <= 0:
+        count = ((len(history) - self.taps + 1) * self.up - 1) // self.down + 1 - offset
+        if len(history) < self.taps or count <= 0:
             return np.zeros(0, np.int16), 0, offset
         made = (
-            self._product(held, offset, count)
+            self._product(history, offset, count)
             if self.matrix is not None
-            else self._gather(held, offset, count)
+            else self._gather(history, offset, count)
         )
         np.rint(made, out=made)
         # Ringing beside a full-scale step overshoots: clip, or it would wrap round.
@@ -148,12 +148,12 @@ class _Polyphase:
         periods, left = divmod(offset + count, self.up)
         return made.astype(np.int16), periods * self.down, left
 
-    def plans(self, held: int, fresh: int, offset: int) -> list[Plan] | None:
+    def plans(self, history: int, fresh: int, offset: int) -> list[Plan] | None:
         """What laid_out gives, shared by all streams; None when there is no plan for this.
 
         A plan is taken out of the list while it works, so that two threads never have the same.
         """
-        key = (held, fresh, offset)
+        key = (history, fresh, offset)
         if key not in self._plans:
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
@@ -161,14 +161,14 @@ class _Polyphase:
             self._plans[key] = None if plan is None else [plan]
         return self._plans[key]
 
-    def laid_out(self, held: int, fresh: int, offset: int) -> Plan | None:
+    def laid_out(self, history: int, fresh: int, offset: int) -> Plan | None:
         """apply(), for sizes that a stream comes back to with each chunk; None when it does not."""
-        return self._doubling(held, fresh, offset) or self._usual(held, fresh, offset)
+        return self._doubling(history, fresh, offset) or self._usual(history, fresh, offset)
 
-    def _doubling(self, held: int, fresh: int, offset: int) -> Plan | None:
+    def _doubling(self, history: int, fresh: int, offset: int) -> Plan | None:
         """A plan for twice the rate, of whose outputs every other one is an input as it is."""
         straight = self.reach - 1
-        whole = (self.up, self.down, offset) == (2, 1, 0) and held == self.taps - 1 <= fresh
+        whole = (self.up, self.down, offset) == (2, 1, 0) and history == self.taps - 1 <= fresh
         if self.matrix is None or not whole or self.phases[0, straight] != 1.0:
             return None
         matrix = np.ascontiguousarray(self.matrix[:, 1::2])
@@ -178,13 +178,13 @@ class _Polyphase:
         product = np.empty((rows, self.group))
         between = product.ravel()[:fresh]
         rounded = np.empty(2 * fresh, np.int16)
-        kept = held - straight
+        kept = history - straight
 
         def run(
             old: npt.NDArray[np.int16], new: npt.NDArray[np.int16]
         ) -> tuple[bytes, npt.NDArray[np.int16]]:
-            padded[:held] = old
-            padded[held : held + fresh] = new
+            padded[:history] = old
+            padded[history : history + fresh] = new
             np.matmul(windows, matrix, out=product)
             np.rint(between, out=between)
             np.minimum(between, 32767.0, out=between)
@@ -192,16 +192,16 @@ class _Polyphase:
             rounded[: 2 * kept : 2] = old[straight:]
             rounded[2 * kept :: 2] = new[: fresh - kept]
             rounded[1::2] = between
-            return rounded.tobytes(), new[fresh - held :]
+            return rounded.tobytes(), new[fresh - history :]
 
         return run
 
-    def _usual(self, held: int, fresh: int, offset: int) -> Plan | None:
-        total = held + fresh
+    def _usual(self, history: int, fresh: int, offset: int) -> Plan | None:
+        total = history + fresh
         count = ((total - self.taps + 1) * self.up - 1) // self.down + 1 - offset
         periods, left = divmod(offset + count, self.up)
         used = periods * self.down
-        if self.matrix is None or count <= 0 or left != offset or not 0 <= total - used == held <= fresh:
+        if self.matrix is None or count <= 0 or left != offset or not 0 <= total - used == history <= fresh:
             return None
         matrix, span = self.matrix, self.group * self.down
         rows = -(-(offset + count) // (self.group * self.up))
@@ -215,34 +215,34 @@ class _Polyphase:
         def run(
             old: npt.NDArray[np.int16], new: npt.NDArray[np.int16]
         ) -> tuple[bytes, npt.NDArray[np.int16]]:
-            padded[:held] = old
-            padded[held:end] = new[: end - held]
+            padded[:history] = old
+            padded[history:end] = new[: end - history]
             np.matmul(windows, matrix, out=product)
             np.rint(made, out=made)
             np.minimum(made, 32767.0, out=made)
             np.maximum(made, -32768.0, out=made)
             rounded[:] = made
-            return rounded.tobytes(), new[fresh - held :]
+            return rounded.tobytes(), new[fresh - history :]
 
         return run
 
-    def _product(self, held: npt.NDArray[np.int16], offset: int, count: int) -> Samples:
+    def _product(self, history: npt.NDArray[np.int16], offset: int, count: int) -> Samples:
         assert self.matrix is not None
         span = self.group * self.down
         rows = -(-(offset + count) // (self.group * self.up))
         padded = np.zeros((rows - 1) * span + len(self.matrix))
-        used = min(len(held), len(padded))
-        padded[:used] = held[:used]
+        used = min(len(history), len(padded))
+        padded[:used] = history[:used]
         windows = as_strided(padded, (rows, len(self.matrix)), (span * 8, 8), writeable=False)
         made: Samples = (windows @ self.matrix).ravel()[offset : offset + count]
         return made
 
-    def _gather(self, held: npt.NDArray[np.int16], offset: int, count: int) -> Samples:
+    def _gather(self, history: npt.NDArray[np.int16], offset: int, count: int) -> Samples:
         """For odd pairs of rates, whose matrix would be large: one window of taps for each output."""
         first, phase = np.divmod(np.arange(offset, offset + count) * self.down, self.up)
         made = np.empty(count)
         for at in range(0, count, 4096):
-            windows = held[first[at : at + 4096, None] + np.arange(self.taps)]
+            windows = history[first[at : at + 4096, None] + np.arange(self.taps)]
             np.einsum("ij,ij->i", windows, self.phases[phase[at : at + 4096]], out=made[at : at + 4096])
         return made
 

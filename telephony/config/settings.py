@@ -242,8 +242,8 @@ class Settings(ModelSettings, EventSettings):
 
     def secret_values(self) -> tuple[str, ...]:
         """Everything that no log and no error may show."""
-        held = (getattr(self, s.name.lower()) for s in SETTINGS if s.secret)
-        return tuple(one.reveal() for value in held for one in each_secret(value))
+        values = (getattr(self, s.name.lower()) for s in SETTINGS if s.secret)
+        return tuple(one.reveal() for value in values for one in each_secret(value))
 
 
 def _table() -> tuple[Setting, ...]:

@@ -24,7 +24,7 @@ STALL_S = 4.0
 """Media missing for longer while a turn is open is replaced by silence. A carrier sends frames in silence too
 (Twilio, "Media Streams"), so none is the network's doing: mostly, they come later."""
 OVERTAKEN_SAMPLES = 100 * SAMPLES_PER_MS
-"""So much sound behind a gap is held back until what is missing comes, or is given up."""
+"""So much sound behind a gap waits until what is missing comes, or is given up."""
 LATE_SAMPLES = 100 * SAMPLES_PER_MS
 """A piece that comes still later is given if it is at least so long; a shorter one, out of its place, would
 only spoil the word that it falls into."""
@@ -66,7 +66,7 @@ class CallerAudio:
         self.counts = AudioCounts()
         self._on_shift = on_shift
         self._pending: list[bytes] = []
-        self._held = 0
+        self._in_chunk = 0
         self._position = 0
         """Of the caller's clock, samples: everything before it was given out, or is pending."""
         self._shift = 0
@@ -83,18 +83,18 @@ class CallerAudio:
 
     @property
     def clock_s(self) -> float:
-        """Where the caller's stream is, seconds: all that was taken or filled, held for a chunk or not."""
+        """Where the caller's stream is, seconds: all that was taken or filled, in a chunk or not."""
         return max([self._position, *(start + len(ulaw) for start, ulaw in self._early)]) / PHONE_RATE
 
     @property
     def audio_s(self) -> float:
         """Seconds of audio given out so far."""
-        return (self._position + self._shift - self._held) / PHONE_RATE
+        return (self._position + self._shift - self._in_chunk) / PHONE_RATE
 
     @property
     def missing(self) -> int:
         """Samples until the next chunk is complete."""
-        return CHUNK_SAMPLES - self._held
+        return CHUNK_SAMPLES - self._in_chunk
 
     def receive(self, timestamp_ms: int, ulaw: bytes, now: float) -> Sequence[bytes]:
         """Take one media message; return the chunks it completes (usually none, every fourth time one)."""
@@ -110,8 +110,8 @@ class CallerAudio:
         size = len(ulaw)
         self._pending.append(ulaw)
         self._position += size
-        self._held += size
-        return _NONE if self._held < CHUNK_SAMPLES else self._chunks()
+        self._in_chunk += size
+        return _NONE if self._in_chunk < CHUNK_SAMPLES else self._chunks()
 
     def stalled(self, now: float, turn_open: bool) -> Sequence[bytes]:
         """Call every 100 ms or so. What is still missing is given up, and a turn that is open must hear
@@ -129,13 +129,13 @@ class CallerAudio:
         return self._chunks()
 
     def flush(self) -> list[bytes]:
-        """The end of the stream: what is still held, shorter than a chunk."""
+        """The end of the stream: what is left, shorter than a chunk."""
         self._close_gaps(0)
         if not self._pending:
             return []
         rest = b"".join(self._pending)
         self._pending.clear()
-        self._held = 0
+        self._in_chunk = 0
         return [rest]
 
     # ---- what is not plain media
@@ -158,7 +158,7 @@ class CallerAudio:
             self._close_gaps(self._patience())
 
     def _patience(self) -> int:
-        """How much sound may be held behind a gap: more where the frames are long."""
+        """How much sound may wait behind a gap: more where the frames are long."""
         longest = max([len(ulaw) for _, ulaw in self._early], default=0)
         return max(OVERTAKEN_SAMPLES, longest * 3 // 2)
 
@@ -212,25 +212,25 @@ class CallerAudio:
         self._stall = 0
         self._pending.append(ulaw)
         self._position += len(ulaw)
-        self._held += len(ulaw)
+        self._in_chunk += len(ulaw)
 
     def _put_in(self, ulaw: bytes) -> None:
         """Give out what has no time of its own on the caller's clock."""
         self._on_shift((self._position + self._shift) / PHONE_RATE, len(ulaw) / PHONE_RATE)
         self._pending.append(ulaw)
         self._shift += len(ulaw)
-        self._held += len(ulaw)
+        self._in_chunk += len(ulaw)
 
     def _chunks(self) -> Sequence[bytes]:
-        if self._held < CHUNK_SAMPLES:
+        if self._in_chunk < CHUNK_SAMPLES:
             return _NONE
         audio = b"".join(self._pending)
         self._pending.clear()
         if len(audio) == CHUNK_SAMPLES:
-            self._held = 0
+            self._in_chunk = 0
             return (audio,)
-        self._held %= CHUNK_SAMPLES
-        whole = len(audio) - self._held
-        if self._held:
+        self._in_chunk %= CHUNK_SAMPLES
+        whole = len(audio) - self._in_chunk
+        if self._in_chunk:
             self._pending.append(audio[whole:])
         return [audio[at : at + CHUNK_SAMPLES] for at in range(0, whole, CHUNK_SAMPLES)]

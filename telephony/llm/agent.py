@@ -1,7 +1,7 @@
 """AGENT=llm: a language model answers, with what the caller really heard as its memory.
 
 It speaks as the words come, calls tools in rounds, and is stopped with the caller's first sound. What a draft
-must not do (notes, acts, tools with effects) is held by those who carry it out until the draft is released.
+must not do (notes, acts, tools with effects) waits with those who carry it out until the draft is released.
 """
 
 from __future__ import annotations

@@ -23,17 +23,17 @@ async def answer(client: Streams, request: ChatRequest) -> AsyncGenerator[ChatPa
     while True:
         await pause.over()
         asked = continued(request, said) if said.strip() else request
-        held = False
+        paused = False
         async with aclosing(client.stream(asked)) as parts:
             while True:
                 part = await _next(parts, pause)
                 if part is None:
-                    held = pause.on
+                    paused = pause.on
                     break
                 if isinstance(part, TextDelta):
                     said += part.text
                 yield part
-        if not held:
+        if not paused:
             return
 
 

@@ -32,17 +32,17 @@ class ThoughtFilter:
     """Reads one answer's text, cut anywhere."""
 
     def __init__(self) -> None:
-        self._held = ""  # may be the beginning of a mark
+        self._undecided = ""  # may be the beginning of a mark
         self._end = ""  # that of the thought which is under way
         self._trim = False  # nothing was said yet, and a mark was seen
         self._said = False
 
     def feed(self, text: str) -> str:
         """What of the text may be given on by now."""
-        if not (self._held or self._end or self._trim or any(first in text for first in _FIRST)):
+        if not (self._undecided or self._end or self._trim or any(first in text for first in _FIRST)):
             self._said = self._said or bool(text)
             return text
-        text, self._held = self._held + text, ""
+        text, self._undecided = self._undecided + text, ""
         said: list[str] = []
         while text:
             text = self._skip(text) if self._end else self._pass(text, said)
@@ -50,8 +50,8 @@ class ThoughtFilter:
 
     def end(self) -> str:
         """The rest, at the end of the answer: what only looked like a mark. A thought without end is lost."""
-        held, self._held = self._held, ""
-        return "" if self._end else self._trimmed(held)
+        undecided, self._undecided = self._undecided, ""
+        return "" if self._end else self._trimmed(undecided)
 
     def _pass(self, text: str, said: list[str]) -> str:
         """Outside of thoughts: says the text up to the next mark; returns what stands behind the mark."""
@@ -62,8 +62,8 @@ class ThoughtFilter:
             said.append(text[:at])
             self._trim = not self._said
             return text[at + len(mark) :]
-        self._held = _begun(text, _ALL)
-        said.append(text[: len(text) - len(self._held)])
+        self._undecided = _begun(text, _ALL)
+        said.append(text[: len(text) - len(self._undecided)])
         return ""
 
     def _skip(self, text: str) -> str:
@@ -72,7 +72,7 @@ class ThoughtFilter:
         if mark:
             self._end = ""
             return behind
-        self._held = _begun(text, (self._end,))
+        self._undecided = _begun(text, (self._end,))
         return ""
 
     def _trimmed(self, said: str) -> str:

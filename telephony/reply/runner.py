@@ -41,7 +41,7 @@ Emit = Callable[[Said | None | Exception], None]
 STEPS = AgentSteps()
 """The steps of this process's agents, for the monitor of the event loop's lag; by `time.monotonic`."""
 _abandoned: set[asyncio.Task[None]] = set()
-"""Replies that would not end; held so that they are not collected while they run."""
+"""Replies that would not end; kept here so that they are not collected while they run."""
 
 
 async def run_reply(

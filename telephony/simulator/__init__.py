@@ -1,4 +1,5 @@
 """The pretend carrier, in the order it acts: asks the webhook, carries out TwiML, plays a caller, reports.
 
-It shares with the real side `carrier.media_messages`, `carrier.signature` and the audio only.
+It may import `audio`, `config` and what is below them, and of the real carrier `media_messages`, `signature`
+and the limits of `twiml` only. The server does not import it. Its door is `simulator`.
 """

@@ -283,7 +283,7 @@ class Channel:
             self._set_timer(None)
             return
         now = asyncio.get_running_loop().time()
-        if self._current is None and self._up:  # held back, being too far ahead
+        if self._current is None and self._up:  # it waits, being too far ahead
             first.progress_at = 0.0
             self._set_timer(self.client.deadlines.ahead_check_s)
             return

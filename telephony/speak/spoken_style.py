@@ -1,7 +1,7 @@
 """Keeps what is written for machines out of an agent's words: calls of tools, code, JSON, thoughts. PURE.
 
 Text goes in as it comes, and what may be spoken comes out at once; only a character that may begin something
-unspeakable is held back until the next one decides. Markup that stands around words is taken off later, where
+unspeakable waits until the next one decides. Markup that stands around words is taken off later, where
 phrases are cut (`phrases.speakable`); here goes what has no words of its own.
 
     words = SpokenStyle()
@@ -43,46 +43,46 @@ class SpokenStyle:
     """Filters one reply's text. `feed` it the pieces, then `finish`."""
 
     def __init__(self) -> None:
-        self._held = ""
+        self._buffer = ""
         self._inside: _Unspeakable | None = None
 
     def feed(self, text: str) -> str:
         """Take the next piece; return what may be spoken now."""
-        if not self._held and self._inside is None and not _SPECIAL.search(text):
+        if not self._buffer and self._inside is None and not _SPECIAL.search(text):
             return text
-        self._held += text
+        self._buffer += text
         return self._take(last=False)
 
     def finish(self) -> str:
-        """No more text comes: return what was held back. What was not closed is not spoken."""
+        """No more text comes: return what was still in the buffer. What was not closed is not spoken."""
         spoken = self._take(last=True)
-        self._held, self._inside = "", None
+        self._buffer, self._inside = "", None
         return spoken
 
     def _take(self, last: bool) -> str:
         spoken: list[str] = []
-        while self._held:
+        while self._buffer:
             if self._inside is not None:
-                end = self._inside.end_in(self._held)
-                self._held = self._held[end:] if end >= 0 else ""
+                end = self._inside.end_in(self._buffer)
+                self._buffer = self._buffer[end:] if end >= 0 else ""
                 if end >= 0:
                     self._inside = None
                     spoken.append(" ")
                 continue
-            special = _SPECIAL.search(self._held)
-            at = special.start() if special else len(self._held)
-            spoken.append(self._held[:at])
-            self._held = self._held[at:]
-            if not self._held:
+            special = _SPECIAL.search(self._buffer)
+            at = special.start() if special else len(self._buffer)
+            spoken.append(self._buffer[:at])
+            self._buffer = self._buffer[at:]
+            if not self._buffer:
                 break
-            if not last and _undecided(self._held):
+            if not last and _undecided(self._buffer):
                 break
             self._begin(spoken)
         return "".join(spoken)
 
     def _begin(self, spoken: list[str]) -> None:
-        """What is held begins with a special character, and it is decided what that is."""
-        text = self._held
+        """What is in the buffer begins with a special character, and it is decided what that is."""
+        text = self._buffer
         control = _CONTROL.match(text)
         tag = _TAG.match(text)
         if fence := _FENCE.match(text):
@@ -92,7 +92,7 @@ class SpokenStyle:
         elif text.startswith(_CALLS) or (control and control["name"].lower().startswith(_BEGINS_CALL)):
             self._leave_out(_ToTheEnd(), 0)
         elif control:
-            self._held = text[control.end() :]
+            self._buffer = text[control.end() :]
             spoken.append(" ")
         elif tag:
             self._leave_out(_Until(f"</{tag['name']}{tag['rest']}>".lower()), tag.end())
@@ -100,10 +100,10 @@ class SpokenStyle:
             self._leave_out(_ToTheEnd(), 0)
         else:
             spoken.append(text[0])
-            self._held = text[1:]
+            self._buffer = text[1:]
 
     def _leave_out(self, inside: _Unspeakable, begun: int) -> None:
-        self._inside, self._held = inside, self._held[begun:]
+        self._inside, self._buffer = inside, self._buffer[begun:]
 
 
 def _undecided(text: str) -> bool:

@@ -165,7 +165,7 @@ def test_a_clock_that_restarts_is_not_silence_for_hours() -> None:
     assert audio.clock_s == pytest.approx(0.08)
 
 
-def test_the_end_gives_out_what_is_held() -> None:
+def test_the_end_gives_out_what_is_left() -> None:
     """The last word is not lost for want of 80 ms."""
     audio = CallerAudio()
     audio.receive(0, frame(0), 0.0)

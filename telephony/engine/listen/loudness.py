@@ -59,7 +59,7 @@ class LoudnessStream:
         """Nothing here can break down."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing waits here."""
 
     def _block(self, audio: bytes) -> Block:
         self._at_s = round(self._at_s + BLOCK_S, 4)
@@ -94,4 +94,4 @@ class LoudnessPool:
         return LoudnessStream(options)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Nothing waits here."""
