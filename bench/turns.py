@@ -78,7 +78,7 @@ def phone_audio(recording: Path) -> bytes:
     return resampler.feed(wav.linear16) + resampler.flush()
 
 
-async def hear(
+async def recognize(
     models: RecognitionModels, audio: bytes, options: FluxOptions, lags: list[float] | None = None
 ) -> list[Event]:
     """The turn events of a recording, and a last one by hand where the recording ends in mid-turn.
@@ -86,7 +86,7 @@ async def hear(
     With `lags` it is played in real time, and they tell how long after each chunk of audio it was dealt with.
     """
     session = FluxSession(options, "bench")
-    hearing = Recognition(models, session.hearing_options(), live=lags is not None)
+    recognition = Recognition(models, session.recognition_options(), live=lags is not None)
     loop = asyncio.get_running_loop()
     began = loop.time()
     events: list[Event] = []
@@ -103,14 +103,14 @@ async def hear(
         spoken = began + (start + CHUNK) / (2 * RATE)
         if lags is not None:
             await asyncio.sleep(max(0.0, spoken - loop.time()))
-        async for block in hearing.hear(audio[start : start + CHUNK]):
+        async for block in recognition.recognize(audio[start : start + CHUNK]):
             note(session.block(block))
             if session.turn_ended:
-                hearing.end_turn()
+                recognition.end_turn()
         if lags is not None:
             lags.append(loop.time() - spoken)
-    note(session.force_end_turn(await hearing.flush()))
-    hearing.close()
+    note(session.force_end_turn(await recognition.flush()))
+    recognition.close()
     return events
 
 
@@ -122,7 +122,7 @@ async def score_fast(
     for recording in recordings:
         audio = phone_audio(recording)
         cpu = time.process_time()
-        events = await hear(models, audio, options)
+        events = await recognize(models, audio, options)
         cpu = time.process_time() - cpu
         scores[recording.stem] = score_call(json.loads(recording.with_suffix(".json").read_text()), events)
         scores[recording.stem].cpu_s = cpu
@@ -138,7 +138,7 @@ async def score_wall(
     async def one(recording: Path) -> tuple[str, Score]:
         lags: list[float] = []
         async with places:
-            events = await hear(models, phone_audio(recording), options, lags)
+            events = await recognize(models, phone_audio(recording), options, lags)
         score = score_call(json.loads(recording.with_suffix(".json").read_text()), events)
         score.lags = lags
         return recording.stem, score
@@ -210,7 +210,7 @@ async def print_beside_flux(models: RecognitionModels, options: FluxOptions) -> 
             print(f"  {recording.stem:20} left out: ffmpeg is not on this machine (apt-get install ffmpeg)")
             continue
         theirs = _service_events(json.loads(trace.read_text()))
-        ours = await hear(models, phone_audio(recording), options)
+        ours = await recognize(models, phone_audio(recording), options)
         for who, events in (("flux", theirs), ("ours", ours)):
             print(f"  {recording.stem:20} {who}  {_turns_line(events)}")
 

@@ -24,7 +24,7 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.turn_scores import normal_words, word_errors
-from bench.turns import hear, load_models
+from bench.turns import load_models, recognize
 from telephony.audio.agc import AutomaticGain
 from telephony.audio.g711 import linear16_to_ulaw, ulaw_to_linear16
 from telephony.audio.resampler import Resampler
@@ -146,7 +146,7 @@ async def speak(voices: Voices, voice: str, text: str, result: Result) -> bytes:
 async def listen(models: RecognitionModels, audio: bytes) -> str:
     """What the engine understands, its own turns joined."""
     quiet = ulaw_to_linear16(b"\xff\x7f" * (RATE // 4))  # half a second before, two behind
-    events = await hear(models, quiet + audio + quiet * 4, FluxOptions())
+    events = await recognize(models, quiet + audio + quiet * 4, FluxOptions())
     return " ".join(event.text for event in events if event.name == "EndOfTurn")
 
 

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         return fetch.main([])
     if args.voices:
         return _list_voices()
-    os.environ["LOG_LEVEL"] = settings.log_level  # the hearing worker's, too
+    os.environ["LOG_LEVEL"] = settings.log_level  # the recognition worker's, too
     return asyncio.run(_serve(EngineOptions(args.host, args.port, args.limit, not args.no_fetch)))
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 PURPOSES = {
     "onnxruntime": "finds speech and ends of turns",
-    "soxr": "resamples what is heard and said",
+    "soxr": "resamples the audio of both directions",
     "moonshine_voice": "recognizes while the caller speaks",
-    "ctranslate2": "recognizes turns carefully",
-    "tokenizers": "recognizes turns carefully",
+    "ctranslate2": "makes the final transcripts",
+    "tokenizers": "makes the final transcripts",
     "piper": "speaks",
 }
 """Each package, by the name that it is imported by, and what it does."""

@@ -25,7 +25,7 @@ from telephony.errors import BadInput, TelephonyError
 log = logging.getLogger(__name__)
 
 READY = "engine ready at "
-"""What the child prints, with its URL behind it, when speech can be heard."""
+"""What the child prints, with its URL behind it, when speech can be recognized."""
 REFUSED = "engine refused: "
 """What it prints instead, with the reason behind it, when something has to be put right first."""
 STOP_S = 6.0
@@ -69,7 +69,7 @@ class EngineProcess:
         listen_limit: int | None = None,
         start_s: float = START_S,
     ) -> EngineProcess:
-        """Starts an engine and returns when it can hear, within `start_s` once its models are here.
+        """Starts an engine and returns when it is ready, within `start_s` once its models are here.
 
         Raises BadInput where something has to be put right first, EngineFailed for any other failure.
         """
@@ -134,7 +134,7 @@ async def _spawn(
 
 
 async def _ready(child: asyncio.subprocess.Process, start_s: float) -> str | None:
-    """The URL that a child tells when it can hear; None when it ends before.
+    """The URL that a child prints when it is ready; None when it ends before.
 
     Raises TimeoutError, and BadInput where something has to be put right first.
     """
@@ -200,7 +200,7 @@ def _main() -> int:
     parser.add_argument("--no-fetch", action="store_true")
     args = parser.parse_args()
     logs.set_up(args.log_level, secrets_in(os.environ))
-    os.environ["LOG_LEVEL"] = args.log_level  # the hearing worker's, too
+    os.environ["LOG_LEVEL"] = args.log_level  # the recognition worker's, too
     try:
         options = EngineOptions(
             port=args.port, listen_limit=args.limit, fetch=not args.no_fetch, must_converse=True

@@ -65,7 +65,7 @@ class Engine:
     """Longest speaking session."""
     open_sockets: set[EngineSocket] = field(default_factory=set)
     here_only: bool = True
-    """It was not told to listen for other machines."""
+    """It was not set to listen for other machines."""
     notices: Notices = field(default_factory=lambda: Notices(NOTICES, NOTICES_PER_S))
 
 
@@ -73,7 +73,7 @@ ENGINE = web.AppKey("engine", Engine)
 
 
 def make_app(engine: Engine) -> web.Application:
-    """The application; closes the hearings and the voices when it ends."""
+    """The application; closes the recognizers and the voices when it ends."""
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_guarded, frames_only])
     app[ENGINE] = engine
     app.router.add_get("/healthz", _health)
@@ -121,7 +121,7 @@ async def _health(request: web.Request) -> web.Response:
     return web.json_response(
         {
             "status": "ok",
-            "hearing": engine.recognizers.state,
+            "recognition": engine.recognizers.state,
             "listening": engine.listening,
             "listen_limit": engine.listen_limit,
             "voice": engine.synthesizers.state,
@@ -167,7 +167,7 @@ async def _listen(request: web.Request) -> web.StreamResponse:
 
 
 async def _voice(request: web.Request) -> tuple[SpeakOptions, VoiceSource, str]:
-    """The query, checked, the voices, and which of them is asked for. Raises BadSpeakOptions, NoVoice."""
+    """The validated query, the voices, and which of them is asked for. Raises BadSpeakOptions, NoVoice."""
     options = SpeakOptions.from_query(
         request.query.items(),
         streaming=request.method == "GET",

@@ -1,4 +1,4 @@
-"""Runs the engine until it is told to stop: models, voices, port."""
+"""Runs the engine until it is stopped: models, voices, port."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class EngineOptions:
     fetch: bool = True
     """Fetch models that are missing before anything starts."""
     must_converse: bool = False
-    """Do not start where no words can be heard, or nothing can be spoken: packages or models are missing."""
+    """Refuse to start where packages or models for recognition or for the voice are missing."""
 
 
 async def serve(
@@ -51,7 +51,7 @@ async def serve(
     announce: Callable[[str], None],
     still_fetching: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serves until `stop` is set. `announce` is called once, with the URL, when speech can be heard.
+    """Serves until `stop` is set. `announce` is called once, with the URL, when speech can be recognized.
 
     `still_fetching` is called now and then while models are fetched, in a thread.
 
@@ -114,7 +114,7 @@ async def _fetch(stop: asyncio.Event, must_converse: bool, still_fetching: Calla
 
 
 def _can_converse() -> bool:
-    """Whether words can be heard and spoken with the models that are here."""
+    """Whether words can be recognized and spoken with the models that are here."""
     try:
         find_voices()
     except MissingModel:

@@ -86,7 +86,7 @@ async def _engine(url: str) -> str:
                 state = await answer.json()
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
         return "the local engine cannot be reached"
-    return "the local engine is not ready yet" if state.get("hearing") == LOADING else ""
+    return "the local engine is not ready yet" if state.get("recognition") == LOADING else ""
 
 
 def _now() -> float:

@@ -42,7 +42,7 @@ async def test_it_says_where_it_is_how_it_is_and_ends_in_order() -> None:
         health = await response.json()
     assert health["status"] == "ok"
     assert health["listen_limit"] == 3
-    assert health["hearing"] in ("ready", "loudness")
+    assert health["recognition"] in ("ready", "loudness")
     engine.terminate()
     assert await asyncio.wait_for(engine.wait(), 10) == 0
 
@@ -54,10 +54,10 @@ def without_network(cache: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("here", "hearing"), [((), "loudness"), (("silero-vad", "moonshine-tiny-en"), "ready")]
+    ("here", "recognition"), [((), "loudness"), (("silero-vad", "moonshine-tiny-en"), "ready")]
 )
 async def test_what_cannot_be_fetched_is_done_without(
-    tmp_path: Path, here: tuple[str, ...], hearing: str
+    tmp_path: Path, here: tuple[str, ...], recognition: str
 ) -> None:
     """A weaker way is used, and said: loudness instead of words, partial texts instead of careful ones."""
     if absent := catalogue.missing(here):
@@ -70,7 +70,7 @@ async def test_what_cannot_be_fetched_is_done_without(
     try:
         async with ClientSession() as session, session.get(f"{url}/healthz") as response:
             health = await response.json()
-        assert health["hearing"] == hearing
+        assert health["recognition"] == recognition
         assert health["notes"]
     finally:
         engine.terminate()

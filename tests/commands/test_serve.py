@@ -26,9 +26,9 @@ from telephony.simulator.simulator import place_call
 from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_scripts import Cycle
 from telephony.testing.fake_speak import FakeSpeak
-from tests.hearing_models import model_path
 from tests.pacing import paced
 from tests.speak.voice_server import voice_server
+from tests.speech_models import model_path
 from tests.twilio_side import CALL, parameters_of, phone_line, start_message, until
 
 pytestmark = pytest.mark.slow

@@ -153,7 +153,7 @@ class AudioInput:
 
     def _check(self, header: WavHeader) -> None:
         if header.channels != 1:
-            raise BadAudio(f"the WAV has {header.channels} channels: only mono can be heard")
+            raise BadAudio(f"the WAV has {header.channels} channels: only mono is supported")
         if header.rate not in _RATES:
             raise BadAudio(f"the WAV has {header.rate} Hz: 8000 to 48000")
         if self._promised and self._promised != (_name(header), header.rate):

@@ -2,8 +2,8 @@
 
 A recording fed faster than real time waits for every result at the block where it is due, so that its blocks
 are the same on any machine. A live stream must go on: it waits briefly, then takes the result when it comes.
-What a line brings at once after it stood still is in no such hurry: it is heard as fast as results come, and
-at the least at the speed at which it was said. So it is heard as if it had come in time.
+What a line brings at once after it stood still may wait. It is recognized as fast as results come, and at
+least at the speed at which it was said: the blocks are those of audio that came in time.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _AHEAD_S: Final = 1.0
 _MOST_QUEUED: Final = 2
 """Where a model has this much to do, a live stream asks it only for what it cannot do without."""
 _OVERDUE_S: Final = 1.2
-"""A careful text this late is not worth the caller's silence."""
+"""A final transcript this late is not worth the caller's silence."""
 _OVERDUE_DICTATION_S: Final = 4.0
-"""But of digits and letters a quick text is too often wrong."""
+"""For digits and letters: their interim transcripts are too often wrong."""
 _LONGEST_WAIT_S: Final = 0.4
 """A block waits no longer, even if it could: a service that is silent for 2 s of audio is taken for dead."""
 _BEHIND_S: Final = 0.5
-"""Audio this far behind: the machine cannot keep up, and partial texts are left out."""
+"""Audio this far behind: the machine cannot keep up, and interim transcripts are left out."""
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Decodes:
     """Where a stream's `TurnAudio` meets the models."""
 
     def __init__(self, models: RecognitionModels, audio: TurnAudio, live: bool | None) -> None:
-        """`live`: whether the audio comes as it is spoken; None: told by the clock."""
+        """`live`: whether the audio comes as it is spoken; None: the clock decides."""
         self._live = live
         self._models = models
         self._audio = audio
@@ -68,7 +68,7 @@ class Decodes:
         self._lead_s = 0.0
 
     def arrived(self, audio_s: float, waited: bool) -> None:
-        """Audio up to here is being looked at now; `waited`: for this there was nothing to be done."""
+        """Audio up to here is being looked at now; `waited`: nothing was left to do when it came."""
         now = asyncio.get_running_loop().time()
         if self._began is None:
             self._began = self._waited_at = now - audio_s
@@ -90,37 +90,37 @@ class Decodes:
 
     @property
     def behind(self) -> bool:
-        """The machine does not keep up: partial texts are left out."""
-        busy = self._models.partials.queued >= _MOST_QUEUED
+        """The machine does not keep up: interim transcripts are left out."""
+        busy = self._models.interim_thread.queued >= _MOST_QUEUED
         return self.live and (busy or self._looked_at - self._waited_at - self._audio_s > _BEHIND_S)
 
     async def listen(self, work: Callable[[], _T]) -> _T:
         """Short work that every block needs."""
-        return await asyncio.wrap_future(self._models.listening.submit(work))
+        return await asyncio.wrap_future(self._models.vad_thread.submit(work))
 
     def sound(self, start_s: float) -> Future[float] | None:
         """Begin to ask smart-turn about the turn from `start_s` on; None: no such model, or too busy."""
         model = self._models.smart_turn
-        if model is None or (self.live and self._models.sounds.queued >= _MOST_QUEUED):
+        if model is None or (self.live and self._models.smart_turn_thread.queued >= _MOST_QUEUED):
             return None
         samples, power = self._audio.samples(start_s), self._audio.power(start_s)
-        return self._models.sounds.submit(lambda: model.predict(samples, power))
+        return self._models.smart_turn_thread.submit(lambda: model.predict(samples, power))
 
-    def quick(
-        self, start_s: float, guess: Sequence[int], due_s: float, careful_now: bool = False
+    def interim(
+        self, start_s: float, guess: Sequence[int], due_s: float, by_final_model: bool = False
     ) -> DecodeJob:
-        """Begin a partial text of the audio from `start_s` on; `careful_now`: by the better recognizer."""
-        quick, careful = self._models.quick, self._models.careful
+        """Begin an interim transcript of the audio from `start_s` on; `by_final_model`: by the better one."""
+        interim, final = self._models.interim_model, self._models.final_model
         end_s = self._audio.end_s
-        careful_now = careful_now and not (self.live and self._models.finals.queued > 0)
-        if quick is not None and not (careful_now and careful):
-            work = partial(quick.decode, self._audio.samples(start_s), guess)
-            return DecodeJob(self._models.partials.submit(work), start_s, end_s, due_s)
-        assert careful is not None  # one of the two is there: RecognitionModels.load sees to it
-        work = partial(careful.decode, self._audio.power(start_s))
-        return DecodeJob(self._models.finals.submit(work, urgent=False), start_s, end_s, due_s)
+        by_final_model = by_final_model and not (self.live and self._models.final_threads.queued > 0)
+        if interim is not None and not (by_final_model and final):
+            work = partial(interim.decode, self._audio.samples(start_s), guess)
+            return DecodeJob(self._models.interim_thread.submit(work), start_s, end_s, due_s)
+        assert final is not None  # one of the two is there: RecognitionModels.load sees to it
+        work = partial(final.decode, self._audio.power(start_s))
+        return DecodeJob(self._models.final_threads.submit(work, urgent=False), start_s, end_s, due_s)
 
-    def careful(
+    def final(
         self,
         start_s: float,
         end_s: float,
@@ -130,22 +130,22 @@ class Decodes:
         spelled: bool,
         urgent: bool,
     ) -> DecodeJob:
-        """Begin a careful text of a stretch of audio, at most 15 s.
+        """Begin a final transcript of a span of audio, at most 15 s.
 
         `spelled`: letters are being dictated; `urgent`: the end of a turn waits for it.
         """
-        quick, careful = self._models.quick, self._models.careful
-        if careful is not None:
+        interim, final = self._models.interim_model, self._models.final_model
+        if final is not None:
             power = self._audio.power(start_s, end_s)
-            work = partial(careful.decode, power, options.keyterms, spelled)
-            return DecodeJob(self._models.finals.submit(work, urgent), start_s, end_s, due_s)
-        assert quick is not None
-        work = partial(quick.decode, self._audio.samples(start_s, end_s))
-        return DecodeJob(self._models.partials.submit(work), start_s, end_s, due_s)
+            work = partial(final.decode, power, options.keyterms, spelled)
+            return DecodeJob(self._models.final_threads.submit(work, urgent), start_s, end_s, due_s)
+        assert interim is not None
+        work = partial(interim.decode, self._audio.samples(start_s, end_s))
+        return DecodeJob(self._models.interim_thread.submit(work), start_s, end_s, due_s)
 
     def hurry(self, job: DecodeJob) -> None:
         """The end of a turn waits for it now."""
-        self._models.finals.hurry(job.future)
+        self._models.final_threads.hurry(job.future)
 
     async def result(self, job: DecodeJob, patience_s: float | None) -> Decoded | None:
         """A job's text; None: not yet. Without `patience_s` a live stream waits as long as it takes, too."""

@@ -1,6 +1,6 @@
 """Log-mel features as Whisper's family takes them, made from 8 kHz audio as it comes.
 
-Whisper (the careful recognizer) and smart-turn (a Whisper encoder inside) are trained on 16 kHz audio, cut
+Whisper (for final transcripts) and smart-turn (a Whisper encoder inside) are trained on 16 kHz audio, cut
 into frames of 400 samples every 160. Telephone audio ends at 4 kHz, so the same frames are taken at 8 kHz
 (200 samples every 80): the frequency bins lie at the same 40 Hz, the upper mel filters stay empty, and no
 resampler and no second pass over the audio is needed: a frame is made once and used by every decode.

@@ -1,7 +1,7 @@
-"""Flux's state machine, the service's side: hearing and a client's messages in, Flux messages out. PURE.
+"""Flux's state machine, the service's side: blocks and a client's messages in, Flux messages out. PURE.
 
 READY --StartOfTurn--> TURN --EagerEndOfTurn--> MAYBE_END --TurnResumed--> TURN; EndOfTurn leads to READY.
-The hearing measures, this decides: the thresholds, the order of messages and their numbering are here.
+Recognition measures, the session decides: it has the thresholds, and orders and numbers the messages.
 """
 
 from __future__ import annotations
@@ -47,21 +47,21 @@ class FluxSession:
         self.phase = ServerTurnState.READY
         self.turn_index = 0
         self.turn_ended = False
-        """The last call ended a turn: the hearing must be told before it is given more."""
+        """The last call ended a turn: recognition must end it, too, before it gets more audio."""
         self._sequence = 0
         self._window_start = 0.0
         self._last = Block(0.0, 0.0, False, "", (), 0.0, 0.0, False)
-        self._told_s = 0.0
+        self._reported_s = 0.0
         """Audio up to here is covered by a TurnInfo."""
-        self._told_text = ""
+        self._reported_text = ""
         self._eager_text = ""
 
     def connected(self) -> Connected:
         """The first message of a stream."""
         return Connected(self.request_id, self._next_id())
 
-    def hearing_options(self) -> RecognitionOptions:
-        """What the hearing has to know of the options in force."""
+    def recognition_options(self) -> RecognitionOptions:
+        """What recognition must know of the options in force."""
         options = self.options
         return RecognitionOptions(
             eot_threshold=options.eot,
@@ -72,38 +72,38 @@ class FluxSession:
         )
 
     def block(self, block: Block) -> list[ServerMessage]:
-        """Another 80 ms were heard."""
+        """The messages due after another 80 ms of audio."""
         block = self._take(block)
         out = [*self._changes(block), *self._endings(block)]
         # A change of state takes the place of the Update (deepgram docs, "state"). Where a forced end came in
         # the middle of a block the steps are shorter: with the next block it would be too late.
-        if not out and block.audio_end_s + BLOCK_S - self._told_s > UPDATE_EVERY_S + 1e-6:
+        if not out and block.audio_end_s + BLOCK_S - self._reported_s > UPDATE_EVERY_S + 1e-6:
             out.append(self._info(UPDATE, block))
         return out
 
-    def force_end_turn(self, heard: Block | None) -> list[ServerMessage]:
-        """The client wants the turn ended; `heard` is all that is known of it by now.
+    def force_end_turn(self, latest: Block | None) -> list[ServerMessage]:
+        """The client wants the turn ended; `latest` is all that is known of it by now.
 
         It supersedes an Eager, and has the text of the message before it.
         """
-        block = self._take(heard)
+        block = self._take(latest)
         if not block.in_turn:
             return [self._warning(NO_ACTIVE_TURN, "There is no active turn to end.")]
         out: list[ServerMessage] = []
         if self.phase is ServerTurnState.READY:
             out.append(self._info(START_OF_TURN, block))
-        elif block.text != self._told_text:
+        elif block.text != self._reported_text:
             out.append(self._info(TURN_RESUMED if self.phase is ServerTurnState.MAYBE_END else UPDATE, block))
         out.append(self._info(END_OF_TURN, block, MANUAL))
         return out
 
-    def close_stream(self, heard: Block | None) -> list[ServerMessage]:
-        """The audio is over: what was not told yet. Only Updates follow a CloseStream, never an EndOfTurn."""
-        block = self._take(heard)
+    def close_stream(self, latest: Block | None) -> list[ServerMessage]:
+        """The audio is over: what was not reported yet. An EndOfTurn never follows a CloseStream."""
+        block = self._take(latest)
         out: list[ServerMessage] = []
         if self.phase is ServerTurnState.MAYBE_END and block.text != self._eager_text:
             out.append(self._info(TURN_RESUMED, block))
-        elif block.audio_end_s > self._told_s or block.text != self._told_text:
+        elif block.audio_end_s > self._reported_s or block.text != self._reported_text:
             out.append(self._info(UPDATE, block))
         return out
 
@@ -137,7 +137,7 @@ class FluxSession:
         if block is None:
             return self._last
         if self.phase is not ServerTurnState.READY and not (block.in_turn and block.text):
-            raise LocalProtocolError("the hearing dropped a turn that had begun")
+            raise LocalProtocolError("the recognizer dropped a turn that had begun")
         self._last = block = self._shown(block)
         return block
 
@@ -160,7 +160,7 @@ class FluxSession:
     def _endings(self, block: Block) -> list[ServerMessage]:
         """EagerEndOfTurn and EndOfTurn.
 
-        Where Eagers are wanted a sure end is told twice: a client that drafts on them has one path then.
+        Where Eagers are wanted a sure end is reported twice: a client that drafts on them has one path then.
         """
         options, out = self.options, list[ServerMessage]()
         eager = options.eager_eot_threshold
@@ -169,7 +169,7 @@ class FluxSession:
         if eager is not None and self.phase is ServerTurnState.TURN and block.confidence >= eager:
             self._eager_text = block.text
             out.append(self._info(EAGER_END_OF_TURN, block))
-        if not block.checked:
+        if not block.confirmed:
             return out
         if block.confidence >= options.eot:
             out.append(self._info(END_OF_TURN, block, MODEL))
@@ -196,7 +196,7 @@ class FluxSession:
             languages,
             hinted,
         )
-        self.phase, self._told_s, self._told_text = following, block.audio_end_s, block.text
+        self.phase, self._reported_s, self._reported_text = following, block.audio_end_s, block.text
         if event == END_OF_TURN:
             self._end_turn(block, info.audio_window_end)
         return info
@@ -205,7 +205,7 @@ class FluxSession:
         self.turn_ended = True
         self.turn_index += 1
         self._window_start = window_end
-        self._told_text = ""
+        self._reported_text = ""
         self._last = replace(block, in_turn=False, text="", words=(), silence_s=0.0, final=False)
 
     def _word(self, word: RecognizedWord, block: Block) -> Word:
@@ -215,7 +215,7 @@ class FluxSession:
         return Word(word.word, round(word.confidence, 4), round(start, 4), round(end, 4))
 
     def _languages(self, block: Block) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
-        """What flux-general-multi adds; whatever is spoken, this engine hears it as English."""
+        """What flux-general-multi adds; this engine recognizes English only."""
         if self.options.model != MULTILINGUAL:
             return None, None
         return ("en",) if block.text else (), self.options.language_hints

@@ -1,4 +1,4 @@
-"""Figures in recognized text -> the words that were probably said. PURE.
+"""Inverse text normalization (ITN), and its reverse: digits <-> the words that were probably said. PURE.
 
 Recognizers write "4, 1, 5" or "2:30 p.m." as they please; without `numerals` a text has words only.
 """
@@ -21,7 +21,7 @@ _COIN: Final = {
     "£": ("pound", "penny", "pence"),
     "€": ("euro", "cent", "cents"),
 }
-_FIGURES: Final = re.compile(r"[0-9$%&#+@=]")
+_DIGITS_AND_SIGNS: Final = re.compile(r"[0-9$%&#+@=]")
 _TOKEN: Final = re.compile(
     r"(?P<money>[$£€]\d[\d,]*(?:\.\d\d)?)"
     r"|(?P<clock>\d{1,2}[:.][0-5]\d(?!\d))"
@@ -36,8 +36,8 @@ _TOKEN: Final = re.compile(
 
 
 def in_words(word: str) -> list[str]:
-    """One written word as the words it was spoken as; without figures and signs it is returned as it is."""
-    if not _FIGURES.search(word):
+    """One written word as the words it was spoken as; without digits and signs it is returned as it is."""
+    if not _DIGITS_AND_SIGNS.search(word):
         return [word]
     words: list[str] = []
     for match in _TOKEN.finditer(word):
@@ -117,8 +117,8 @@ _SCALES: Final = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 _INSIDE: Final = frozenset({"oh", "o"})  # zero, but only between digits
 
 
-def in_figures(words: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Number words as figures: (text, first word, after the last); other words as they are.
+def with_digits(words: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Number words as digits (ITN): (text, first word, after the last); other words as they are.
 
     Digits said one by one become one number ("four one five" -> "415"), "twenty three" is 23. A lone "one"
     stays: it is seldom a number.
@@ -127,7 +127,7 @@ def in_figures(words: Sequence[str]) -> list[tuple[str, int, int]]:
     at = 0
     while at < len(words):
         after = _run_end(words, at)
-        text = _figures(words[at:after]) if after > at else ""
+        text = _digits(words[at:after]) if after > at else ""
         if text:
             found.append((text, at, after))
             at = after
@@ -156,8 +156,8 @@ def _run_end(words: Sequence[str], at: int) -> int:
     return end
 
 
-def _figures(words: Sequence[str]) -> str:
-    """One run of number words as figures; "" where it is better left."""
+def _digits(words: Sequence[str]) -> str:
+    """One run of number words as digits; "" where it must stay as it is."""
     parts = [part for word in words for part in _plain(word).split("-")]
     if parts == ["one"]:
         return ""

@@ -1,7 +1,7 @@
-"""`/v2/listen`: a client's audio and messages to the hearing and the session, their answers to the client.
+"""`/v2/listen`: a client's audio and messages to recognizer and session, their answers to the client.
 
 One task a stream, which reads, works and writes in turn: messages are obeyed in the order in which they came
-among the audio, and a client that sends faster than it can be heard is held up by TCP, not stored.
+among the audio, and a client that sends faster than it can be recognized is held up by TCP, not stored.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ BAD_AUDIO = "DATA-0000"  # the service's code on /v1/listen; what /v2 says is no
 
 
 def read_options(request: web.Request) -> FluxOptions:
-    """The query, checked. Raises BadFluxOptions where the service would refuse it, or we cannot serve it."""
+    """The validated query. Raises BadFluxOptions where the service would refuse it, or we cannot serve it."""
     options = FluxOptions.from_query(request.query.items())
     if options.encoding is not None and options.encoding not in LISTEN_ENCODINGS:
         can = ", ".join(LISTEN_ENCODINGS)
@@ -49,7 +49,7 @@ def read_options(request: web.Request) -> FluxOptions:
             f"{options.encoding!r} is not supported by the local engine: {can}, or a WAV without encoding"
         )
         raise BadFluxOptions([Problem("encoding", reason)])
-    # The hearing has thresholds of its own to derive: what was left to the service is filled in here.
+    # Recognition derives its own thresholds: what was left to the service is filled in here.
     return replace(options, eot_threshold=options.eot, eot_timeout_ms=options.timeout_ms)
 
 
@@ -96,7 +96,7 @@ class ListenStream:
 
     async def _serve(self) -> str:
         await self._send([self._session.connected()])
-        self._recognizer = recognizer = await self._recognizers.open(self._session.hearing_options())
+        self._recognizer = recognizer = await self._recognizers.open(self._session.recognition_options())
         try:
             async with asyncio.timeout(None) as until_lost:
                 # Else a stream that waits for its client would learn of a crash with the next audio only.
@@ -112,17 +112,17 @@ class ListenStream:
         while True:
             data = await self._socket.receive()
             if isinstance(data, bytes):
-                await self._hear(recognizer, self._input.feed(data), self._socket.waited)
+                await self._recognize(recognizer, self._input.feed(data), self._socket.waited)
                 continue
             match decode_client(data):
                 case Configure() as change:
                     await self._send(self._session.configure(change))
-                    recognizer.configure(self._session.hearing_options())
+                    recognizer.configure(self._session.recognition_options())
                 case ForceEndTurn():
                     await self._send(self._session.force_end_turn(await recognizer.flush()))
                     self._end_turn(recognizer)
                 case CloseStream():
-                    await self._hear(recognizer, self._input.flush())
+                    await self._recognize(recognizer, self._input.flush())
                     await self._send(self._session.close_stream(await recognizer.flush()))
                     fault = self._input.fault()
                     if fault is not None:
@@ -131,10 +131,10 @@ class ListenStream:
                     await self._socket.close_without_code()
                     return "closed by CloseStream"
 
-    async def _hear(self, recognizer: RecognizerStream, linear16: bytes, waited: bool = False) -> None:
+    async def _recognize(self, recognizer: RecognizerStream, linear16: bytes, waited: bool = False) -> None:
         if not linear16:
             return
-        async for block in recognizer.hear(linear16, waited):
+        async for block in recognizer.recognize(linear16, waited):
             self._audio_s = block.audio_end_s
             messages = self._session.block(block)
             # Before the next block is asked for: what it holds belongs to the next turn.
@@ -169,4 +169,4 @@ class ListenStream:
     def _note_options(self) -> None:
         options = self._session.options
         if options.model == MULTILINGUAL:
-            log.info("listen %s: %s is heard as English", self._session.request_id, MULTILINGUAL)
+            log.info("listen %s: %s is recognized as English", self._session.request_id, MULTILINGUAL)

@@ -1,4 +1,4 @@
-"""Hearing without any model: turns by loudness, and no words. The way out when models are missing. PURE."""
+"""Turn detection by loudness, without models and words: what is left when models are missing. PURE."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST = 0.95
 
 
 class LoudnessStream:
-    """Hears that somebody speaks, and when they stop."""
+    """Detects that somebody speaks, and when they stop."""
 
     def __init__(self, options: RecognitionOptions) -> None:
         self.options = options
@@ -35,7 +35,7 @@ class LoudnessStream:
         self._start_s = 0.0
         self._end_s = 0.0
 
-    async def hear(self, linear16: bytes, waited: bool = False) -> AsyncIterator[Block]:
+    async def recognize(self, linear16: bytes, waited: bool = False) -> AsyncIterator[Block]:
         """Audio at 8000 Hz; a block for each 80 ms completed."""
         data = self._rest + linear16
         whole = len(data) - len(data) % _BLOCK_BYTES
@@ -90,7 +90,7 @@ class LoudnessPool:
     state = "loudness"
 
     async def open(self, options: RecognitionOptions) -> LoudnessStream:
-        """The hearing of a new stream."""
+        """The recognizer of a new stream."""
         return LoudnessStream(options)
 
     async def close(self) -> None:

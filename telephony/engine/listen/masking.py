@@ -41,7 +41,7 @@ _SWEARING = re.compile(
 def masked(
     words: Sequence[RecognizedWord], redact: Sequence[str], profanity: bool
 ) -> tuple[RecognizedWord, ...]:
-    """The words as they may be told."""
+    """The words as the client may see them."""
     shown = list(words)
     if profanity:
         shown = [_decent(word) for word in shown]

@@ -7,14 +7,14 @@ audio gives the same blocks however fast it is fed, because a model's result is 
 
 How the session uses it, in one task per stream::
 
-    hearing = Hearing(models, RecognitionOptions(...))
-    async for block in hearing.hear(linear16_at_8000):    # any length, also pieces of a block
+    recognition = Recognition(models, RecognitionOptions(...))
+    async for block in recognition.recognize(linear16_at_8000):  # any length, also pieces of a block
         send(session.block(block))
         if session.turn_just_ended:                       # by model, time-out or hand
-            hearing.end_turn()                            # BEFORE the next block is pulled
-    hearing.configure(options)                            # Configure, between blocks
-    block = await hearing.flush()                         # ForceEndTurn, CloseStream: all there is
-    hearing.close()                                       # the stream is over; the models stay
+            recognition.end_turn()                        # BEFORE the next block is pulled
+    recognition.configure(options)                        # Configure, between blocks
+    block = await recognition.flush()                     # ForceEndTurn, CloseStream: all there is
+    recognition.close()                                   # the stream is over; the models stay
 
 What the session may rely on:
 
@@ -22,16 +22,15 @@ What the session may rely on:
   stays true, with text never empty again, until `end_turn()`. Between turns `text` is "" and `words` ().
 * `final`: `text` has everything said in this turn and nobody has spoken since. It becomes false when speech
   has come back (160 ms of it), and that is where TurnResumed is due if an Eager was sent.
-* `checked`: the `final` text is the careful decode's, or a quick one that the careful decode confirmed.
+* `confirmed`: the `final` text is the final decode's, or an interim one that the final decode confirmed.
   From then on `text` and `words` do not change while `final` stays true. Until then the words' times and
-  confidence are the quick decode's, and the text changes once where the careful decode found other words:
+  confidence are the interim decode's, and the text changes once where the final decode found other words:
   TurnResumed is due there, too.
 * Eager is due at the first block with `in_turn and final and confidence >= eager_eot_threshold`, EndOfTurn
-  at the first with `in_turn and final and checked and confidence >= eot_threshold` (model) or, the same,
-  `silence_s >= eot_timeout_ms / 1000` (time-out). The careful decode is started in time for the lowest
+  at the first with `in_turn and final and confirmed and confidence >= eot_threshold` (model) or, the same,
+  `silence_s >= eot_timeout_ms / 1000` (time-out). The final decode is started in time for the lowest
   threshold of the options, so it is there, or follows within a few blocks on a loaded machine.
-* Hence EndOfTurn's text equals that of the Eager or TurnResumed before it, without any care on the
-  session's side.
+* Hence EndOfTurn's text equals that of the Eager or TurnResumed before it; the session need not compare.
 * `confidence` never reaches 1.0 (eot_threshold 1.0 suppresses it); between turns it means nothing.
 """
 
@@ -46,7 +45,7 @@ import numpy as np
 from telephony.conversation.backchannel import spoken_words
 from telephony.engine.listen.decodes import DecodeJob, Decodes
 from telephony.engine.listen.features import Floats
-from telephony.engine.listen.partials import Partials
+from telephony.engine.listen.interim_transcripts import InterimTranscripts
 from telephony.engine.listen.recognition_models import ModelPaths, RecognitionModels
 from telephony.engine.listen.recognized import BLOCK_S, Block, RecognitionOptions, RecognizedWord
 from telephony.engine.listen.recognizer import Decoded
@@ -77,18 +76,18 @@ _BEFORE_ONSET_S: Final = 0.35
 """Audio taken before the first block of speech: a soft consonant begins before the detector hears it."""
 
 _SOUND_BLOCKS: Final = frozenset({2, 4, 6, 8, 11, 14})  # of a pause: when smart-turn is asked
-_CAREFUL_AFTER_S: Final = 0.16  # of silence: the careful decode begins at the earliest
-_CAREFUL_SOON_S: Final = 0.32  # at the first silent block, where the turn could end as soon as this
+_FINAL_AFTER_S: Final = 0.16  # of silence: the final decode begins at the earliest
+_FINAL_SOON_S: Final = 0.32  # at the first silent block, where the turn could end as soon as this
 _LIKELY: Final = 0.4
-"""A quick text of which every word is at least as probable as this is likely to be the final one: it is shown
-as such until the careful decode, which takes long, has confirmed it."""
-_CAREFUL_LEAD_S: Final = 0.5  # and this long before its text is needed
-_CAREFUL_DUE_S: Final = 0.32  # and its text is shown this much later, needed or not
+"""An interim transcript of which every word is at least this probable is likely to be the final one. It is
+shown as final until the final decode, which takes long, has confirmed it."""
+_FINAL_LEAD_S: Final = 0.5  # and this long before its text is needed
+_FINAL_DUE_S: Final = 0.32  # and its text is shown this much later, needed or not
 _SHORT_S: Final = 2.0  # of audio: a word or two
 _SETTLE_S: Final = 3.0
 _SETTLE_DICTATION_S: Final = 8.0
 """An open segment as long as this is settled at the next pause: given more than a few phrases, Whisper may
-leave one out. Numbers and names are better heard as a whole."""
+leave one out. Numbers and names are recognized better as a whole."""
 _CUT_S: Final = 12.0  # and cut without a pause before it outgrows the window of 15 s
 _CUT_LOOK_BACK_S: Final = 3.0
 
@@ -98,10 +97,10 @@ _SOUND_PATIENCE_S: Final = 0.12
 _FINAL_PATIENCE_S: Final = 0.3
 
 
-def _sound(heard: VadResult) -> SoundEvidence:
-    if not heard.speech:
+def _sound(vad: VadResult) -> SoundEvidence:
+    if not vad.speech:
         return SoundEvidence.SILENCE
-    return SoundEvidence.SPEECH if heard.sure else SoundEvidence.UNSURE
+    return SoundEvidence.SPEECH if vad.sure else SoundEvidence.UNSURE
 
 
 def _loose_words(text: str) -> tuple[str, ...]:
@@ -109,7 +108,7 @@ def _loose_words(text: str) -> tuple[str, ...]:
 
 
 class Recognition:
-    """The hearing of one stream. Not for two tasks at once."""
+    """The recognition of one stream. Not for two tasks at once."""
 
     def __init__(
         self, models: RecognitionModels, options: RecognitionOptions, live: bool | None = None
@@ -124,8 +123,8 @@ class Recognition:
         self._decodes = Decodes(models, self._audio, live)
         self._speech = SpeechTrack()
         self._words = TurnWords()
-        self._partials = Partials(self._decodes)
-        self._careful: DecodeJob | None = None
+        self._interim = InterimTranscripts(self._decodes)
+        self._final_job: DecodeJob | None = None
         self._likely = False
         self._final = False
         self._in_turn = False
@@ -135,10 +134,10 @@ class Recognition:
         self._pause_began_s = 0.0
         self._be_quiet()
 
-    async def hear(self, linear16: bytes, waited: bool = False) -> AsyncIterator[Block]:
+    async def recognize(self, linear16: bytes, waited: bool = False) -> AsyncIterator[Block]:
         """Take linear16 at 8000 Hz, any number of bytes; yield a block for each 80 ms completed.
 
-        `waited`: all that came before was heard when this came, so that whatever it is late, its line is.
+        `waited`: all audio before it was processed when it came, so that a delay is the line's, not ours.
         """
         self._pending += linear16
         self._waited = waited
@@ -147,17 +146,18 @@ class Recognition:
             yield await self._step(np.frombuffer(raw, "<i2").astype(np.float32) / 32768.0)
 
     async def flush(self) -> Block | None:
-        """Decode carefully whatever the open turn has; None outside a turn.
+        """The final decode of what the open turn has; None outside a turn.
 
         What is less than a block is left out: it is too short to be a word.
         """
         if self._clock.phase in (DetectorPhase.QUIET, DetectorPhase.STIRRING):
             return None
         if not self._final:
-            if self._careful is None or self._careful.end_s < self._clock.speech_end_s or self._careful.cut:
+            job = self._final_job
+            if job is None or job.end_s < self._clock.speech_end_s or job.cut:
                 await self._show_cut(None)
-                self._start_careful(self._audio.end_s)
-            await self._show_careful(None)
+                self._start_final_decode(self._audio.end_s)
+            await self._show_final(None)
         if not self._words.text:
             return None
         self._in_turn = True
@@ -174,8 +174,8 @@ class Recognition:
 
     def close(self) -> None:
         """Give up what is being decoded for this stream."""
-        self._partials.cancel()
-        self._drop_careful()
+        self._interim.cancel()
+        self._drop_final_job()
 
     def _be_quiet(self) -> None:
         self.close()
@@ -185,16 +185,16 @@ class Recognition:
         self._final = False
         self._sounds: list[float] = []
         self._sound: Future[float] | None = None
-        # The last turn's careful text has all that was said until here.
-        self._not_before_s = min(self._audio.end_s, self._clock.speech_end_s + _CAREFUL_AFTER_S)
+        # The last turn's final transcript has all that was said until here.
+        self._not_before_s = min(self._audio.end_s, self._clock.speech_end_s + _FINAL_AFTER_S)
 
     async def _step(self, samples: Floats) -> Block:
         self._decodes.arrived(self._audio.end_s, self._waited)
         self._waited = False
-        heard = await self._decodes.listen(lambda: self._take(samples))
-        self._speech.add(self._audio.end_s, heard.probability)
+        vad = await self._decodes.listen(lambda: self._take(samples))
+        self._speech.add(self._audio.end_s, vad.probability)
         before = self._clock.phase
-        match before, self._clock.step(self._audio.end_s, _sound(heard)):
+        match before, self._clock.step(self._audio.end_s, _sound(vad)):
             case DetectorPhase.STIRRING, DetectorPhase.SPEAKING:
                 await self._begin()
             case DetectorPhase.BACK, DetectorPhase.SPEAKING:
@@ -203,101 +203,101 @@ class Recognition:
                 await self._go_on()
             case _, DetectorPhase.PAUSE | DetectorPhase.BACK:
                 await self._pause()
-        return self._block(heard.probability)
+        return self._block(vad.probability)
 
     def _take(self, samples: Floats) -> VadResult:
-        heard = self._voice.receive(samples)
-        self._audio.append(heard.samples)
-        return heard
+        vad = self._voice.receive(samples)
+        self._audio.append(vad.samples)
+        return vad
 
     async def _begin(self) -> None:
         self._words.begin(max(self._not_before_s, self._clock.onset_s - _BEFORE_ONSET_S))
         self._turn_start_s = self._words.start_s
-        self._partials.begin(self._words.start_s, self._audio.end_s)
-        await self._show_partial(_ONSET_PATIENCE_S)
+        self._interim.begin(self._words.start_s, self._audio.end_s)
+        await self._show_interim(_ONSET_PATIENCE_S)
 
     async def _resume(self) -> None:
-        """Speech is back after a pause: what was decoded with care is settled, if it is long enough."""
+        """Speech is back after a pause: what the final decode covers is settled, if it is long enough."""
         pause_s, back_s = self._pause_began_s, self._clock.onset_s
         shown = self._final
         self._likely = False
         self._final = False
         self._sounds = []
         self._sound = None
-        # A gap between two words is not a place to settle at: what is on both sides is heard better together.
-        long = self._is_long(pause_s) and back_s - pause_s >= _CAREFUL_AFTER_S - 1e-6
-        if self._careful is not None and not self._careful.cut:
-            shown = long and await self._show_careful(_FINAL_PATIENCE_S)
-            self._drop_careful()
+        # A gap between two words is not a place to settle at: both sides are recognized better together.
+        long = self._is_long(pause_s) and back_s - pause_s >= _FINAL_AFTER_S - 1e-6
+        if self._final_job is not None and not self._final_job.cut:
+            shown = long and await self._show_final(_FINAL_PATIENCE_S)
+            self._drop_final_job()
         self._final = False
         if shown and long:
             self._settle(max(pause_s, back_s - _BEFORE_ONSET_S))
-        self._partials.resume(self._audio.end_s)
+        self._interim.resume(self._audio.end_s)
 
     async def _go_on(self) -> None:
-        """Speech goes on: a partial text now and then, and a cut before it outgrows the window."""
+        """Speech goes on: an interim transcript now and then, and a cut before it outgrows the window."""
         now_s = self._audio.end_s
-        await self._show_partial(0.0)
-        if self._careful is not None and now_s >= self._careful.due_s - 1e-6:
+        await self._show_interim(0.0)
+        if self._final_job is not None and now_s >= self._final_job.due_s - 1e-6:
             await self._show_cut(0.0)
-        self._partials.tick(now_s)
-        if self._careful is None and now_s - self._words.start_s > _CUT_S:
+        self._interim.tick(now_s)
+        if self._final_job is None and now_s - self._words.start_s > _CUT_S:
             cut_s = self._speech.weakest_s(now_s - _CUT_LOOK_BACK_S)
-            self._start_careful(cut_s, cut=True, urgent=False)
+            self._start_final_decode(cut_s, cut=True, urgent=False)
 
     async def _pause(self) -> None:
         silence_s = self._clock.silence_s
-        await self._show_partial(0.0)
+        await self._show_interim(0.0)
         if self._clock.phase is DetectorPhase.PAUSE:
             self._pause_began_s = self._clock.speech_end_s
             self._prepare_at_once(silence_s)
-            await self._listen_to_the_end(silence_s)
-            if silence_s >= _CAREFUL_AFTER_S - 1e-6:
-                await self._prepare_careful(silence_s)
-        await self._show_careful_in_time()
+            await self._ask_smart_turn(silence_s)
+            if silence_s >= _FINAL_AFTER_S - 1e-6:
+                await self._prepare_final_decode(silence_s)
+        await self._show_final_in_time()
         if self._final and not self._in_turn:
             self.end_turn()  # nothing was said after all
 
     def _prepare_at_once(self, silence_s: float) -> None:
-        """A careful text takes three blocks: where drafts are wanted it is begun before anything is known.
+        """A final decode takes three blocks: where drafts are wanted it begins at the first silence.
 
-        Not of a single word: a first letter spelled alone is not to become a "yes".
+        Not of a single word: a first letter spelled alone must not become a "yes".
         """
-        if self._final or self._careful is not None or self._options.eager_eot_threshold is None:
+        if self._final or self._final_job is not None or self._options.eager_eot_threshold is None:
             return
         if len(self._words.words) < 2 and self._audio.end_s - self._words.start_s < _SHORT_S:
             return
         soonest = Evidence(silence_s, (1.0,), self._words.text)
-        if time_to_reach(self._options.first_threshold, soonest) <= _CAREFUL_SOON_S:
-            self._partials.close_up(self._audio.end_s)
-            self._start_careful(self._audio.end_s)
+        if time_to_reach(self._options.first_threshold, soonest) <= _FINAL_SOON_S:
+            self._interim.close_up(self._audio.end_s)
+            self._start_final_decode(self._audio.end_s)
 
-    async def _prepare_careful(self, silence_s: float) -> None:
+    async def _prepare_final_decode(self, silence_s: float) -> None:
         """Not in every short pause: where the turn may be over soon, or a long segment can be settled."""
-        if self._final or not (self._careful is None or self._careful.cut):
+        if self._final or not (self._final_job is None or self._final_job.cut):
             return
         reach_s = time_to_reach(self._options.first_threshold, self._evidence())
-        near = silence_s >= min(reach_s, self._options.eot_timeout_ms / 1000) - _CAREFUL_LEAD_S
+        near = silence_s >= min(reach_s, self._options.eot_timeout_ms / 1000) - _FINAL_LEAD_S
         if near or self._is_long(self._clock.speech_end_s):
             await self._show_cut(None)
-            self._start_careful(self._audio.end_s, urgent=near)
+            self._start_final_decode(self._audio.end_s, urgent=near)
 
-    async def _show_careful_in_time(self) -> None:
-        job = self._careful
+    async def _show_final_in_time(self) -> None:
+        job = self._final_job
         if job is not None and self._needed():
             self._decodes.hurry(job)
-            if not await self._show_careful(_FINAL_PATIENCE_S) and self._decodes.is_overdue(job):
+            if not await self._show_final(_FINAL_PATIENCE_S) and self._decodes.is_overdue(job):
                 self._do_without(job)
         elif job is not None and self._audio.end_s >= job.due_s - 1e-6:
-            await self._show_careful(0.0)
+            await self._show_final(0.0)
 
-    def _do_without(self, careful: DecodeJob) -> None:
-        """The machine is overloaded: the partial text is the final one, if it has all that was said."""
+    def _do_without(self, job: DecodeJob) -> None:
+        """The machine is overloaded: the interim transcript is the final one, if it has all that was said."""
         if self._shown_until_s < self._clock.speech_end_s - 1e-6:
-            if not self._partials.has_heard(self._clock.speech_end_s):
-                self._partials.close_up(self._audio.end_s)
-        elif self._decodes.is_overdue(careful, is_dictated(self._words.text)):
-            self._drop_careful()
+            if not self._interim.covers(self._clock.speech_end_s):
+                self._interim.close_up(self._audio.end_s)
+        elif self._decodes.is_overdue(job, is_dictated(self._words.text)):
+            self._drop_final_job()
             self._final = True
 
     def _is_long(self, end_s: float) -> bool:
@@ -305,7 +305,7 @@ class Recognition:
         least = _SETTLE_DICTATION_S if is_dictated(self._words.text) else _SETTLE_S
         return end_s - self._words.start_s >= least
 
-    async def _listen_to_the_end(self, silence_s: float) -> None:
+    async def _ask_smart_turn(self, silence_s: float) -> None:
         """Now and then in a pause: does it sound like an end? An answer that comes late still counts."""
         if self._sound is None and round(silence_s / BLOCK_S) in _SOUND_BLOCKS:
             self._sound = self._decodes.sound(self._turn_start_s)
@@ -316,51 +316,51 @@ class Recognition:
                 self._sound = None
 
     def _needed(self) -> bool:
-        """The session may act on this block: its text must be the careful one, for an Eager a likely one."""
+        """The session may act on this block: its text must be confirmed, for an Eager at least likely."""
         options = self._options
         threshold = options.eot_threshold if self._likely else options.first_threshold
         return self._confidence() >= threshold or self._clock.silence_s >= options.eot_timeout_ms / 1000
 
-    def _start_careful(self, end_s: float, cut: bool = False, urgent: bool = True) -> None:
+    def _start_final_decode(self, end_s: float, cut: bool = False, urgent: bool = True) -> None:
         now_s = self._audio.end_s
-        # Of a short turn the partial text is a guess: the careful one is shown at once.
-        due_s = now_s + (BLOCK_S if now_s - self._words.start_s < _SHORT_S else _CAREFUL_DUE_S)
+        # The interim transcript of a short turn is a guess: the final one is shown at once.
+        due_s = now_s + (BLOCK_S if now_s - self._words.start_s < _SHORT_S else _FINAL_DUE_S)
         spelled = is_spelled(self._words.text)
-        self._careful = self._decodes.careful(
+        self._final_job = self._decodes.final(
             self._words.start_s, end_s, due_s, self._options, spelled=spelled, urgent=urgent
         )
-        self._careful.cut = cut
+        self._final_job.cut = cut
 
-    def _drop_careful(self) -> None:
-        if self._careful is not None:
-            self._careful.future.cancel()
-            self._careful = None
+    def _drop_final_job(self) -> None:
+        if self._final_job is not None:
+            self._final_job.future.cancel()
+            self._final_job = None
 
-    async def _show_partial(self, patience_s: float) -> None:
-        found = await self._partials.take(self._audio.end_s, patience_s)
-        if found is not None and not self._final:  # a careful text that came meanwhile knows better
+    async def _show_interim(self, patience_s: float) -> None:
+        found = await self._interim.take(self._audio.end_s, patience_s)
+        if found is not None and not self._final:  # a final transcript that came meanwhile is better
             self._show(*found)
             self._likely = self._is_likely(*found)
 
     def _is_likely(self, decoded: Decoded, job: DecodeJob) -> bool:
-        """Whether a quick text may be the final one."""
+        """Whether an interim transcript may be the final one."""
         return (
             self._clock.phase is DetectorPhase.PAUSE
-            and self._careful is not None
+            and self._final_job is not None
             and job.end_s >= self._clock.speech_end_s + BLOCK_S - 1e-6
             and all(piece.probability >= _LIKELY for piece in decoded.pieces)
             and bool(self._words.text)
             and not is_dictated(self._words.text)
         )
 
-    async def _show_careful(self, patience_s: float | None) -> bool:
-        job = self._careful
+    async def _show_final(self, patience_s: float | None) -> bool:
+        job = self._final_job
         if job is None:
             return False
         decoded = await self._decodes.result(job, patience_s)
         if decoded is None:
             return False
-        self._careful = None
+        self._final_job = None
         if self._likely and self._same_words(decoded, job):
             self._words.confirm(self._placed(decoded, job))
         else:
@@ -371,19 +371,19 @@ class Recognition:
 
     async def _show_cut(self, patience_s: float | None) -> None:
         """The beginning of a long segment is decoded: settle it."""
-        job = self._careful
+        job = self._final_job
         if job is None or not job.cut:
             return
         decoded = await self._decodes.result(job, patience_s)
         if decoded is None:
             return
-        self._careful = None
+        self._final_job = None
         self._show(decoded, job)
         self._settle(job.end_s)
 
     def _settle(self, at_s: float) -> None:
         self._words.settle(at_s)
-        self._partials.move(at_s, self._audio.end_s)
+        self._interim.move(at_s, self._audio.end_s)
 
     def _show(self, decoded: Decoded, job: DecodeJob) -> None:
         self._words.set_open(self._placed(decoded, job))
@@ -415,5 +415,5 @@ class Recognition:
             confidence=self._confidence(),
             silence_s=self._clock.silence_s if self._in_turn else 0.0,
             final=(self._final or self._likely) and self._in_turn,
-            checked=self._final,
+            confirmed=self._final,
         )

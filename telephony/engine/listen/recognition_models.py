@@ -1,8 +1,8 @@
-"""The hearing's models: loaded once per process, each run by a thread of its own, decodes at lower priority.
+"""The recognition models: loaded once per process, each run by its own thread, decodes at lower priority.
 
 Whatever runs here releases the interpreter's lock while it computes (onnxruntime, ctranslate2), so audio and
 messages go on meanwhile. One thread per model bounds what all streams together can ask for: work queues, and
-streams skip partial texts while one of theirs is still under way.
+streams skip interim transcripts while one of theirs is still under way.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from telephony.engine.listen.worker_thread import WorkerThread
 from telephony.errors import MissingModel
 
 FINALS_AT_ONCE: Final = 2
-"""Callers fall silent together: one careful text must not wait for another while a core is free."""
+"""Callers fall silent together: a final decode must not wait for another while a core is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class ModelPaths:
     silero: Path
     """silero_vad.onnx; the only one that cannot be missing."""
     smart_turn: Path | None
-    """smart-turn-v3.2-cpu.onnx; without it the end of a turn is told by silence and text alone."""
+    """smart-turn-v3.2-cpu.onnx; without it the end of a turn is detected by silence and text alone."""
     moonshine: Path | None
     """The folder with encoder_model.ort, decoder_model_merged.ort, tokenizer.bin."""
     whisper: Path | None
@@ -39,18 +39,18 @@ class ModelPaths:
 
 @dataclass(frozen=True, slots=True)
 class RecognitionModels:
-    """What a stream's hearing is made of. `load` makes it; `close` ends its threads."""
+    """The models of all streams, and their threads. `load` makes them; `close` ends the threads."""
 
     silero: Silero
     smart_turn: SmartTurn | None
-    quick: Moonshine | None
-    careful: Whisper | None
-    listening: WorkerThread
-    """For voice activity: every block waits for it."""
-    sounds: WorkerThread
-    """For smart-turn."""
-    partials: WorkerThread
-    finals: WorkerThread
+    interim_model: Moonshine | None
+    final_model: Whisper | None
+    vad_thread: WorkerThread
+    """Voice activity: every block waits for it."""
+    smart_turn_thread: WorkerThread
+    """Runs smart-turn."""
+    interim_thread: WorkerThread
+    final_threads: WorkerThread
     missing: tuple[str, ...]
     """One line for each model that is not here, saying what is used instead."""
 
@@ -59,30 +59,34 @@ class RecognitionModels:
         """Load what is there (about 1 s). Raises MissingModel when nothing can recognize speech."""
         if paths.moonshine is None and paths.whisper is None:
             raise MissingModel("no speech recognizer is on this machine: fetch the models first")
-        listening, sounds = (
+        vad_thread, smart_turn_thread = (
             WorkerThread("listening", in_background=False),
             WorkerThread("sounds", in_background=False),
         )
-        partials, finals = WorkerThread("partials"), WorkerThread("finals", FINALS_AT_ONCE)
+        interim_thread, final_threads = WorkerThread("interim"), WorkerThread("final", FINALS_AT_ONCE)
         # Each model is made by the thread that runs it: the threads it starts inherit the priority.
-        careful = finals.submit(
+        final_model = final_threads.submit(
             lambda: None if paths.whisper is None else Whisper(paths.whisper, FINALS_AT_ONCE)
         )
-        quick = partials.submit(lambda: None if paths.moonshine is None else Moonshine(paths.moonshine))
-        silero = listening.submit(lambda: Silero(paths.silero))
-        smart = sounds.submit(lambda: None if paths.smart_turn is None else SmartTurn(paths.smart_turn))
+        interim_model = interim_thread.submit(
+            lambda: None if paths.moonshine is None else Moonshine(paths.moonshine)
+        )
+        silero = vad_thread.submit(lambda: Silero(paths.silero))
+        smart = smart_turn_thread.submit(
+            lambda: None if paths.smart_turn is None else SmartTurn(paths.smart_turn)
+        )
         with ExitStack() as on_failure:
-            for worker in (listening, sounds, partials, finals):
+            for worker in (vad_thread, smart_turn_thread, interim_thread, final_threads):
                 on_failure.callback(worker.close)
             loaded = cls(
                 silero.result(),
                 smart.result(),
-                quick.result(),
-                careful.result(),
-                listening,
-                sounds,
-                partials,
-                finals,
+                interim_model.result(),
+                final_model.result(),
+                vad_thread,
+                smart_turn_thread,
+                interim_thread,
+                final_threads,
                 tuple(_missing_lines(paths)),
             )
             on_failure.pop_all()
@@ -90,16 +94,16 @@ class RecognitionModels:
 
     def close(self) -> None:
         """End the threads."""
-        for worker in (self.listening, self.sounds, self.partials, self.finals):
+        for worker in (self.vad_thread, self.smart_turn_thread, self.interim_thread, self.final_threads):
             worker.close()
 
 
 def _missing_lines(paths: ModelPaths) -> list[str]:
     lines: list[str] = []
     if paths.smart_turn is None:
-        lines.append("smart-turn is missing: the end of a turn is told by silence and text alone")
+        lines.append("smart-turn is missing: the end of a turn is detected by silence and text alone")
     if paths.moonshine is None:
-        lines.append("moonshine is missing: partial texts come from whisper, later and less often")
+        lines.append("moonshine is missing: interim transcripts come from whisper, later and less often")
     if paths.whisper is None:
-        lines.append("whisper is missing: final texts come from moonshine, with more errors")
+        lines.append("whisper is missing: final transcripts come from moonshine, with more errors")
     return lines

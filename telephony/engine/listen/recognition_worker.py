@@ -71,12 +71,12 @@ class Worker:
     async def _serve(self, loaded: RecognitionModels, number: int, options: RecognitionOptions) -> None:
         from telephony.engine.listen.recognition import Recognition
 
-        hearing = Recognition(loaded, options)
+        recognition = Recognition(loaded, options)
         try:
-            obeying = self._obey(hearing, number, self._streams[number])
+            obeying = self._obey(recognition, number, self._streams[number])
             await guarded_task(partial(self._failed, number), obeying)
         finally:
-            hearing.close()
+            recognition.close()
             del self._streams[number]
 
     def _failed(self, number: int, error: Exception) -> None:
@@ -85,19 +85,21 @@ class Worker:
         self._say((number, pipe.ERROR, f"the recognition failed: {type(error).__name__}"))
 
     async def _obey(
-        self, hearing: Recognition, number: int, queue: asyncio.Queue[pipe.WorkerMessage]
+        self, recognition: Recognition, number: int, queue: asyncio.Queue[pipe.WorkerMessage]
     ) -> None:
         while True:
             match await queue.get():
-                case (_, pipe.HEAR, (audio, waited)):
-                    self._say((number, pipe.BLOCKS, [block async for block in hearing.hear(audio, waited)]))
+                case (_, pipe.AUDIO, (audio, waited)):
+                    self._say(
+                        (number, pipe.BLOCKS, [block async for block in recognition.recognize(audio, waited)])
+                    )
                 case (_, pipe.FLUSH, _):
-                    known = await hearing.flush()
+                    known = await recognition.flush()
                     self._say((number, pipe.BLOCKS, [known] if known else []))
                 case (_, pipe.END_TURN, _):
-                    hearing.end_turn()
+                    recognition.end_turn()
                 case (_, pipe.CONFIGURE, options):
-                    hearing.configure(options)
+                    recognition.configure(options)
                 case (_, pipe.CLOSE, _):
                     return
 

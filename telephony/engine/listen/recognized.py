@@ -31,7 +31,7 @@ class Block:
     """What is known after another 80 ms of audio."""
 
     audio_end_s: float
-    """Audio heard so far, seconds; `flush()` may return a block that ends inside of 80 ms."""
+    """Audio received so far, seconds; `flush()` may return a block that ends inside of 80 ms."""
     speech: float
     """The voice activity detector's probability of speech in this block (after the level gate), 0 to 1."""
     in_turn: bool
@@ -46,19 +46,19 @@ class Block:
     """Seconds of audio since the turn's last speech; 0.0 outside a turn."""
     final: bool
     """`text` is complete and should stay, and nobody has spoken since."""
-    checked: bool = True
-    """Of a `final` text: it is the careful decode's. Where not, it may still change, and ends no turn."""
+    confirmed: bool = True
+    """The `final` text is the final decode's. Until then it may change, and does not end a turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecognitionOptions:
-    """What the wire's parameters mean to the hearing; replaced as a whole by `Hearing.configure`."""
+    """What the wire's parameters mean to recognition; replaced as a whole by `Recognition.configure`."""
 
     eot_threshold: float = 0.7
     eager_eot_threshold: float | None = None
     eot_timeout_ms: int = 5000
     keyterms: tuple[str, ...] = ()
-    """Words to expect; they bias the careful decode."""
+    """Words to expect; they bias the final decode."""
     numerals: bool = False
     """Write digits; else number words."""
 

@@ -1,8 +1,8 @@
-"""The quick recognizer: Moonshine tiny-en, for the text while the caller is still speaking.
+"""The model of interim transcripts: Moonshine tiny-en, while the caller is still speaking.
 
 Its two networks run straight in onnxruntime (the package's own library hides the token probabilities, and its
-voice detector clips words). A decode costs about 20 ms of CPU per second of audio, so a partial text every
-half second is affordable. The last text is used as a guess: the decoder checks the whole guess in one step
+voice detector clips words). A decode costs about 20 ms of CPU per second of audio: one every half second is
+affordable. The last text is used as a guess: the decoder checks the whole guess in one step
 and goes on from where it differs. That saves most of the steps, and changes a result only by the rounding of
 the int8 network, which scales a step as a whole.
 """

@@ -1,4 +1,4 @@
-"""Hearing in a process of its own: a model that crashes ends its streams; later ones find a new worker."""
+"""Recognition in its own process: a model that crashes ends its streams; later streams get a new worker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from telephony.engine.listen.recognizer_stream import RecognizerLost, Recognizer
 log = logging.getLogger(__name__)
 
 ANSWER_S = 20.0
-"""A worker that says nothing for so long hangs, and is replaced. A careful decode takes about a second."""
+"""A worker that says nothing for so long hangs, and is replaced. A final decode takes about a second."""
 READY_S = 30.0
 """Longest load of the models, on a machine that is busy."""
 RETRY_S = (0.0, 0.5, 2.0)
@@ -29,21 +29,21 @@ _BLOCK_BYTES = int(BLOCK_S * 8000) * 2
 
 
 class WorkerStream:
-    """The hearing of one stream, a process away."""
+    """The recognition of one stream, in the worker process."""
 
     def __init__(self, worker: _Connection, number: int) -> None:
         self._worker = worker
         self._number = number
         self._rest = b""
 
-    async def hear(self, linear16: bytes, waited: bool = False) -> AsyncIterator[Block]:
+    async def recognize(self, linear16: bytes, waited: bool = False) -> AsyncIterator[Block]:
         """Audio at 8000 Hz; a block for each 80 ms completed. Raises RecognizerLost."""
-        # Block by block: an end of turn must reach the worker before it hears what comes after.
+        # Block by block: an end of turn must reach the worker before the audio after it.
         data = self._rest + linear16
         whole = len(data) - len(data) % _BLOCK_BYTES
         self._rest = data[whole:]
         for at in range(0, whole, _BLOCK_BYTES):
-            for block in await self._ask(pipe.HEAR, (data[at : at + _BLOCK_BYTES], waited)):
+            for block in await self._ask(pipe.AUDIO, (data[at : at + _BLOCK_BYTES], waited)):
                 yield block
             waited = False
 
@@ -103,9 +103,9 @@ class _Connection:
             async with asyncio.timeout(ANSWER_S):
                 return await answer
         except TimeoutError:
-            log.error("the hearing worker has not answered for %.0f s: it is replaced", ANSWER_S)
+            log.error("the recognition worker has not answered for %.0f s: it is replaced", ANSWER_S)
             self.kill()
-            raise RecognizerLost("the hearing worker does not answer") from None
+            raise RecognizerLost("the recognition worker does not answer") from None
         finally:
             self._waiting.pop(message[0], None)
 
@@ -143,7 +143,7 @@ class _Connection:
 
 
 class WorkerPool:
-    """Keeps a worker running, and gives out its hearings."""
+    """Keeps a worker running, and opens its recognizer streams."""
 
     def __init__(
         self, command: tuple[str, ...] = (sys.executable, "-m", "telephony.engine.listen.recognition_worker")
@@ -172,11 +172,11 @@ class WorkerPool:
         self._task = asyncio.create_task(self._keep_running())
 
     async def ready(self) -> None:
-        """Returns once a stream can be heard, in whatever way."""
+        """Returns once a stream can be recognized, by the models or by loudness."""
         await self._known.wait()
 
     async def open(self, options: RecognitionOptions) -> RecognizerStream:
-        """The hearing of a new stream. Raises RecognizerLost when the models do not load in time."""
+        """The recognizer of a new stream. Raises RecognizerLost when the models do not load in time."""
         try:
             async with asyncio.timeout(READY_S):
                 await self._known.wait()
@@ -198,10 +198,10 @@ class WorkerPool:
             if reason is not None:
                 return self._fall_back(reason)
             failures = 0 if became_ready else failures + 1
-        self._fall_back("the hearing worker does not start")
+        self._fall_back("the recognition worker does not start")
 
     def _fall_back(self, reason: str) -> None:
-        self.notes = (f"{reason}; until then turns are told by loudness, and no words are heard",)
+        self.notes = (f"{reason}; until then turns are detected by loudness, and no words are recognized",)
         log.warning("%s", self.notes[0])
         self._fallback = True
         self._known.set()
@@ -237,7 +237,7 @@ class WorkerPool:
             self._known.clear()
             connection.lost()
             await subprocesses.killed(child)
-        log.error("the hearing worker ended with status %s: starting another", child.returncode)
+        log.error("the recognition worker ended with status %s: starting another", child.returncode)
         return became_ready, None
 
     def _ready(self, connection: _Connection, missing: tuple[str, ...], took_s: float) -> None:

@@ -1,4 +1,4 @@
-"""Where the hearing of a stream comes from: one seam, behind it a worker process, or loudness alone."""
+"""What recognizes a stream: one interface, behind it a worker process, or loudness alone."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from telephony.engine.listen.recognized import Block, RecognitionOptions
 
 
 class RecognizerLost(Exception):
-    """The hearing of a stream broke down: the stream cannot go on, a new one can be opened."""
+    """The recognition of a stream broke down. The stream cannot go on; a new one can be opened."""
 
-    def __init__(self, reason: str = "the hearing worker crashed; a new stream can be opened") -> None:
+    def __init__(self, reason: str = "the recognition worker crashed; a new stream can be opened") -> None:
         super().__init__(reason)
 
 
 class RecognizerStream(Protocol):
-    """The hearing of one stream (engine/listen/recognition.py says what each method promises)."""
+    """The recognition of one stream (engine/listen/recognition.py says what each method promises)."""
 
-    def hear(self, linear16: bytes, waited: bool = False) -> AsyncIterator[Block]:
+    def recognize(self, linear16: bytes, waited: bool = False) -> AsyncIterator[Block]:
         """Audio at 8000 Hz; a block for each 80 ms completed. `waited`: it was not late for us."""
         ...
 
@@ -35,7 +35,7 @@ class RecognizerStream(Protocol):
         ...
 
     def when_lost(self, tell: Callable[[], None]) -> None:
-        """Calls `tell` once the hearing has broken down, between two questions, too."""
+        """Calls `tell` once the recognition has broken down, between two requests, too."""
         ...
 
     def close(self) -> None:
@@ -44,7 +44,7 @@ class RecognizerStream(Protocol):
 
 
 class RecognizerPool(Protocol):
-    """Gives out the hearings of one process."""
+    """Opens the recognizer streams of one process."""
 
     notes: tuple[str, ...]
     """What is missing here and what is used instead."""
@@ -55,7 +55,7 @@ class RecognizerPool(Protocol):
         ...
 
     async def open(self, options: RecognitionOptions) -> RecognizerStream:
-        """The hearing of a new stream. Raises RecognizerLost where none can be had now."""
+        """The recognizer of a new stream. Raises RecognizerLost where none is available."""
         ...
 
     async def close(self) -> None:

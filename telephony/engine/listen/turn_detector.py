@@ -52,7 +52,7 @@ _ENOUGH: Final[dict[Ending, Waits]] = {
 
 
 class DetectorPhase(Enum):
-    """What the caller is doing, as far as one can hear."""
+    """What the caller is doing, as far as the audio shows."""
 
     QUIET = auto()
     """No turn."""

@@ -1,6 +1,6 @@
 """How a text ends, as far as that tells whether its speaker is done. PURE.
 
-Only what pays: partial texts have errors, so a rule looks at endings that recognizers rarely invent.
+Only what pays: interim transcripts have errors, so a rule looks at endings that recognizers rarely invent.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def is_spelled(text: str) -> bool:
 
 
 def is_dictated(text: str) -> bool:
-    """Whether digits or letters are being dictated of late: a partial text may have misheard the last one."""
+    """Whether digits or letters are being dictated: an interim transcript may have the last one wrong."""
     late = _words_of(text)[-_LATE_WORDS:]
     said = [word in DIGIT_WORDS or word.isdigit() or bool(_LETTER.fullmatch(word)) for word in late]
     return sum(said) >= _SPELLED and 2 * sum(said) >= len(late)

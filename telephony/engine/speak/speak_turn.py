@@ -28,7 +28,7 @@ class SpeakTurn:
         self.flush_asked = False
         """The client said so with a Flush."""
         self.started = False
-        """The client was told that it begins."""
+        """The client has the message that it begins."""
         self.words: list[SpokenWord] = []
         """Words handed to the client as audio; times from the speech's first sample, places in `text`."""
         self._taken = 0

@@ -32,12 +32,12 @@ def block(
     confidence: float = 0.0,
     silence_s: float = 0.0,
     final: bool = False,
-    checked: bool = True,
+    confirmed: bool = True,
 ) -> Block:
     """What is known after `number` blocks of audio; text means that a turn is open."""
     end = number * BLOCK_S
     words = tuple(RecognizedWord(word, 0.91, end - 0.05, end) for word in text.split())
-    return Block(end, 1.0, bool(text), text, words, confidence, silence_s, final, checked)
+    return Block(end, 1.0, bool(text), text, words, confidence, silence_s, final, confirmed)
 
 
 def session(**options: float | int | str) -> FluxSession:
@@ -108,15 +108,15 @@ def test_a_changed_text_resumes_the_turn_before_it_ends() -> None:
 def test_a_text_that_is_not_checked_yet_makes_an_eager_and_ends_no_turn() -> None:
     stream = session(eager_eot_threshold=0.5, eot_timeout_ms=500)
     stream.block(block(1, "A small"))
-    assert events(stream.block(block(2, "A small.", 0.6, 0.16, True, checked=False))) == ["EagerEndOfTurn"]
-    assert events(stream.block(block(3, "A small.", 0.9, 0.56, True, checked=False))) == []
+    assert events(stream.block(block(2, "A small.", 0.6, 0.16, True, confirmed=False))) == ["EagerEndOfTurn"]
+    assert events(stream.block(block(3, "A small.", 0.9, 0.56, True, confirmed=False))) == []
     assert events(stream.block(block(4, "A small.", 0.9, 0.64, True))) == ["EndOfTurn"]
 
 
 def test_a_check_that_finds_other_words_resumes_the_turn_before_it_ends() -> None:
     stream = session(eager_eot_threshold=0.5)
     stream.block(block(1, "A small"))
-    stream.block(block(2, "A small.", 0.6, 0.16, True, checked=False))
+    stream.block(block(2, "A small.", 0.6, 0.16, True, confirmed=False))
     told = stream.block(block(3, "A mall.", 0.8, 0.4, True))
     assert events(told) == ["TurnResumed", "EagerEndOfTurn", "EndOfTurn"]
 
@@ -160,8 +160,8 @@ def test_configure_is_adopted_whole_or_not_at_all() -> None:
     (adopted,) = stream.configure(Configure(eot_threshold=0.9, keyterms=("Acme",)))
     assert isinstance(adopted, ConfigureSuccess)
     assert (adopted.eot_threshold, adopted.eager_eot_threshold, adopted.eot_timeout_ms) == (0.9, 0.5, 5000)
-    assert stream.hearing_options().keyterms == ("Acme",)
-    assert stream.hearing_options().eot_threshold == 0.9
+    assert stream.recognition_options().keyterms == ("Acme",)
+    assert stream.recognition_options().eot_threshold == 0.9
 
 
 STEPS = st.one_of(
@@ -183,7 +183,7 @@ STEPS = st.one_of(
 
 
 class Caller:
-    """A hearing that keeps its promises, driven by hand."""
+    """A recognizer that keeps its promises, driven by hand."""
 
     def __init__(self, stream: FluxSession, checker: Checker) -> None:
         self.stream, self.checker = stream, checker
@@ -196,9 +196,11 @@ class Caller:
         if self.stream.turn_ended:
             self.now = replace(self.now, in_turn=False, text="", words=(), silence_s=0.0, final=False)
 
-    def hear(self, text: str, confidence: float, silence_s: float, final: bool, checked: bool = True) -> None:
+    def recognize(
+        self, text: str, confidence: float, silence_s: float, final: bool, confirmed: bool = True
+    ) -> None:
         self.number += 1
-        self.now = block(self.number, text, confidence, silence_s, final and bool(text), checked)
+        self.now = block(self.number, text, confidence, silence_s, final and bool(text), confirmed)
         self.told(self.stream.block(self.now))
 
     def do(self, step: tuple[object, ...]) -> None:
@@ -207,13 +209,15 @@ class Caller:
             case ("silence", int(blocks)):
                 for _ in range(blocks):
                     now = self.now
-                    self.hear(now.text, now.confidence, now.silence_s + BLOCK_S, now.final, now.checked)
+                    self.recognize(
+                        now.text, now.confidence, now.silence_s + BLOCK_S, now.final, now.confirmed
+                    )
             case ("word", str(word)):
-                self.hear(f"{text} {word}".strip(), 0.02, 0.0, False)
-            case ("pause", float(confidence), bool(final), bool(checked)):
-                self.hear(text, confidence, self.now.silence_s + BLOCK_S, final, checked)
+                self.recognize(f"{text} {word}".strip(), 0.02, 0.0, False)
+            case ("pause", float(confidence), bool(final), bool(confirmed)):
+                self.recognize(text, confidence, self.now.silence_s + BLOCK_S, final, confirmed)
             case ("revise", str(word)) if text:
-                self.hear(word, self.now.confidence, self.now.silence_s, True)
+                self.recognize(word, self.now.confidence, self.now.silence_s, True)
             case ("force",):
                 self.checker.sent(ForceEndTurn())
                 self.told(self.stream.force_end_turn(self.now if self.now.in_turn else None))

@@ -1,4 +1,4 @@
-"""`/v2/listen` over real sockets, with the hearing that needs no model; each client checks the guarantees."""
+"""`/v2/listen` over real sockets, with the recognizer without a model; each client checks the guarantees."""
 
 from __future__ import annotations
 

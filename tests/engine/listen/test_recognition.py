@@ -1,4 +1,4 @@
-"""The hearing with its real models: what it promises the wire's session, on recorded calls."""
+"""Recognition with its real models: what it promises the wire's session, on recorded calls."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 from telephony.audio.wav import read_wav
 from telephony.engine.listen.recognized import BLOCK_S, Block, RecognitionOptions
 from telephony.errors import MissingModel
-from tests.hearing_models import model_path
 from tests.shared import shared_path
+from tests.speech_models import model_path
 
 pytest.importorskip("onnxruntime", reason="the local engine is not installed")
 pytest.importorskip("ctranslate2", reason="the local engine is not installed")
@@ -55,26 +55,26 @@ def call(name: str, start_s: float = 0.0, end_s: float = 1e6) -> bytes:
 
 
 async def listen(
-    hearing: Recognition, audio: bytes, options: RecognitionOptions = OPTIONS, chunk: int = 1280
+    recognition: Recognition, audio: bytes, options: RecognitionOptions = OPTIONS, chunk: int = 1280
 ) -> AsyncIterator[tuple[Block, bool]]:
     """Each block, and whether the turn ends with it, as the session would decide."""
     for at in range(0, len(audio), chunk):
-        async for block in hearing.hear(audio[at : at + chunk]):
-            final = block.in_turn and block.final and block.checked
+        async for block in recognition.recognize(audio[at : at + chunk]):
+            final = block.in_turn and block.final and block.confirmed
             ends = final and block.confidence >= options.eot_threshold
             if ends:
-                hearing.end_turn()
+                recognition.end_turn()
             yield block, ends
 
 
 async def blocks_of(
     models: RecognitionModels, audio: bytes, options: RecognitionOptions = OPTIONS, chunk: int = 1280
 ) -> list[tuple[Block, bool]]:
-    hearing = Recognition(models, options, live=False)
+    recognition = Recognition(models, options, live=False)
     try:
-        return [step async for step in listen(hearing, audio, options, chunk)]
+        return [step async for step in listen(recognition, audio, options, chunk)]
     finally:
-        hearing.close()
+        recognition.close()
 
 
 def digits_of(text: str) -> str:
@@ -85,7 +85,7 @@ def endings(steps: list[tuple[Block, bool]]) -> list[str]:
     return [block.text for block, ends in steps if ends]
 
 
-async def test_a_call_is_heard_turn_by_turn(models: RecognitionModels) -> None:
+async def test_a_call_is_recognized_turn_by_turn(models: RecognitionModels) -> None:
     steps = await blocks_of(models, call("open_01_clean_bargein"))
     texts = [text.lower().strip(".?!") for text in endings(steps)]
     truth = json.loads(shared_path("calls/open/open_01_clean_bargein.json").read_text())["turns"]
@@ -97,7 +97,7 @@ async def test_a_call_is_heard_turn_by_turn(models: RecognitionModels) -> None:
 
 
 async def test_what_the_session_relies_on(models: RecognitionModels) -> None:
-    """One block per 80 ms; text as long as the turn; a checked text does not change; ends are checked."""
+    """One block per 80 ms; text as long as the turn; a confirmed text does not change; ends are confirmed."""
     previous: Block | None = None
     for number, (block, ended) in enumerate(await blocks_of(models, call("open_02_midturn_pauses"))):
         assert block.audio_end_s == pytest.approx((number + 1) * BLOCK_S)
@@ -105,25 +105,27 @@ async def test_what_the_session_relies_on(models: RecognitionModels) -> None:
         assert " ".join(word.word for word in block.words) == block.text
         assert not block.final or block.in_turn
         assert 0.0 <= block.confidence < 1.0
-        if previous is not None and previous.final and previous.checked and block.final:
+        if previous is not None and previous.final and previous.confirmed and block.final:
             assert (block.text, block.words) == (previous.text, previous.words)
         if previous is not None and previous.in_turn:
             assert block.in_turn
         previous = None if ended else block
 
 
-async def test_a_sure_quick_text_is_final_before_it_is_checked_and_stays(models: RecognitionModels) -> None:
+async def test_a_sure_interim_transcript_is_final_before_it_is_confirmed_and_stays(
+    models: RecognitionModels,
+) -> None:
     """Some blocks sooner, so that a reply can be drafted meanwhile."""
     steps = await blocks_of(models, call("open_01_clean_bargein", 9.0, 15.0))
     final = [block for block, _ in steps if block.in_turn and block.final]
-    assert [block.checked for block in (final[0], final[1], final[-1])] == [False, False, True]
+    assert [block.confirmed for block in (final[0], final[1], final[-1])] == [False, False, True]
     assert len({block.text for block in final}) == 1
 
 
-async def test_without_eager_threshold_every_final_text_is_the_careful_one(models: RecognitionModels) -> None:
+async def test_without_eager_threshold_every_final_transcript_is_confirmed(models: RecognitionModels) -> None:
     audio = call("open_01_clean_bargein", 9.0, 15.0)
     steps = await blocks_of(models, audio, replace(OPTIONS, eager_eot_threshold=None))
-    assert all(block.checked for block, _ in steps if block.final) and len(endings(steps)) == 1
+    assert all(block.confirmed for block, _ in steps if block.final) and len(endings(steps)) == 1
 
 
 async def test_words_have_times_in_order_and_measured_confidence(models: RecognitionModels) -> None:
@@ -143,12 +145,12 @@ async def test_the_same_audio_gives_the_same_blocks_however_it_is_cut(models: Re
     assert steps == await blocks_of(models, audio, chunk=len(audio))
 
 
-async def test_dictation_is_one_turn_and_figures_come_only_when_asked_for(models: RecognitionModels) -> None:
+async def test_dictation_is_one_turn_and_digits_come_only_when_asked_for(models: RecognitionModels) -> None:
     audio = call("open_03_digits_dtmf", 0.0, 13.0)
     (words,) = endings(await blocks_of(models, audio))
     assert not any(letter.isdigit() for letter in words)
-    (figures,) = endings(await blocks_of(models, audio, replace(OPTIONS, numerals=True)))
-    assert "".join(letter for letter in figures if letter.isdigit()) == "4155550132"
+    (digits,) = endings(await blocks_of(models, audio, replace(OPTIONS, numerals=True)))
+    assert "".join(letter for letter in digits if letter.isdigit()) == "4155550132"
 
 
 async def test_keyterms_bias_the_final_text(models: RecognitionModels) -> None:
@@ -163,16 +165,16 @@ async def test_music_ringback_and_dtmf_start_no_turn(models: RecognitionModels) 
     assert not any(block.in_turn for block, _ in steps)
 
 
-async def test_flush_gives_the_careful_text_of_a_turn_cut_off(models: RecognitionModels) -> None:
+async def test_flush_gives_the_final_transcript_of_a_turn_cut_off(models: RecognitionModels) -> None:
     """ForceEndTurn and CloseStream lose no word."""
-    hearing = Recognition(models, OPTIONS, live=False)
-    steps = [step async for step in listen(hearing, call("open_01_clean_bargein", 0.0, 5.95))]
+    recognition = Recognition(models, OPTIONS, live=False)
+    steps = [step async for step in listen(recognition, call("open_01_clean_bargein", 0.0, 5.95))]
     assert not any(ended for _, ended in steps)
-    block = await hearing.flush()
+    block = await recognition.flush()
     assert block is not None and block.final and "brown sugar" in block.text
-    hearing.end_turn()
-    assert await hearing.flush() is None
-    hearing.close()
+    recognition.end_turn()
+    assert await recognition.flush() is None
+    recognition.close()
 
 
 async def test_on_a_machine_that_does_not_keep_up_no_text_is_final_that_lacks_what_was_said(
@@ -180,26 +182,29 @@ async def test_on_a_machine_that_does_not_keep_up_no_text_is_final_that_lacks_wh
 ) -> None:
     """The recognizers stand still in mid-dictation: the turn waits for them, and has all its digits."""
     audio, quiet = call("open_03_digits_dtmf", 1.5, 10.2), bytes(1280)
-    hearing, loop, going = (
+    recognition, loop, going = (
         Recognition(models, OPTIONS, live=True),
         asyncio.get_running_loop(),
         threading.Event(),
     )
-    began = [block async for block, _ in listen(hearing, audio[: 4 * SECOND])]
-    assert began[-1].in_turn or await hearing.flush() is not None
-    stuck = [models.partials.submit(going.wait), *(models.finals.submit(going.wait) for _ in range(2))]
+    began = [block async for block, _ in listen(recognition, audio[: 4 * SECOND])]
+    assert began[-1].in_turn or await recognition.flush() is not None
+    stuck = [
+        models.interim_thread.submit(going.wait),
+        *(models.final_threads.submit(going.wait) for _ in range(2)),
+    ]
     try:
-        steps = [step async for step in listen(hearing, audio[4 * SECOND :] + 15 * quiet)]
+        steps = [step async for step in listen(recognition, audio[4 * SECOND :] + 15 * quiet)]
         overdue = loop.time() + 2.0
         while loop.time() < overdue:
-            steps += [step async for step in listen(hearing, quiet)]
+            steps += [step async for step in listen(recognition, quiet)]
         assert endings(steps) == []
     finally:
         going.set()
         await asyncio.wait([asyncio.wrap_future(future) for future in stuck])
     while not endings(steps):
-        steps += [step async for step in listen(hearing, quiet)]
-    hearing.close()
+        steps += [step async for step in listen(recognition, quiet)]
+    recognition.close()
     assert digits_of(endings(steps)[0]) == "4155550132"
 
 
@@ -222,22 +227,22 @@ async def test_what_a_line_brings_at_once_has_the_time_that_it_would_have_had(
 
 
 async def test_silence_is_nothing(models: RecognitionModels) -> None:
-    hearing = Recognition(models, OPTIONS, live=False)
-    steps = [block async for block, _ in listen(hearing, bytes(3 * SECOND + 7))]
+    recognition = Recognition(models, OPTIONS, live=False)
+    steps = [block async for block, _ in listen(recognition, bytes(3 * SECOND + 7))]
     assert len(steps) == 37 and not any(block.in_turn or block.text for block in steps)
-    assert await hearing.flush() is None
-    hearing.close()
+    assert await recognition.flush() is None
+    recognition.close()
 
 
 async def test_a_turn_longer_than_the_recognizers_window_keeps_its_beginning(
     models: RecognitionModels,
 ) -> None:
     audio = call("open_07_real_call_b", 0.0, 37.0)
-    hearing = Recognition(models, OPTIONS, live=False)
-    async for _ in hearing.hear(audio):  # nobody ends the turn
+    recognition = Recognition(models, OPTIONS, live=False)
+    async for _ in recognition.recognize(audio):  # nobody ends the turn
         pass
-    block = await hearing.flush()
-    hearing.close()
+    block = await recognition.flush()
+    recognition.close()
     assert block is not None
     text = block.text.lower()
     assert "as soon as possible" in text and "call my boss" in text and text.endswith("chance.")

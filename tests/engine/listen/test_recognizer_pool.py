@@ -1,4 +1,4 @@
-"""Hearing in a process of its own: what becomes of its streams when it crashes, and of the ones after."""
+"""Recognition in its own process: what becomes of its streams when it crashes, and of later ones."""
 
 from __future__ import annotations
 
@@ -121,5 +121,5 @@ async def test_a_stream_of_a_worker_that_is_gone_is_lost(recognizers: WorkerPool
     recognizer = await recognizers.open(RecognitionOptions())
     await recognizers.close()
     with pytest.raises(RecognizerLost):
-        async for _ in recognizer.hear(silence(1)):
+        async for _ in recognizer.recognize(silence(1)):
             pass

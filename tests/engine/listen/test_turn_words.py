@@ -1,4 +1,4 @@
-"""A turn's words out of the decodes of its parts, and figures as words."""
+"""A turn's words out of the decodes of its parts; digits as words, and words as digits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.engine.listen.inverse_text_normalization import in_figures, in_words
+from telephony.engine.listen.inverse_text_normalization import in_words, with_digits
 from telephony.engine.listen.turn_text import Ending, ending_of, is_spelled
 from telephony.engine.listen.turn_words import TurnWords, WordPiece, place
 
@@ -27,12 +27,12 @@ from telephony.engine.listen.turn_words import TurnWords, WordPiece, place
         ("latte?", "latte?"),
     ],
 )
-def test_without_numerals_figures_are_spelled_out(written: str, spoken: str) -> None:
+def test_without_numerals_digits_are_spelled_out(written: str, spoken: str) -> None:
     assert " ".join(in_words(written)) == spoken
 
 
 @pytest.mark.parametrize(
-    ("spoken", "figures"),
+    ("spoken", "digits"),
     [
         ("four, one, five, oh one.", "41501."),
         ("twenty three people", "23 people"),
@@ -47,8 +47,8 @@ def test_without_numerals_figures_are_spelled_out(written: str, spoken: str) -> 
         ("It costs five.", "It costs 5."),
     ],
 )
-def test_with_numerals_number_words_become_figures(spoken: str, figures: str) -> None:
-    assert " ".join(text for text, _, _ in in_figures(spoken.split())) == figures
+def test_with_numerals_number_words_become_digits(spoken: str, digits: str) -> None:
+    assert " ".join(text for text, _, _ in with_digits(spoken.split())) == digits
 
 
 def test_digits_that_were_recognized_as_one_figure_have_times_of_their_own() -> None:
@@ -65,8 +65,8 @@ def test_digits_that_were_recognized_as_one_figure_have_times_of_their_own() -> 
 @given(
     st.lists(st.sampled_from("zero one five ten twenty hundred thousand oh a 7 12 and".split()), max_size=9)
 )
-def test_figures_take_every_word_once(words: list[str]) -> None:
-    found = in_figures(words)
+def test_digits_take_every_word_once(words: list[str]) -> None:
+    found = with_digits(words)
     assert [first for _, first, _ in found[1:]] == [after for _, _, after in found[:-1]]
     assert not words or (found[0][1], found[-1][2]) == (0, len(words))
 

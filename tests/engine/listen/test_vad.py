@@ -19,8 +19,8 @@ from telephony.engine.listen.vad import (
     VoiceActivity,
     dtmf_frames,
 )
-from tests.hearing_models import model_path
 from tests.shared import shared_path
+from tests.speech_models import model_path
 
 DTMF = {"1": (697, 1209), "5": (770, 1336), "#": (941, 1477), "D": (941, 1633)}
 

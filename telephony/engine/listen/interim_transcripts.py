@@ -1,4 +1,4 @@
-"""Partial texts of one stream: when to make one, and which recognizer looks."""
+"""Interim transcripts of one stream: when to make one, and by which model."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _AFTER_FIRST_WORDS_S: Final = 0.64
 _UNSURE_TOKENS: Final = 2  # at the end of a text cut off in mid-word
 
 
-class Partials:
-    """One partial text at a time: while one is under way the next is skipped."""
+class InterimTranscripts:
+    """One interim transcript at a time: while one is under way the next is skipped."""
 
     def __init__(self, decodes: Decodes) -> None:
         self._decodes = decodes
@@ -61,8 +61,8 @@ class Partials:
         self.cancel()
         self._start(now_s, BLOCK_S)
 
-    def has_heard(self, until_s: float) -> bool:
-        """Whether the text under way is of all that was said until then."""
+    def covers(self, until_s: float) -> bool:
+        """Whether the decode under way covers all that was said until then."""
         return self._job is not None and self._job.end_s >= until_s - 1e-6
 
     def resume(self, now_s: float) -> None:
@@ -83,14 +83,14 @@ class Partials:
         return decoded, job
 
     def _start(self, now_s: float, due_in_s: float) -> None:
-        self._job = self._decodes.quick(self._start_s, self._guess, now_s + due_in_s)
+        self._job = self._decodes.interim(self._start_s, self._guess, now_s + due_in_s)
         later_s = _EVERY_S + _EVERY_PER_S * (now_s - self._start_s)
         self._next_s = now_s + (_OPENING_EVERY_S if self._is_opening(now_s) else later_s)
 
     def _start_first_words(self, now_s: float) -> None:
-        """The first words decide whether the agent falls silent: the better recognizer has a look, once."""
+        """The first words decide whether the agent falls silent: the better model decodes them, once."""
         self.cancel()
-        self._job = self._decodes.quick(self._start_s, (), now_s + _DUE_S, careful_now=True)
+        self._job = self._decodes.interim(self._start_s, (), now_s + _DUE_S, by_final_model=True)
         self._next_s = now_s + _AFTER_FIRST_WORDS_S
 
     def _is_opening(self, now_s: float) -> bool:
