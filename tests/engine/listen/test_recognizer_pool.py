@@ -103,7 +103,7 @@ async def test_a_worker_that_never_starts_leaves_loudness() -> None:
     recognizers.start()
     await asyncio.wait_for(recognizers.ready(), 20)
     assert recognizers.state == "loudness"
-    assert "no words are heard" in recognizers.notes[0]
+    assert "no words are recognized" in recognizers.notes[0]
     assert isinstance(await recognizers.open(RecognitionOptions()), LoudnessStream)
     await recognizers.close()
 
