@@ -168,10 +168,11 @@ class Synthesis:
         # One that reports other words than it was given is not believed.
         reported = event.words if len(event.words) == len(phrase.text.split()) else ()
         words = reported or estimate_words(phrase.text, len(ulaw), listen(ulaw))
-        self._pace = (self._pace[0] + len(ulaw), self._pace[1] + spoken_letters(phrase.text))
-        if phrase.spoken is None:
+        if not event.stand_in:
+            self._pace = (self._pace[0] + len(ulaw), self._pace[1] + spoken_letters(phrase.text))
+        if phrase.spoken is None and not event.stand_in:
             self._cache.put(phrase.text, ulaw, words)
-        else:
+        elif phrase.spoken is not None:
             words = phrase.spoken.with_rest(words)
         self._hand_on(event.reply, event.phrase, OrderedAudio(words))
 

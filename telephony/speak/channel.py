@@ -26,6 +26,7 @@ from telephony.deepgram.retry import FINAL_STATUSES, STEADY_S, connect_s, pause_
 from telephony.deepgram.transport import HandshakeRefused, SpeechSocket, connected
 from telephony.errors import BadAudio, SocketLost
 from telephony.speak.events import (
+    NOTHING_TO_SAY,
     PhraseAudio,
     PhraseDone,
     PhraseFailed,
@@ -406,7 +407,7 @@ class Channel:
             self._put(wire.interrupt(self.client.dialect))
         elif code == wire.NOTHING_TO_SAY and not phrase.dropped and not phrase.received:
             self._current = None
-            self._failed(phrase, "there is nothing to say in it")
+            self._failed(phrase, NOTHING_TO_SAY)
             self._next()
 
     def _offset_ms(self, phrase: Phrase, heard_ms: float | None) -> float | None:

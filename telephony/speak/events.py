@@ -7,6 +7,9 @@ from typing import TypeAlias
 from telephony.base.frozen import frozen
 from telephony.events import WordTime
 
+NOTHING_TO_SAY = "there is nothing to say in it"
+"""Why a phrase failed that is not the voice's fault."""
+
 
 @frozen
 class PhraseAudio:
@@ -26,6 +29,8 @@ class PhraseDone:
     samples: int
     words: tuple[WordTime, ...] = ()
     """Where the words lie; empty when the voice does not say."""
+    stand_in: bool = False
+    """Another voice than the call's own spoke it."""
 
 
 @frozen
