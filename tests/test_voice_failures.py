@@ -8,12 +8,17 @@ from pathlib import Path
 import pytest
 
 from telephony.audio.g711 import linear16_to_ulaw
+from telephony.config.settings import Settings
 from telephony.deepgram import flux_codec
+from telephony.errors import BadInput, BadSetting
 from telephony.playback.word_times import broken_off
 from telephony.reply.agent import HangUp, Notes, Said, Say, SilenceStep, Turn, Wording
+from telephony.server.number_routes import Routes
+from telephony.server.speech_check import refuse_what_can_never_work
+from telephony.testing.fake_flux import FakeFlux
 from telephony.testing.fake_scripts import RecordedScript
-from telephony.testing.fake_speak import tone
-from telephony.testing.faults import NONE, Faults
+from telephony.testing.fake_speak import FakeSpeak, tone
+from telephony.testing.faults import NONE, Faults, RefusalFault
 from telephony.testing.virtual_call import VirtualCall
 from tests.real_line import running, said, verbs
 
@@ -99,6 +104,51 @@ async def test_what_never_sounded_was_not_heard(tmp_path: Path, fault: Faults) -
     assert all(word in left for word in heard), "in their order, with holes where nothing sounded"
     assert 4 <= len(heard) <= 2 * 1.3 / WORD_S < len(WORDS)
     assert f"You heard {len(heard)} words." in said(result)
+
+
+LATE = Faults(first_byte_delay_s=60.0)
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, LATE], ids=["reset", "silent", "late"])
+async def test_another_voice_goes_on_where_the_first_broke_off(tmp_path: Path, fault: Faults) -> None:
+    """Each word is heard once; what the first voice did not say, VOICE_FALLBACK says."""
+    environ = {"AGENT": f"{__name__}:Teller", "VOICE_FALLBACK": "flux-other-en"}
+    async with running(tmp_path, NONE, script, length_s, **environ) as server:
+        server.voice.misbehave(fault, NONE)
+        result = await server.call()
+        others = [one for one in server.voice.sessions if one.query["model"] == "flux-other-en"]
+    assert verbs(result) == ["Connect", "Hangup"] and not result.flags
+    answer = _answer(result)
+    assert answer["heard"] == STORY and not answer["interrupted"]
+    assert f"You heard {len(WORDS)} words." in said(result) and "again" not in said(result)
+    rest = " ".join(text for session in others for text in session.texts if text in STORY)
+    assert STORY.endswith(rest)
+    left_out = len(WORDS) - len(rest.split())
+    assert left_out == 0 if fault == LATE else 0 < left_out <= 1.3 / WORD_S
+
+
+async def test_a_local_voice_speaks_when_the_service_s_is_late(tmp_path: Path) -> None:
+    """The engine is started beside the service; a voice that it has not is refused at start."""
+    environ = {"AGENT": f"{__name__}:Teller", "VOICE_FALLBACK": "local"}
+    async with running(tmp_path, NONE, script, length_s, **environ) as server:
+        server.voice.misbehave(LATE)
+        result = await server.call()
+    answer = _answer(result)
+    assert answer["heard"] == STORY and not answer["interrupted"]
+    with pytest.raises(BadSetting, match="VOICE_FALLBACK='nobody'"):
+        async with running(tmp_path, NONE, script, length_s, VOICE_FALLBACK="local:nobody"):
+            pass
+
+
+async def test_a_fall_back_voice_that_is_not_there_is_refused_at_start(tmp_path: Path) -> None:
+    flux, speak = FakeFlux(), FakeSpeak(faults=(Faults(refuse=RefusalFault(400, "no such voice")),))
+    await flux.start(0, speak)
+    settings = Settings.load({"DEEPGRAM_URL": flux.url, "VOICE_FALLBACK": "flux-nobody-en"})
+    try:
+        with pytest.raises(BadInput, match="VOICE_FALLBACK.*no such voice"):
+            await refuse_what_can_never_work(settings, Routes())
+    finally:
+        await flux.close()
 
 
 def _answer(result: object) -> dict[str, object]:

@@ -41,7 +41,7 @@ from telephony.config.listening import chosen, setting_of
 from telephony.config.model_settings import ModelSettings, check_model
 from telephony.config.secret import Secret
 from telephony.config.setting import Setting, parse, setting, short
-from telephony.config.speech_peer import CLOUD_URL, LOCAL, SpeechPeer
+from telephony.config.speech_peer import CLOUD_URL, LOCAL, SpeechPeer, local_voice
 from telephony.errors import BadSetting
 
 __all__ = ["NAMES", "SETTINGS", "Secret", "Setting", "Settings", "SpeechPeer"]
@@ -104,6 +104,12 @@ class Settings(ModelSettings, EventSettings):
         "flux-haley-en",
         "voice model, `flux-...` or `aura-2-...`; the local engine answers to any of them with one of its own"
         " voices",
+    )
+    voice_fallback: tuple[str, ...] = setting(
+        texts(5),
+        "",
+        "voices that speak when VOICE is late or fails, in order: models of the same service, `local`, or"
+        " `local:NAME` for the local engine's. The name of VOICE itself is a second connection",
     )
     agent: str = setting(text(), "scripted:coffee", "who answers: `scripted:PATH` or `package.module:Name`")
     agent_isolation: Isolation = setting(
@@ -302,6 +308,10 @@ def _speech(settings: Settings, given: Mapping[str, str]) -> Settings:
         raise BadSetting(name, short(given.get(name, "")), problem.reason)
     if fault := voice_fault(settings.voice, settings.deepgram().cloud):
         raise BadSetting("VOICE", given.get("VOICE", settings.voice), fault)
+    for name in settings.voice_fallback:
+        local = local_voice(name)
+        if fault := voice_fault(local or name, settings.deepgram().cloud and local is None):
+            raise BadSetting("VOICE_FALLBACK", given.get("VOICE_FALLBACK", name), fault)
     return settings
 
 

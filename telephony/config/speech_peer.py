@@ -10,6 +10,8 @@ from telephony.config.secret import Secret
 CLOUD_URL = "wss://api.deepgram.com"
 CLOUD_DOMAIN = "deepgram.com"
 LOCAL = "local"
+DEFAULT_VOICE = "flux-haley-en"
+"""The local engine answers to it with the best of its own voices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +35,9 @@ class SpeechPeer:
         """Deepgram's own service, where work costs money."""
         host = urlsplit(self.url).hostname or ""
         return host == CLOUD_DOMAIN or host.endswith("." + CLOUD_DOMAIN)
+
+
+def local_voice(name: str) -> str | None:
+    """The local engine's own voice that `local` or `local:joe` names; None: it names another service's."""
+    where, _, voice = name.partition(":")
+    return (voice or DEFAULT_VOICE) if where == LOCAL else None

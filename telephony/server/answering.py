@@ -34,6 +34,7 @@ from telephony.server.call_host import ServerCallHost
 from telephony.server.number_routes import Route, Routes
 from telephony.speak.client import SpeakClient
 from telephony.speak.deepgram import VoiceClient
+from telephony.speak.fallback import with_fallback_of, without_fallback
 from telephony.speak.phrase_cache import PhraseAudioCache
 from telephony.speak.presynthesis import presynthesized
 
@@ -181,10 +182,12 @@ async def _resources_of(
     if route.voice:
         voice = VoiceClient(resources.speak.url, settings.deepgram().api_key.reveal(), route.voice)
         stack.push_async_callback(voice.close)
-        own.speak, own.phrases = voice, PhraseAudioCache()
+        own.speak, own.phrases = with_fallback_of(voice, resources.speak), PhraseAudioCache()
     if own.speak is not resources.speak or own.wording != resources.wording:
         where = f"ROUTES, the voice of {route.name or 'default'}"
-        await stack.enter_async_context(presynthesized(own.speak, own.phrases, own.wording, where))
+        await stack.enter_async_context(
+            presynthesized(without_fallback(own.speak), own.phrases, own.wording, where)
+        )
     return own
 
 

@@ -35,6 +35,7 @@ from telephony.server.breaker_metrics import BreakerMetrics
 from telephony.server.call_host import ServerCallHost, make_host
 from telephony.server.event_hook import EventHook
 from telephony.server.event_outbox import EventOutbox
+from telephony.server.fallback_voices import with_fallbacks
 from telephony.server.model_metrics import ModelMetrics
 from telephony.server.number_routes_file import routes_of
 from telephony.server.readiness import Check
@@ -196,7 +197,8 @@ async def _open_resources(
     BreakerMetrics(flux.breaker, host.metrics.registry)
     stack.push_async_callback(voice.close)
     stack.push_async_callback(flux.close)
-    resources = await make_resources(host, loader, flux, voice, store, events, stack)
+    speak = await with_fallbacks(voice, settings, speech, stack)
+    resources = await make_resources(host, loader, flux, speak, store, events, stack)
     await stack.enter_async_context(presynthesized(voice, resources.phrases, resources.wording))
     check = speech_check(settings, resources.listen_options, flux.url, flux.health, voice.health)
     return resources, [check, breaker_check(flux.breaker)]

@@ -14,6 +14,7 @@ import aiohttp
 
 from telephony.config.listening import chosen
 from telephony.config.settings import Settings, SpeechPeer
+from telephony.config.speech_peer import local_voice
 from telephony.deepgram.flux_options import FluxOptions
 from telephony.deepgram.refusals import unreached
 from telephony.errors import BadInput, PeerRefused
@@ -42,6 +43,10 @@ def questions(settings: Settings, routes: Routes) -> list[SpeechQuestion]:
     for route in (Route(), routes.default, *routes.routes):
         for question in (_listening(chosen(settings, route.language), route), _speaking(settings, route)):
             asked.setdefault((question.path, question.query), question)
+    for name in settings.voice_fallback:
+        if local_voice(name) is None:
+            question = voice_question(name, "VOICE_FALLBACK")
+            asked.setdefault((question.path, question.query), question)
     return list(asked.values())
 
 
@@ -51,10 +56,14 @@ def _listening(options: FluxOptions, route: Route) -> SpeechQuestion:
 
 
 def _speaking(settings: Settings, route: Route) -> SpeechQuestion:
-    voice = route.voice or settings.voice
+    return voice_question(route.voice or settings.voice, _asker(route))
+
+
+def voice_question(voice: str, asker: str) -> SpeechQuestion:
+    """Whether a service has a voice."""
     path = "/v1/speak" if voice.startswith("aura-") else "/v2/speak"
     query = (("model", voice), ("encoding", "linear16"), ("sample_rate", "24000"))
-    return SpeechQuestion(path, query, _asker(route), f"speaks as {voice}")
+    return SpeechQuestion(path, query, asker, f"speaks as {voice}")
 
 
 def _asker(route: Route) -> str:
@@ -91,7 +100,7 @@ def session() -> aiohttp.ClientSession:
 
 
 async def refuse_what_can_never_work(settings: Settings, routes: Routes) -> None:
-    """Raises BadInput when the service refuses a parameter of listening, naming who asked for it.
+    """Raises BadInput when the service refuses what listening or a fall-back voice asks, naming who asked.
 
     Voices are tried when the greeting is made; the local engine's parameters were checked with the settings.
     """
@@ -99,7 +108,11 @@ async def refuse_what_can_never_work(settings: Settings, routes: Routes) -> None
     if peer.local:
         return
     async with session() as http:
-        asked = [question for question in questions(settings, routes) if question.path == LISTEN]
+        asked = [
+            question
+            for question in questions(settings, routes)
+            if question.path == LISTEN or question.asker == "VOICE_FALLBACK"
+        ]
         refusals = await asyncio.gather(*(ask(http, peer, question) for question in asked))
     _raise(zip(asked, refusals, strict=True))
 

@@ -189,3 +189,16 @@ def test_whatever_the_environment_holds_settings_are_made_or_refused(environ: di
         Settings.load(environ)
     except BadSetting as refused:
         assert refused.name in NAMES
+
+
+@pytest.mark.parametrize("voices", ["flux-orion-en", "aura-2-thalia-en, local", "local:joe"])
+def test_fall_back_voices_are_the_cloud_s_or_local(voices: str) -> None:
+    given = {"DEEPGRAM_URL": "wss://api.deepgram.com", "DEEPGRAM_API_KEY": "k" * 40, "VOICE_FALLBACK": voices}
+    assert ", ".join(Settings.load(given).voice_fallback) == voices
+
+
+@pytest.mark.parametrize("voices", ["joe", "flux-haley-en, ../x", "local:../x"])
+def test_a_fall_back_voice_that_can_never_speak_is_refused(voices: str) -> None:
+    given = {"DEEPGRAM_URL": "wss://api.deepgram.com", "DEEPGRAM_API_KEY": "k" * 40, "VOICE_FALLBACK": voices}
+    with pytest.raises(BadSetting, match="VOICE_FALLBACK"):
+        Settings.load(given)
