@@ -25,6 +25,7 @@ from telephony.llm.memory import CallMemory, Memory
 from telephony.llm.prompt import Prompt, PromptSource
 from telephony.llm.style import SPOKEN_STYLE
 from telephony.llm.tool_runner import ToolResult, ToolRunner, TurnTools
+from telephony.llm.tools import BadArguments, arguments_object
 from telephony.reply.agent import EndedCall, HangUp, Note, Notes, Said, Transfer, Turn, Wait, Wording
 from telephony.reply.script_state import ACTIVE_SCRIPT
 from telephony.reply.scripted import ScriptedAgent
@@ -244,6 +245,7 @@ def _calling(calls: Sequence[ToolCall]) -> dict[str, Any]:
 
 def _is_object(arguments: str) -> bool:
     try:
-        return isinstance(json.loads(arguments), dict)
-    except ValueError:
+        arguments_object(arguments)
+        return bool(arguments.strip())
+    except BadArguments:
         return False

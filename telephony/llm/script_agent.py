@@ -21,6 +21,7 @@ from telephony.llm.style import SPOKEN_STYLE
 from telephony.reply.agent import Notes, Said, Turn, Wording
 from telephony.reply.script import ModelSays, Script, Understood
 from telephony.reply.scripted import ScriptedAgent
+from telephony.speak.spoken_style import SpokenStyle
 
 log = logging.getLogger(__name__)
 
@@ -85,14 +86,15 @@ class ScriptWithModel:
         """The model's own words; the script's where it has none."""
         system = f"{said.told}\n\nThe line is for this: {self.script.name}.\n\n{SPOKEN_STYLE}"
         request = ChatRequest([{"role": "system", "content": system}, *messages_of(turn)])
-        spoken = False
+        style, spoken = SpokenStyle(), False
         try:
             async with aclosing(answer(self._client, request)) as parts:
                 async for part in parts:
                     if isinstance(part, TextDelta):
-                        spoken = spoken or bool(part.text.strip())
+                        spoken = bool(style.feed(part.text).strip()) or spoken
                         yield part.text
         except ModelFailed as error:
             log.warning("call %s: the model has no words: %s", turn.call.call_sid, error)
+        spoken = bool(style.finish().strip()) or spoken  # what looks like a tool call is not
         if not spoken:
             yield said.otherwise or self.script.fallback[0]

@@ -22,6 +22,7 @@ import inspect
 import json
 import re
 import typing
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NoReturn, TypeAlias, TypeVar, overload
@@ -233,7 +234,7 @@ def _arguments_of(name: str, function: Callable[..., Any]) -> tuple[type[BaseMod
             shown = f"{STARS.get(parameter.kind, '')}{parameter.name}"
             raise BadTool(f"tool {name}: {shown} cannot be filled by a model: name each parameter")
         hint = hints.get(parameter.name)
-        if hint is ToolContext:
+        if _is_context(hint):
             context = parameter.name
             continue
         if hint is None:
@@ -242,9 +243,19 @@ def _arguments_of(name: str, function: Callable[..., Any]) -> tuple[type[BaseMod
         text = texts.get(parameter.name)
         fields[parameter.name] = (hint, Field(default, description=text) if text else default)
     try:
-        return create_model(name, __config__=ConfigDict(extra="forbid", title=None), **fields), context
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a parameter may well be called `schema` or `copy`
+            model = create_model(name, __config__=ConfigDict(extra="forbid", title=None), **fields)
     except (PydanticUserError, TypeError, ValueError, NameError) as error:
         raise BadTool(f"tool {name}: its hints cannot be a schema: {_line(error)}") from error
+    if left := [field for field in fields if field not in model.model_fields]:
+        raise BadTool(f"tool {name}: {left[0]} cannot be filled by a model: rename it, without _ in front")
+    return model, context
+
+
+def _is_context(hint: object) -> bool:
+    """Whether a parameter gets the ToolContext, which may also be optional: a model must never fill it."""
+    return hint is ToolContext or any(_is_context(one) for one in typing.get_args(hint))
 
 
 def _schema(name: str, model: type[BaseModel]) -> dict[str, Any]:
@@ -296,7 +307,7 @@ def arguments_object(text: str) -> dict[str, Any]:
     """The JSON object that a model wrote as a tool's arguments. Raises BadArguments."""
     try:
         found = json.loads(text.strip() or "{}")
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
         raise BadArguments(f"the arguments are not JSON: {error}") from error
     if not isinstance(found, dict):
         raise BadArguments("the arguments must be a JSON object")

@@ -246,6 +246,12 @@ async def test_without_the_model_the_scripts_own_words_stand_in(tmp_path: Path) 
         assert await talk.say("do you like jazz") != ""
 
 
+async def test_a_model_that_only_writes_a_tool_call_has_no_words(tmp_path: Path) -> None:
+    call = '{"name": "note", "arguments": {}}'
+    async with talking(shop(tmp_path)) as talk:
+        assert await talk.say("tell me a story", call) == call + "I know none."
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

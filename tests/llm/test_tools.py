@@ -112,11 +112,32 @@ async def test_arguments_arrive_as_the_hints_say() -> None:
         ("null", "must be a JSON object"),
         ('{"day": ', "not JSON"),
         ("[" * 100_000, "not JSON"),
+        ('{"day": ' + "1" * 5_000 + "}", "not JSON"),
     ],
 )
 def test_wrong_arguments_become_words(written: str, told: str) -> None:
     with pytest.raises(BadArguments, match="^.*" + told.replace(".", r"\.")):
         tool_of(book).check(written)
+
+
+@pytest.mark.parametrize("hint", [ToolContext | None, Annotated[ToolContext, "about"]])
+async def test_a_context_is_never_the_models_to_fill(hint: Any) -> None:
+    async def book(about: Any = None) -> str:
+        return "" if about is None else str(about.key)
+
+    book.__annotations__["about"] = hint
+    made = tool_of(book)
+    assert made.spec.parameters["properties"] == {}
+    with pytest.raises(BadArguments, match="about: Extra inputs"):
+        made.check('{"about": {"key": "forged"}}')
+
+
+def test_a_parameter_may_have_the_name_of_something_of_pydantics(recwarn: pytest.WarningsRecorder) -> None:
+    def find(schema: str, copy: int) -> str:
+        return schema * copy
+
+    assert tool_of(find).check('{"schema": "a", "copy": 2}') == {"schema": "a", "copy": 2}
+    assert not recwarn.list
 
 
 async def test_a_tool_without_arguments_takes_what_models_write_for_none() -> None:
@@ -234,9 +255,19 @@ def hasty(x: int) -> str:
     return str(x)
 
 
+def hidden(_x: int) -> str:
+    return str(_x)
+
+
+def configured(model_config: str) -> str:
+    return model_config
+
+
 @pytest.mark.parametrize(
     ("function", "told"),
     [
+        (hidden, "hidden: _x cannot be filled by a model: rename it"),
+        (configured, "configured: model_config cannot be filled"),
         (unhinted, "unhinted: parameter x needs a type hint"),
         (unknown_hint, "unknown_hint: its type hints cannot be read: name 'Nowhere' is not defined"),
         (no_schema, "no_schema: its hints cannot be a schema"),
