@@ -1,7 +1,7 @@
 """What is always understood, whatever a script says: again, a moment, a person, "are you a robot?". PURE.
 
 A wish is read with what negates it and with what only asks: "please don't transfer me" and "are you a human?"
-are not a wish for a person. What cannot be told is not a wish: a transfer costs money and cannot be undone.
+are not a wish for a person. What is unclear is not a wish: a transfer costs money and cannot be undone.
 """
 
 from __future__ import annotations

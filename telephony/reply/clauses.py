@@ -352,7 +352,7 @@ def _requests(clause: Clause) -> bool:
 
 
 def _stays(clause: Clause) -> bool:
-    """ "Keep my subscription": things are to stay as they are."""
+    """ "Keep my subscription": things must stay as they are."""
     rest = [(part, word) for part, word in clause.spread() if part is not Part.FILL]
     words = [word for _, word in rest if word not in ("want", "would", "like", "will", "please", "not", "do")]
     if not words or words[0] not in ("keep", "leave", "continue", "retain", "renew"):

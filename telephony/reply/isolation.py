@@ -1,8 +1,8 @@
-"""AGENT_ISOLATION=thread: a user's agent runs in event loops of its own; what blocks it costs no sound.
+"""AGENT_ISOLATION=thread: a user's agent runs in its own event loops; what blocks it does not stop the audio.
 
 Each loop is a thread's. A reply goes to a thread in which nothing else runs, or to a new one, while there are
 fewer than MOST_THREADS: an agent that blocks in one call then does not hold up its replies in the others.
-Each thread has an agent of its own, made by its class in that thread, since what is bound to a loop (an HTTP
+Each thread has its own agent, made by its class in that thread, since what is bound to a loop (an HTTP
 session, a lock) cannot be used in another one. Where AGENT names an object, there is one thread.
 
 A thread that computes in Python still shares the interpreter's lock: it slows the calls, but does not stop

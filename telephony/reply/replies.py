@@ -283,7 +283,7 @@ class Replies:
         yield from _actions(step)
 
     def _ask_again(self, intent: Intent, ask: Ask) -> Iterator[Scripted]:
-        """The last item is open again, without the part that is to change."""
+        """The last item is open again, without the part that must change."""
         *before, last = self.state.items
         slots = {name: value for name, value in last.items() if name in self.script.slots}
         slots |= {each.slot: GIVEN for each in intent.asks if each.expect.sensitive}

@@ -113,7 +113,7 @@ class ToolStep:
     state: str
     """`called`, and later `done`, `failed`, `refused` and the like."""
     text: str = ""
-    """What the model is told of it."""
+    """What the model learns of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,9 @@ from telephony.reply.yielded import NotAllowed, checked
 log = logging.getLogger(__name__)
 
 CLOSE_S = 1.0  # how long a cancelled reply may take to end, before it is left to itself
-MAX_CHARS = 20_000  # 20 minutes of speech: no reply is meant to be so long
+MAX_CHARS = 20_000  # 20 minutes of speech: a reply is never meant to be so long
 MAX_NOTES = 262_144  # characters of all that is noted in a call, as JSON: it is written down at each turn
-LAST_S = 5.0  # what comes after a transfer or a hang-up is waited for so long: the caller must not be left
+LAST_S = 5.0  # longest wait for what comes after a transfer or a hang-up: the caller must not be left
 MAX_LEFT_OUT = 20  # of what an agent yields in one reply; then it is ended
 MAX_LINES = 8  # of a traceback whose text is withheld
 

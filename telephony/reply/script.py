@@ -51,7 +51,7 @@ class Slot:
     """For digits and spelling: fewest characters that count."""
     most: int = 64
     about: str = ""
-    """For llm: what a model is to look for in the caller's words."""
+    """For llm: what a model must look for in the caller's words."""
     confirm: bool = False
     """Its value is read back, and used when the caller has said that it is right."""
 
@@ -63,7 +63,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class ModelSays:
-    """Words that a model is to find."""
+    """Words that a model must find."""
 
     told: str
     otherwise: str = ""
@@ -118,7 +118,7 @@ class ScriptStep:
     then: str | None = None
     """Go on as if this intent had been matched."""
     model: str = ""
-    """What a model is told to say, in the place of `say`."""
+    """The instruction to a model, in the place of `say`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class Script:
     understand: Literal["rules", "llm"] = "rules"
     """Who finds out what a caller means."""
     model_fallback: str = ""
-    """What a model is told to do with what no intent means; empty: `fallback` is said."""
+    """The instruction to a model for what no intent means; empty: `fallback` is said."""
 
     @property
     def needs_model(self) -> bool:

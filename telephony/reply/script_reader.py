@@ -57,7 +57,7 @@ _ASK = ("say", "expects", *_QUESTION)
 _SLOT = ("type", "least", "most", "values", "confirm", "about")
 _ANSWERS = ("yes", "no", "start")  # intents with these names need no match: a bare yes or no runs them
 FALLBACK = "Answer the caller in one or two sentences, and lead them back to what this line is for."
-"""What a model is told to do with what a script does not understand, where the script says no more."""
+"""The instruction to a model for what a script does not understand, where the script has none."""
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _SLOT_IN_REGEX = re.compile(r"\{([a-z_]\w*)(\??)\}")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")

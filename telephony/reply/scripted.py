@@ -65,7 +65,7 @@ class ScriptedAgent:
         return [one.otherwise if isinstance(one, ModelSays) else one for one in said]
 
     def scripted(self, turn: Turn, notes: Notes, understood: Understood | None = None) -> list[Scripted]:
-        """The same, with what a model has understood, and with what it is to say."""
+        """The same, with what a model has understood, and with what it must say."""
         return list(_Answer(self.script, turn, State.of(notes), self._vocabulary, understood).make())
 
     def begin(self, turn: Turn) -> list[Said]:

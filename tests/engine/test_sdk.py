@@ -57,7 +57,7 @@ async def client(server: TestServer) -> AsyncIterator[AsyncDeepgramClient]:
 
 async def test_it_listens(client: AsyncDeepgramClient) -> None:
     audio = noise(10) + silence(20)
-    heard: list[object] = []
+    received: list[object] = []
     async with client.listen.v2.connect(
         model="flux-general-en",
         encoding="linear16",
@@ -69,11 +69,11 @@ async def test_it_listens(client: AsyncDeepgramClient) -> None:
         for at in range(0, len(audio), BLOCK):
             await connection.send_media(audio[at : at + BLOCK])
         await connection.send_close_stream()
-        heard = [message async for message in connection]
+        received = [message async for message in connection]
         assert connection._websocket.close_code == 1005
-    assert isinstance(heard[0], ListenV2Connected)
-    assert None not in heard
-    turns = [message for message in heard if isinstance(message, ListenV2TurnInfo)]
+    assert isinstance(received[0], ListenV2Connected)
+    assert None not in received
+    turns = [message for message in received if isinstance(message, ListenV2TurnInfo)]
     assert [t.event for t in turns if t.event != "Update"] == ["StartOfTurn", "EagerEndOfTurn", "EndOfTurn"]
 
 
@@ -93,11 +93,11 @@ async def test_the_last_turn_ends_when_the_client_says_so(client: AsyncDeepgramC
         if force:
             await connection.send_force_end_turn()
         await connection.send_close_stream()
-        heard = [message async for message in connection]
-    turns = [message for message in heard if isinstance(message, ListenV2TurnInfo)]
+        received = [message async for message in connection]
+    turns = [message for message in received if isinstance(message, ListenV2TurnInfo)]
     ends = [turn for turn in turns if turn.event == "EndOfTurn"]
     assert [end.trigger for end in ends] == (["manual"] if force else [])
-    assert turns[-1].transcript or force, "what was heard is told, as an Update"
+    assert turns[-1].transcript or force, "what was recognized is reported, as an Update"
     assert all(end.transcript for end in ends)
 
 
@@ -115,8 +115,8 @@ async def test_it_speaks(client: AsyncDeepgramClient) -> None:
         await connection.send_speak(SpeakV2Speak(text="Sure, I can help."))
         await connection.send_flush()
         await connection.send_close()
-        heard = [message async for message in connection]
-    kinds = [type(message) for message in heard if not isinstance(message, bytes)]
+        received = [message async for message in connection]
+    kinds = [type(message) for message in received if not isinstance(message, bytes)]
     assert kinds == [
         *(
             SpeakV2Connected,
@@ -126,7 +126,7 @@ async def test_it_speaks(client: AsyncDeepgramClient) -> None:
             SpeakV2SessionMetadata,
         )
     ]
-    assert sum(len(message) for message in heard if isinstance(message, bytes)) == 8000
+    assert sum(len(message) for message in received if isinstance(message, bytes)) == 8000
 
 
 async def test_it_speaks_on_the_older_path(client: AsyncDeepgramClient) -> None:
@@ -135,14 +135,14 @@ async def test_it_speaks_on_the_older_path(client: AsyncDeepgramClient) -> None:
     ) as connection:
         await connection.send_text(SpeakV1Text(text="Hello there."))
         await connection.send_flush()
-        heard = []
+        received = []
         async for message in connection:
-            heard.append(message)
+            received.append(message)
             if isinstance(message, SpeakV1Flushed):
                 break
         await connection.send_close()
-    assert isinstance(heard[0], SpeakV1Metadata)
-    assert sum(len(message) for message in heard if isinstance(message, bytes)) == 4000
+    assert isinstance(received[0], SpeakV1Metadata)
+    assert sum(len(message) for message in received if isinstance(message, bytes)) == 4000
 
 
 @pytest.mark.parametrize(("version", "model"), [("v1", "aura-2-thalia-en"), ("v2", "flux-haley-en")])

@@ -116,7 +116,7 @@ class Decodes:
         if interim is not None and not (by_final_model and final):
             work = partial(interim.decode, self._audio.samples(start_s), guess)
             return DecodeJob(self._models.interim_thread.submit(work), start_s, end_s, due_s)
-        assert final is not None  # one of the two is there: RecognitionModels.load sees to it
+        assert final is not None  # RecognitionModels.load requires one of the two
         work = partial(final.decode, self._audio.power(start_s))
         return DecodeJob(self._models.final_threads.submit(work, urgent=False), start_s, end_s, due_s)
 

@@ -71,7 +71,7 @@ class InterimTranscripts:
             self._start(now_s, _DUE_S)
 
     async def take(self, now_s: float, patience_s: float) -> tuple[Decoded, DecodeJob] | None:
-        """The text that is due, if it is there."""
+        """The transcript that is due; None: not yet."""
         job = self._job
         if job is None or now_s < job.due_s - 1e-6:
             return None

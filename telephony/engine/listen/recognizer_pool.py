@@ -19,7 +19,7 @@ from telephony.engine.listen.recognizer_stream import RecognizerLost, Recognizer
 log = logging.getLogger(__name__)
 
 ANSWER_S = 20.0
-"""A worker that says nothing for so long hangs, and is replaced. A final decode takes about a second."""
+"""A worker that is silent for this long hangs, and is replaced. A final decode takes about a second."""
 READY_S = 30.0
 """Longest load of the models, on a machine that is busy."""
 RETRY_S = (0.0, 0.5, 2.0)

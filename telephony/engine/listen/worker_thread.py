@@ -14,7 +14,7 @@ from telephony.base.tasks import guarded
 
 _T = TypeVar("_T")
 _LEAVE_S: Final = 1.0
-"""What runs at the end is waited for so long: a process that ends under a model at work is aborted by it."""
+"""Longest wait for what still runs at the end: a process that exits while a model works is aborted by it."""
 _NICENESS: Final = 3  # of background work: frames, voice activity and messages come first
 
 

@@ -169,7 +169,7 @@ def files_of(name: str) -> tuple[ModelFile, ...]:
 
 
 def is_in_place(file: ModelFile) -> bool:
-    """Whether the file is there, as long as it must be."""
+    """Whether the file is complete: present, with the expected length."""
     try:
         return (cache_dir() / file.name).stat().st_size == file.size
     except OSError:

@@ -192,7 +192,7 @@ def _command(requirement: str, output: Path) -> list[str] | None:
         # A wheel is a zip file with a package in it: Python runs it in place.
         return [sys.executable, f"{bundled}/pip", *arguments]
     if uv := shutil.which("uv"):
-        # uv has no `download`; an install into a folder of its own touches no environment.
+        # uv has no `download`; an install into its own folder does not touch an environment.
         into = ["--python", sys.executable, "--target", str(output)]
         return [uv, "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", *into, requirement]
     return None

@@ -1,4 +1,4 @@
-"""Piper as a program of its own: lines of text in, WAV files out, by its documented command line.
+"""Piper in its own process: lines of text in, WAV files out, by its documented command line.
 
 Piper is GPL: it is started with the interpreter's `-m piper` and never imported here, so it can be left out.
 Of its output modes only `--output-dir` says where one text ends and the next begins (`--output-raw` does

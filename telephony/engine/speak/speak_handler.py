@@ -1,7 +1,7 @@
 """`/v2/speak` and `/v1/speak` as websockets: a client's texts to the voice, the voice's audio to the client.
 
-A reader obeys messages at once, also while there is speech; a task for each speech renders and sends it, and
-is cancelled by an Interrupt. What differs between the two paths is the session, which tells both what to say.
+A reader handles messages at once, also during speech. A task for each speech renders and sends it; an
+Interrupt cancels the task. What differs between the two paths is the session.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class SpeakStream:
         self._voices = voices
         self._voice = voice
         self._news = asyncio.Event()
-        """Set when there may be more to speak, or no more to come."""
+        """Set when there may be more to speak, or the input has ended."""
         self._rendering: asyncio.Task[None] | None = None
         self._spoken_s = 0.0
 
@@ -135,13 +135,13 @@ class SpeakStream:
             while isinstance(answer, Cut):
                 if await self._stop_rendering():
                     answer = self._session.cut(answer)
-                else:  # it had just ended by itself: what is there to cut now?
+                else:  # it had just ended by itself: look again at what can be cut
                     answer = self._session.receive(data)
             await self._send(answer)
             self._news.set()
 
     async def _stop_rendering(self) -> bool:
-        """Cuts the speech off. False: there was none any more to cut."""
+        """Cuts the speech off. False: it had ended before."""
         task = self._rendering
         if task is None:
             return True

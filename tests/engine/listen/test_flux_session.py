@@ -53,18 +53,18 @@ def events(messages: list[ServerMessage]) -> list[str]:
 
 def test_an_update_for_every_240_ms_of_silence() -> None:
     stream = session()
-    told = [m for n in range(1, 13) for m in stream.block(block(n))]
-    assert [m.audio_window_end for m in told if isinstance(m, TurnInfo)] == [0.24, 0.48, 0.72, 0.96]
-    assert all(isinstance(m, TurnInfo) and (m.event, m.transcript) == ("Update", "") for m in told)
+    reported = [m for n in range(1, 13) for m in stream.block(block(n))]
+    assert [m.audio_window_end for m in reported if isinstance(m, TurnInfo)] == [0.24, 0.48, 0.72, 0.96]
+    assert all(isinstance(m, TurnInfo) and (m.event, m.transcript) == ("Update", "") for m in reported)
 
 
 def test_no_more_than_240_ms_are_left_out_after_a_turn_forced_to_end_within_a_block() -> None:
     stream = session()
     stream.block(block(1, "Yes"))
-    heard = replace(block(1, "Yes"), audio_end_s=0.09)
-    told = [m for m in stream.force_end_turn(heard) if isinstance(m, TurnInfo)]
-    told += [m for n in range(2, 9) for m in stream.block(block(n)) if isinstance(m, TurnInfo)]
-    assert [m.audio_window_end for m in told] == [0.09, 0.32, 0.56]
+    latest = replace(block(1, "Yes"), audio_end_s=0.09)
+    reported = [m for m in stream.force_end_turn(latest) if isinstance(m, TurnInfo)]
+    reported += [m for n in range(2, 9) for m in stream.block(block(n)) if isinstance(m, TurnInfo)]
+    assert [m.audio_window_end for m in reported] == [0.09, 0.32, 0.56]
 
 
 def test_a_turn_from_its_start_to_its_end() -> None:
@@ -77,8 +77,8 @@ def test_a_turn_from_its_start_to_its_end() -> None:
     assert isinstance(end, TurnInfo)
     assert (end.event, end.trigger, end.transcript, end.turn_index) == ("EndOfTurn", "model", "Yes.", 0)
     assert stream.turn_ended
-    told = [m for n in range(5, 8) for m in stream.block(block(n))]
-    assert [(m.turn_index, m.audio_window_start) for m in told if isinstance(m, TurnInfo)] == [(1, 0.32)]
+    reported = [m for n in range(5, 8) for m in stream.block(block(n))]
+    assert [(m.turn_index, m.audio_window_start) for m in reported if isinstance(m, TurnInfo)] == [(1, 0.32)]
 
 
 def test_without_eager_threshold_there_is_no_eager() -> None:
@@ -100,9 +100,9 @@ def test_a_changed_text_resumes_the_turn_before_it_ends() -> None:
     stream = session(eager_eot_threshold=0.5)
     stream.block(block(1, "A small"))
     stream.block(block(2, "A small.", 0.6, 0.08, True))
-    told = stream.block(block(3, "A mall.", 0.9, 0.16, True))
-    assert events(told) == ["TurnResumed", "EagerEndOfTurn", "EndOfTurn"]
-    assert {m.transcript for m in told if isinstance(m, TurnInfo)} == {"A mall."}
+    reported = stream.block(block(3, "A mall.", 0.9, 0.16, True))
+    assert events(reported) == ["TurnResumed", "EagerEndOfTurn", "EndOfTurn"]
+    assert {m.transcript for m in reported if isinstance(m, TurnInfo)} == {"A mall."}
 
 
 def test_a_text_that_is_not_checked_yet_makes_an_eager_and_ends_no_turn() -> None:
@@ -117,8 +117,8 @@ def test_a_check_that_finds_other_words_resumes_the_turn_before_it_ends() -> Non
     stream = session(eager_eot_threshold=0.5)
     stream.block(block(1, "A small"))
     stream.block(block(2, "A small.", 0.6, 0.16, True, confirmed=False))
-    told = stream.block(block(3, "A mall.", 0.8, 0.4, True))
-    assert events(told) == ["TurnResumed", "EagerEndOfTurn", "EndOfTurn"]
+    reported = stream.block(block(3, "A mall.", 0.8, 0.4, True))
+    assert events(reported) == ["TurnResumed", "EagerEndOfTurn", "EndOfTurn"]
 
 
 def test_silence_ends_a_turn_of_which_the_model_is_not_sure() -> None:
@@ -133,8 +133,8 @@ def test_silence_ends_a_turn_of_which_the_model_is_not_sure() -> None:
 def test_force_end_turn_has_the_text_of_the_message_before_it() -> None:
     stream = session()
     stream.block(block(1, "Yes"))
-    told = stream.force_end_turn(block(2, "Yes please"))
-    assert [(m.event, m.transcript, m.trigger) for m in told if isinstance(m, TurnInfo)] == [
+    reported = stream.force_end_turn(block(2, "Yes please"))
+    assert [(m.event, m.transcript, m.trigger) for m in reported if isinstance(m, TurnInfo)] == [
         ("Update", "Yes please", None),
         ("EndOfTurn", "Yes please", "manual"),
     ]
@@ -190,7 +190,7 @@ class Caller:
         self.now = block(0)
         self.number = 0
 
-    def told(self, messages: list[ServerMessage]) -> None:
+    def reported(self, messages: list[ServerMessage]) -> None:
         for message in messages:
             self.checker.receive(message)
         if self.stream.turn_ended:
@@ -201,7 +201,7 @@ class Caller:
     ) -> None:
         self.number += 1
         self.now = block(self.number, text, confidence, silence_s, final and bool(text), confirmed)
-        self.told(self.stream.block(self.now))
+        self.reported(self.stream.block(self.now))
 
     def do(self, step: tuple[object, ...]) -> None:
         text = self.now.text
@@ -220,10 +220,10 @@ class Caller:
                 self.recognize(word, self.now.confidence, self.now.silence_s, True)
             case ("force",):
                 self.checker.sent(ForceEndTurn())
-                self.told(self.stream.force_end_turn(self.now if self.now.in_turn else None))
+                self.reported(self.stream.force_end_turn(self.now if self.now.in_turn else None))
             case ("configure", Configure() as change):
                 self.checker.sent(change)
-                self.told(self.stream.configure(change))
+                self.reported(self.stream.configure(change))
 
 
 @settings(max_examples=300, deadline=None)
@@ -238,6 +238,6 @@ def test_whatever_is_heard_and_asked_the_guarantees_hold(
     for step in steps:
         caller.do(step)
     checker.sent(CloseStream())
-    caller.told(stream.close_stream(caller.now if caller.now.in_turn else None))
+    caller.reported(stream.close_stream(caller.now if caller.now.in_turn else None))
     assert checker.problems == []
     assert checker.finish() == []

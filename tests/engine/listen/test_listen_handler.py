@@ -44,9 +44,9 @@ async def test_a_turn_is_told_from_connected_to_close(server: TestServer) -> Non
         assert isinstance(client.messages[0], Connected)
         assert events(client.messages) == ["Connected", "StartOfTurn", "EagerEndOfTurn", "EndOfTurn"]
         assert client.close_data == 0  # how aiohttp reads a close frame that is empty
-        told = [m.audio_window_end for m in client.messages if isinstance(m, TurnInfo)]
-        assert told[:3] == [0.24, 0.48, 0.72]
-        assert told[-1] == 39 * 0.08
+        reported = [m.audio_window_end for m in client.messages if isinstance(m, TurnInfo)]
+        assert reported[:3] == [0.24, 0.48, 0.72]
+        assert reported[-1] == 39 * 0.08
 
 
 async def test_speech_after_an_eager_resumes_the_turn(server: TestServer) -> None:

@@ -70,7 +70,7 @@ class Speaker:
         self.heard_ms = 0
         self.made_s = 0.0
 
-    def told(self, messages: list[dict[str, Any]]) -> None:
+    def reported(self, messages: list[dict[str, Any]]) -> None:
         for message in messages:
             match message["type"]:
                 case "SpeechStarted":
@@ -97,7 +97,7 @@ class Speaker:
             return
         if not speech.started:
             self.made_s = 0.0
-            self.told(self.session.started(speech))
+            self.reported(self.session.started(speech))
         place, text = speech.take()
         at = 0.0
         for word in text.split():
@@ -108,7 +108,7 @@ class Speaker:
         self.made_s += at
         self.session.made(self.made_s)
         if speech.flushed and not text:
-            self.told([*self.session.flushed(speech), *self.session.finished(speech)])
+            self.reported([*self.session.flushed(speech), *self.session.finished(speech)])
 
     def do(self, step: tuple[Any, ...]) -> None:
         match step:
@@ -130,7 +130,7 @@ class Speaker:
             if "text_spoken" in answer[-1]:
                 assert answer[-1]["text_spoken"] + answer[-1]["text_remaining"] == whole
             self.made_s = 0.0
-        self.told(answer)
+        self.reported(answer)
 
 
 @settings(max_examples=300, deadline=None)
