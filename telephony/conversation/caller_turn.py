@@ -199,7 +199,6 @@ class CallerTurn:
             state.blank(began, turn.audio_end)
         if nothing:
             self._asked_nothing(caller, nothing)
-            self._dtmf.answer()
             return
         state.prompts.silence_broken()
         record = state.transcript.caller_turn(caller)
@@ -235,7 +234,7 @@ class CallerTurn:
         """Words that want no answer: we go on once the caller was silent for a moment."""
         state = self._state
         self._agent.drop_draft(why)
-        state.transcript.caller_turn(caller)
+        record = state.transcript.caller_turn(caller)
         head = state.replies.head
         if head is not None and why.is_noise:
             head.heard_noise()
@@ -247,6 +246,10 @@ class CallerTurn:
             state.timers.set(Timer.GO_ON, state.now + max(0.0, state.policy.quiet_s - silence))
         else:
             self._agent.resume_waiting()
+        self._dtmf.answer()
+        if state.replies.head is None and not self._dtmf.collecting and self._agent.pending().texts:
+            # These words came to nothing, but they had cut the answer to what was said before.
+            self._agent.answer("", record)
 
     def _asks_nothing(self, turn: TurnEvent) -> NoAnswer | None:
         """Why these words want no answer; None if they want one."""
