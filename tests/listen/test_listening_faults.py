@@ -1,6 +1,6 @@
-"""Each way in which listening can fail, at the socket: seen within 3 s, back within 1 s, no word lost or said twice.
+"""Each way that a listening socket can fail: seen within 3 s, back within 1 s, no word lost or said twice.
 
-Between the client and a Flux server stands a TCP proxy that misbehaves; the caller speaks at the pace of a line.
+Between the client and a Flux server stands a TCP proxy that misbehaves; the caller speaks at a line's pace.
 """
 
 from __future__ import annotations
