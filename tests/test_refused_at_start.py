@@ -50,6 +50,7 @@ def test_an_agent_that_cannot_answer_is_refused_by_every_command(
     [
         ({"ROUTES": "missing.yaml"}, "missing.yaml: the file of ROUTES cannot be read: No such file"),
         ({"ROUTES": "empty.yaml"}, "empty.yaml:1: the file of ROUTES is empty"),
+        ({"PRONUNCIATIONS": "missing.yaml"}, "missing.yaml: the file of PRONUNCIATIONS cannot be read"),
         ({"AGENT": "scripted:"}, "write scripted:coffee"),
         (
             {"DEEPGRAM_URL": "wss://api.deepgram.com", "DEEPGRAM_API_KEY": "k" * 40, "VOICE": "flux-"},

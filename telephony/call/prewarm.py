@@ -74,6 +74,7 @@ class PrewarmedVoice:
     def __init__(self, resources: CallResources) -> None:
         self.taken = False
         self.url, self.model = resources.speak.url, resources.speak.model
+        self.pronunciations = resources.speak.pronunciations
         self._relay: Relay[VoiceEvent] = Relay()
         self._ahead_s: Callable[[], float] = lambda: 0.0
         self._connection = resources.speak.open(self._relay, lambda: self._ahead_s())

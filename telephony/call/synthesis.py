@@ -85,6 +85,7 @@ class Synthesis:
         self._on_parts = on_parts
         self._cache = cache
         self._english = is_english(client.model)
+        self._pronunciations = client.pronunciations
         self._replies: dict[int, _SpokenReply] = {}
         self._pace = (0, 0.0)
         """Samples and letters of the phrases that this voice has made."""
@@ -105,7 +106,7 @@ class Synthesis:
     def speak(self, command: ev.Speak) -> None:
         """Have a phrase spoken; one that was spoken before is there at once."""
         reply = self._replies.setdefault(command.reply, _SpokenReply())
-        written = aloud(command.text, self._english)
+        written = aloud(command.text, self._english, self._pronunciations)
         reply.phrases[command.phrase] = _SpokenPhrase(written, written.spoken)
         reply.order.expect(command.phrase)
         known = self._cache.get(written.spoken)

@@ -156,6 +156,19 @@ def agent(settings: Settings) -> Iterator[Finding]:
             yield bad(f"AFTER_CALL {settings.after_call}", str(error))
 
 
+def pronunciations(settings: Settings) -> Iterator[Finding]:
+    from telephony.server.pronunciations_file import pronunciations_of
+
+    if settings.pronunciations is None:
+        return
+    try:
+        known = pronunciations_of(settings)
+    except BadInput as error:
+        yield bad("pronunciations", str(error))
+    else:
+        yield good(f"pronunciations {settings.pronunciations}: {len(known.words)}")
+
+
 def routes(settings: Settings) -> Iterator[Finding]:
     from telephony.config.listening import ENGLISH, primary
     from telephony.server.number_routes_file import routes_of
@@ -280,6 +293,7 @@ CHECKS: tuple[Check, ...] = (
     engine,
     agent,
     routes,
+    pronunciations,
     phone_line,
     port,
     disk,

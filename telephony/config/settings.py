@@ -111,6 +111,11 @@ class Settings(ModelSettings, EventSettings):
         "voices that speak when VOICE is late or fails, in order: models of the same service, `local`, or"
         " `local:NAME` for the local engine's. The name of VOICE itself is a second connection",
     )
+    pronunciations: Path | None = setting(
+        path(optional=True),
+        "",
+        "YAML file of words that a voice would say wrongly, and how they are said: `Nguyen: win`, one a line",
+    )
     agent: str = setting(text(), "scripted:coffee", "who answers: `scripted:PATH` or `package.module:Name`")
     agent_isolation: Isolation = setting(
         choice("loop", "thread"),

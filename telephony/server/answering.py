@@ -180,7 +180,12 @@ async def _resources_of(
     own = replace(resources, agent=agent, wording=wording, agent_name=route.agent or resources.agent_name)
     own.listen_options = chosen(settings, route.language)
     if route.voice:
-        voice = VoiceClient(resources.speak.url, settings.deepgram().api_key.reveal(), route.voice)
+        voice = VoiceClient(
+            resources.speak.url,
+            settings.deepgram().api_key.reveal(),
+            route.voice,
+            pronunciations=resources.speak.pronunciations,
+        )
         stack.push_async_callback(voice.close)
         own.speak, own.phrases = with_fallback_of(voice, resources.speak), PhraseAudioCache()
     if own.speak is not resources.speak or own.wording != resources.wording:

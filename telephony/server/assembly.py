@@ -38,6 +38,7 @@ from telephony.server.event_outbox import EventOutbox
 from telephony.server.fallback_voices import with_fallbacks
 from telephony.server.model_metrics import ModelMetrics
 from telephony.server.number_routes_file import routes_of
+from telephony.server.pronunciations_file import pronunciations_of
 from telephony.server.readiness import Check
 from telephony.server.speech_health import breaker_check, speech_check
 from telephony.server.state import CallRecords, ServerState, make_state
@@ -193,7 +194,7 @@ async def _open_resources(
     # A second handshake beside a slow one would take one of the local engine's few streams.
     hedge_s = None if settings.deepgram().local else HEDGE_S
     flux = FluxClient(speech.url, key, hedge_s=hedge_s)
-    voice = VoiceClient(speech.url, key, settings.voice)
+    voice = VoiceClient(speech.url, key, settings.voice, pronunciations=pronunciations_of(settings))
     BreakerMetrics(flux.breaker, host.metrics.registry)
     stack.push_async_callback(voice.close)
     stack.push_async_callback(flux.close)

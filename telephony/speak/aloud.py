@@ -13,6 +13,7 @@ from functools import lru_cache
 from itertools import accumulate
 
 from telephony.events import WordTime
+from telephony.speak.pronunciations import NONE, Pronunciations
 from telephony.speak.text_normalization import spoken_form
 
 KEPT = 2048
@@ -61,11 +62,15 @@ def is_english(voice: str) -> bool:
 
 
 @lru_cache(KEPT)
-def aloud(text: str, english: bool = True) -> Aloud:
+def aloud(text: str, english: bool = True, pronunciations: Pronunciations = NONE) -> Aloud:
     """A phrase, read aloud. In another language than English its figures are left to the voice."""
-    if not english:
+    written = _WORD.findall(text)
+    if not english and not pronunciations.words:
         return as_it_is(text)
-    said = list(_said(text))
+    said = list(_said(text)) if english else written
+    if pronunciations.words:
+        own = [pronunciations.said(word) for word in written]
+        said = [usual if word is None else word for word, usual in zip(own, said, strict=True)]
     if not any(char.isalnum() for words in said for char in words):
         return as_it_is(text)
     ends = tuple(accumulate(len(words.split()) for words in said))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from telephony.speak.events import VoiceEvent
+from telephony.speak.pronunciations import Pronunciations
 
 
 class SpeakConnection(Protocol):
@@ -43,6 +44,8 @@ class SpeakClient(Protocol):
     """Of the speech service."""
     model: str
     """The voice's name."""
+    pronunciations: Pronunciations
+    """How words are said that it would say wrongly."""
 
     def open(
         self, on_event: Callable[[VoiceEvent], None], ahead_s: Callable[[], float] | None = None, /

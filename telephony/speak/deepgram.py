@@ -19,6 +19,7 @@ from telephony.deepgram.speak_messages import Dialect, dialect_of
 from telephony.deepgram.transport import sdk_client, speech_session
 from telephony.speak.connection import VoiceConnection
 from telephony.speak.events import VoiceEvent
+from telephony.speak.pronunciations import NONE, Pronunciations
 from telephony.speak.voice_state import VoiceDeadlines
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -37,10 +38,12 @@ class VoiceClient:
         *,
         word_times: bool | None = None,
         deadlines: VoiceDeadlines = VoiceDeadlines(),  # noqa: B008 - frozen
+        pronunciations: Pronunciations = NONE,
     ) -> None:
         self.url = url
         self.model = model
         self.deadlines = deadlines
+        self.pronunciations = pronunciations
         self.dialect = dialect_of(model)
         self.health = Health("nothing can be said")
         """What its calls met."""

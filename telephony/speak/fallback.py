@@ -71,7 +71,7 @@ class FallbackClient:
     def __init__(self, first: SpeakClient, others: Sequence[SpeakClient], late_s: float = LATE_S) -> None:
         self.first = first
         self.others = tuple(others)
-        self.url, self.model = first.url, first.model
+        self.url, self.model, self.pronunciations = first.url, first.model, first.pronunciations
         self.late_s = late_s
 
     def open(

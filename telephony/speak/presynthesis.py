@@ -17,6 +17,7 @@ from telephony.speak.client import SpeakClient
 from telephony.speak.events import PhraseAudio, PhraseDone, PhraseFailed, VoiceDisconnected, VoiceEvent
 from telephony.speak.phrase_cache import PhraseAudioCache
 from telephony.speak.phrases import Phraser
+from telephony.speak.pronunciations import NONE, Pronunciations
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +30,13 @@ DOWNS = 3
 """Lost connections in one phrase, more than one bad phrase causes: the service is not there."""
 
 
-def phrases_of(text: str, voice: str = "") -> list[str]:
+def phrases_of(text: str, voice: str = "", pronunciations: Pronunciations = NONE) -> list[str]:
     """The phrases that a whole line is spoken in, as a voice of this name is given them."""
     phraser = Phraser()
     english = is_english(voice)
-    return [aloud(phrase, english).spoken for phrase in (*phraser.feed(text), *phraser.finish())]
+    return [
+        aloud(phrase, english, pronunciations).spoken for phrase in (*phraser.feed(text), *phraser.finish())
+    ]
 
 
 def standing_lines(wording: Wording) -> list[str]:
@@ -50,7 +53,9 @@ async def prepare_phrases(client: SpeakClient, cache: PhraseAudioCache, lines: l
     Raises PeerRefused where the speech service refuses for good. One that is not there, or is busy, is left
     alone: it may speak when the first call comes.
     """
-    wanted = list(dict.fromkeys(p for line in lines for p in phrases_of(line, client.model)))
+    wanted = list(
+        dict.fromkeys(p for line in lines for p in phrases_of(line, client.model, client.pronunciations))
+    )
     results: asyncio.Queue[VoiceEvent] = asyncio.Queue()
     voice = client.open(results.put_nowait)
     running = asyncio.create_task(voice.run())
@@ -110,7 +115,9 @@ async def presynthesized(
     lines = standing_lines(wording)
     preparing = asyncio.create_task(prepare_phrases(client, cache, lines))
     try:
-        greeting = phrases_of(lines[0], client.model) if lines else []  # where there is one
+        greeting = []
+        if lines:
+            greeting = phrases_of(lines[0], client.model, client.pronunciations)
         await _greeting_ready(cache, greeting, preparing)
         _check_voice(preparing, client, where)
         yield
