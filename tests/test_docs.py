@@ -26,6 +26,7 @@ from telephony.reply.agent import CallInfo
 from telephony.reply.script_reader import load_script
 from telephony.server.app import WEBHOOKS
 from telephony.server.number_routes_file import read_routes
+from telephony.server.pronunciations_file import pronunciations_of
 from telephony.simulator.caller_script import read_script
 from telephony.testing.virtual_call import VirtualCall
 from tests.markdown import PAGES, ROOT, Block, blocks, blocks_of, name_of, prose, read, write_files
@@ -300,6 +301,8 @@ def test_every_yaml_block_is_read_by_its_reader(block: Block, tmp_path: Path) ->
         assert read_script(file).steps
     elif re.search(r"^routes:", block.text, re.MULTILINE):
         read_routes(file, "US")
+    elif block.file == "words.yaml":
+        assert pronunciations_of(Settings.load({"PRONUNCIATIONS": str(file)})).words
     else:
         assert load_script(str(file), Settings.load({})).intents
 
