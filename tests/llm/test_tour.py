@@ -71,7 +71,7 @@ async def test_the_agent_of_the_tour_books_and_knows_the_menu(tmp_path: Path, to
         names = {tool["function"]["name"] for tool in model.asked[0].body["tools"]}
         assert {"free_tables", "book_table"} < names
         assert "Rosa's, good evening. How can I help?" in said
-        assert "Lasagne, trout" in said and "We have trout today." in said
+        assert "Lasagne, trout" in said and "We have trout today." in said, said
         assert "Booked for 4 on Tuesday, December 1, for Ada." in said
         found = await telephony(tmp_path, "doctor", "--offline", **given)
     lines = found[1].splitlines()
