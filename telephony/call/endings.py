@@ -26,7 +26,7 @@ LOOK_S = 5.0
 
 
 async def notify_ended(
-    agent: Agent, call: EndedCall, withholding: Callable[[], bool], within_s: float = NOTIFY_S
+    agent: Agent, call: EndedCall, redacting: Callable[[], bool], within_s: float = NOTIFY_S
 ) -> None:
     """Call the agent's `ended`, if it has one; what fails in it is logged."""
     ended = _hook(agent)
@@ -37,7 +37,7 @@ async def notify_ended(
         if isinstance(error, TimeoutError):
             log.warning("agent %s: ended() took more than %g s and was stopped", agent_name(agent), within_s)
         else:
-            log_failure(f"agent {agent_name(agent)}: ended() failed", error, withholding())
+            log_failure(f"agent {agent_name(agent)}: ended() failed", error, redacting())
 
     async def notify() -> None:
         async with asyncio.timeout(within_s):

@@ -72,7 +72,7 @@ class CallFacts:
         record = self.record()
         self._reporter.stream_over(record["turns"])
         final = conversation.ended_by is EndReason.CALLER or (after is not None and after.then in OVER_WITH)
-        withholding = conversation.redacting  # used later, without the conversation
+        redacting = conversation.redacting  # used later, without the conversation
         resources = self._resources
         notify = partial(
             end_of_call,
@@ -82,7 +82,7 @@ class CallFacts:
             self._reporter,
             ended,
             record,
-            lambda: withholding,
+            lambda: redacting,
         )
         self._resources.host.endings.stream_ended(self.started.call_sid, notify, final=final)
 

@@ -20,7 +20,7 @@ from telephony.llm.chat import ChatPart
 from telephony.llm.chunks import ChunkReader, ErrorEvent
 from telephony.llm.endpoints import ChatEndpoint, Deadlines
 from telephony.llm.errors import BadModelAnswer, ModelFailed, ModelLost, ModelTooSlow, ModelUnreachable
-from telephony.llm.refusal import clean, refused_by, withheld
+from telephony.llm.refusal import clean, redacted, refused_by
 
 AFTER_REASON_S = 0.5
 """How long the token counts may come after the end of the text."""
@@ -209,7 +209,7 @@ class ModelAnswer:
         self.over = True
 
     def _faulty(self, fault: RemoteProtocolError) -> ModelFailed:
-        words = withheld(clean(str(fault), self.endpoint), self.body)
+        words = redacted(clean(str(fault), self.endpoint), self.body)
         if isinstance(fault, ErrorEvent):
             return self._lost(f"the server failed while it answered: {words or 'it does not say why'}")
         return self._bad(words)

@@ -68,7 +68,7 @@ class Effects:
     def begun(self, key: str, work: Work) -> None:
         """An attempt begins in this process."""
         self._works[key] = work
-        secret = reply_scope.current().withholding
+        secret = reply_scope.current().redacting
         work.outcome.add_done_callback(lambda outcome: self._ended(key, outcome.result(), secret()))
 
     async def claimed(self, key: str, within_s: float) -> Outcome | None:

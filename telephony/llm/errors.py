@@ -15,7 +15,7 @@ from __future__ import annotations
 from telephony.errors import TelephonyError
 
 AMONG_CHARACTERS = 16
-"""So many characters in a row of the conversation in a server's reason, and it is withheld."""
+"""So many characters in a row of the conversation in a server's reason, and it is redacted."""
 REASON_CHARACTERS = 200
 
 REMEDIES = {

@@ -32,7 +32,7 @@ def refused_by(
         reason = f"redirects to {to.scheme}://{to.netloc}{to.path}, which is not followed"
         return ModelRefused(endpoint.where, status, clean(reason, endpoint), endpoint.remedy("Correct {url}"))
     remedy = REMEDIES.get(status, TROUBLE if status >= 500 else OTHER)
-    reason = withheld(clean(_words(body), endpoint), asked)
+    reason = redacted(clean(_words(body), endpoint), asked)
     return ModelRefused(
         endpoint.where, status, reason, endpoint.remedy(remedy), retry_after(response.headers)
     )
@@ -77,7 +77,7 @@ def clean(reason: str, endpoint: ChatEndpoint) -> str:
     return line if len(line) <= REASON_CHARACTERS else f"{line[:REASON_CHARACTERS]}..."
 
 
-def withheld(reason: str, asked: Mapping[str, Any]) -> str:
+def redacted(reason: str, asked: Mapping[str, Any]) -> str:
     """The reason; nothing of it where it repeats the conversation, as some servers' do."""
     low = _letters(reason)
     for text in _texts(asked.get("messages")):

@@ -22,7 +22,7 @@ def record_of(
     """The call so far; it is live until `ended_by` says how it ended. `media`: counts of its frames.
 
     `origin`: when it `started` (ISO 8601, UTC) and which `agent` answers it, as AGENT or its route says. Of
-    what the agent noted, sensitive answers are withheld.
+    what the agent noted, sensitive answers are redacted.
     """
     info = conversation.info
     return {

@@ -37,7 +37,7 @@ class RecordedCall(Protocol):
     def blanks(self) -> Sequence[tuple[float, float]]:
         """From when to when, in seconds of the caller's stream, the recording must not be heard; it grows.
 
-        It is known only afterwards: that a key was pressed, that what was said is withheld.
+        It is known only afterwards: that a key was pressed, that what was said is redacted.
         """
 
     @property

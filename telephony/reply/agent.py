@@ -54,7 +54,7 @@ class Note:
     """Something to remember: `Note(order="latte")`. Adopted only when the reply is released to be spoken.
 
     Values are what JSON can hold: text, numbers, True, False, None, and lists and dicts of them.
-    What is noted in answer to a sensitive question is withheld from all that is saved.
+    What is noted in answer to a sensitive question is redacted from all that is saved.
     """
 
     values: Mapping[str, object]

@@ -121,7 +121,7 @@ class ReplyScope:
     """One reply, as code under it sees it."""
 
     release: Release = field(default_factory=lambda: Release(released=True))
-    withholding: Callable[[], bool] = lambda: False
+    redacting: Callable[[], bool] = lambda: False
     """Whether something was said in this call that is not to be written down."""
     pause: Pause = field(default_factory=Pause)
     on_tool: Callable[[ToolStep], None] = lambda step: None

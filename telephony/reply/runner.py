@@ -34,7 +34,7 @@ MAX_CHARS = 20_000  # 20 minutes of speech: a reply is never meant to be so long
 MAX_NOTES = 262_144  # characters of all that is noted in a call, as JSON: it is written down at each turn
 LAST_S = 5.0  # longest wait for what comes after a transfer or a hang-up: the caller must not be left
 MAX_LEFT_OUT = 20  # of what an agent yields in one reply; then it is ended
-MAX_LINES = 8  # of a traceback whose text is withheld
+MAX_LINES = 8  # of a traceback whose text is redacted
 
 Emit = Callable[[Said | None | Exception], None]
 
@@ -50,7 +50,7 @@ async def run_reply(
     turn: Turn,
     notes: Notes,
     emit: Emit,
-    withholding: Callable[[], bool] = lambda: False,
+    redacting: Callable[[], bool] = lambda: False,
     release: Release | None = None,
     pause: Pause | None = None,
     on_tool: Callable[[ToolStep], None] = lambda step: None,
@@ -61,14 +61,14 @@ async def run_reply(
     After a transfer or a hang-up, `last_s` seconds are left for each thing that follows it.
 
     Agents whose code keeps the event loop are named in the log by what watches the loop, out of `STEPS`. An
-    exception is logged with its text and traceback; by its type and lines only where `withholding` says
+    exception is logged with its text and traceback; by its type and lines only where `redacting` says
     that the agent may know something that is not to be written down. `release`: of a draft, when it becomes
     the answer; see `Turn.released`. `pause`: while the caller makes a sound over it. `on_tool` is
     given the steps of the tools that the reply calls.
     """
-    scope = ReplyScope(release or Release(released=True), withholding, pause or Pause(), on_tool)
+    scope = ReplyScope(release or Release(released=True), redacting, pause or Pause(), on_tool)
     reply_scope.enter(scope)
-    out = _Outlet(emit, withholding)
+    out = _Outlet(emit, redacting)
     inner = asyncio.create_task(_drive(agent, reply, turn, notes, out, last_s), name=f"reply {reply}")
     try:
         await asyncio.wait((inner,))
@@ -81,9 +81,9 @@ async def run_reply(
 class _Outlet:
     """`emit` until the reply was cancelled."""
 
-    def __init__(self, emit: Emit, withholding: Callable[[], bool]) -> None:
+    def __init__(self, emit: Emit, redacting: Callable[[], bool]) -> None:
         self._emit: Emit | None = emit
-        self._withholding = withholding
+        self._redacting = redacting
 
     def __call__(self, said: Said | None | Exception) -> None:
         if self._emit is not None:
@@ -103,13 +103,13 @@ class _Outlet:
         if isinstance(error, ReplyFailed):
             log.warning("agent %s: reply %d failed: %s", name, reply, error)
             return
-        log_failure(f"agent {name}: reply {reply} failed", error, self._withholding())
+        log_failure(f"agent {name}: reply {reply} failed", error, self._redacting())
 
 
-def log_failure(what: str, error: BaseException, withheld: bool) -> None:
+def log_failure(what: str, error: BaseException, redacted: bool) -> None:
     """Log an exception of an agent's code; only where it was if its text may be what a caller said."""
-    if withheld:
-        log.error("%s: %s at %s (its text is withheld)", what, type(error).__name__, _lines_of(error))
+    if redacted:
+        log.error("%s: %s at %s (its text is redacted)", what, type(error).__name__, _lines_of(error))
     else:
         log.error("%s", what, exc_info=error)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from telephony.base.shared_store import SharedStore
 from telephony.base.shared_store_memory import FailOpen
-from telephony.call.withheld import Withheld
+from telephony.call.unshared_secrets import UnsharedSecrets
 from telephony.server.dialler import forget_dialled
 
 KNOWN_TTL_S = 30 * 86_400.0
@@ -27,7 +27,7 @@ class SharedCalls:
         """`shared` is `store` as calls use it: they go on when the store fails."""
         self._store = store
         self._shared = shared
-        self._withheld = Withheld(CONVERSATION_TTL_S, secrets.token_hex(8))
+        self._secrets = UnsharedSecrets(CONVERSATION_TTL_S, secrets.token_hex(8))
 
     async def is_ended(self, call_sid: str) -> bool:
         """Whether this call is known to have ended."""
@@ -58,7 +58,7 @@ class SharedCalls:
 
     async def call_ended(self, call_sid: str) -> None:
         """The call has ended: nothing can resume it."""
-        self._withheld.forget(call_sid)
+        self._secrets.forget(call_sid)
         await asyncio.gather(
             self._shared.put(f"ended:{call_sid}", {}, ENDED_TTL_S),
             self._shared.take(f"conversation:{call_sid}"),
@@ -67,38 +67,38 @@ class SharedCalls:
     async def save_conversation(self, call_sid: str, state: Mapping[str, Any]) -> None:
         """Keep what a new stream of this call needs to go on where this one stopped.
 
-        What is withheld stays in this process: see `Withheld`.
+        What is redacted stays in this process: see `UnsharedSecrets`.
         """
-        saved = self._withheld.keep(call_sid, state, time.monotonic())
+        saved = self._secrets.keep(call_sid, state, time.monotonic())
         key = f"conversation:{call_sid}"
         put = self._shared.put(key, saved, CONVERSATION_TTL_S)
         _, ended = await asyncio.gather(put, self.is_ended(call_sid))
         if ended:  # the carrier reported the end first: nothing can resume the call
-            self._withheld.forget(call_sid)
+            self._secrets.forget(call_sid)
             await self._shared.take(key)
 
     async def save_conversations(self, states: Mapping[str, Mapping[str, Any]]) -> None:
         """Save those of several running calls; calls that are known to have ended are left out."""
         now = time.monotonic()
         rows = [
-            (f"conversation:{sid}", self._withheld.keep(sid, state, now), f"ended:{sid}")
+            (f"conversation:{sid}", self._secrets.keep(sid, state, now), f"ended:{sid}")
             for sid, state in states.items()
         ]
         await self._shared.put_all(rows, CONVERSATION_TTL_S)
 
     async def forget_conversation(self, call_sid: str) -> None:
         """Delete it: no new stream of this call will come."""
-        self._withheld.forget(call_sid)
+        self._secrets.forget(call_sid)
         await self._shared.take(f"conversation:{call_sid}")
 
     async def saved_conversation(self, call_sid: str) -> dict[str, Any] | None:
-        """What was saved last. It has what was withheld only in the process that saved it."""
+        """What was saved last. It has what was redacted only in the process that saved it."""
         saved = await self._shared.get(f"conversation:{call_sid}")
-        return None if saved is None else self._withheld.whole(call_sid, saved)
+        return None if saved is None else self._secrets.whole(call_sid, saved)
 
     async def delete(self, call_sid: str) -> None:
         """Delete what the shared store holds of a call. Raises SharedStoreFailure when it stays there."""
-        self._withheld.forget(call_sid)
+        self._secrets.forget(call_sid)
         dialled = await self._store.get(f"dialled:{call_sid}")
         for key in (f"{kind}:{call_sid}" for kind in KINDS):
             self._shared.forget(key)

@@ -150,7 +150,7 @@ async def test_no_ended_or_an_odd_one_harms_nobody(ended: object) -> None:
     await notify_ended(Odd(ended), OVER, lambda: False)  # type: ignore[arg-type]
 
 
-async def test_while_something_is_withheld_its_failure_has_no_text(caplog: pytest.LogCaptureFixture) -> None:
+async def test_while_something_is_redacted_its_failure_has_no_text(caplog: pytest.LogCaptureFixture) -> None:
     async def trips(call: EndedCall) -> None:
         raise ValueError("no such card: 4111")
 

@@ -1,4 +1,4 @@
-"""What is withheld from all that is saved, for calls that may go on in this process. In memory only. PURE.
+"""Sensitive answers that stay in this process, for calls that may go on in it. In memory only. PURE.
 
 A call whose stream broke goes on from the shared store. What its caller said in answer to a sensitive
 question is not there: it waits here, and is lost with the process; then the caller is asked again.
@@ -15,7 +15,7 @@ from telephony.conversation.resume import split_secrets
 MOST_CALLS = 10_000
 
 
-class Withheld:
+class UnsharedSecrets:
     """By CallSid, what belongs over the newest state that was saved of a call."""
 
     def __init__(self, ttl_s: float, process: str) -> None:
@@ -27,23 +27,23 @@ class Withheld:
 
     def keep(self, call_sid: str, state: Mapping[str, Any], now: float) -> dict[str, Any]:
         """What may be saved of a state; the rest is kept."""
-        saved, withheld = split_secrets(state)
+        saved, redacted = split_secrets(state)
         self._forget_old(now)
         self.forget(call_sid)
-        if not withheld:
+        if not redacted:
             return saved
         self._count += 1
         # A state that another process saves later is another one: nothing of this belongs to it.
         which = f"{self._process}-{self._count}"
-        self._calls[call_sid] = (now + self._ttl_s, which, withheld)
-        return {**saved, "withheld_by": which}
+        self._calls[call_sid] = (now + self._ttl_s, which, redacted)
+        return {**saved, "redacted_by": which}
 
     def whole(self, call_sid: str, saved: Mapping[str, Any]) -> dict[str, Any]:
         """A state as it was before it was saved, if that was here."""
-        state = {name: value for name, value in saved.items() if name != "withheld_by"}
-        _, which, withheld = self._calls.get(call_sid, (0.0, "", {}))
-        if which == saved.get("withheld_by"):
-            state |= withheld
+        state = {name: value for name, value in saved.items() if name != "redacted_by"}
+        _, which, redacted = self._calls.get(call_sid, (0.0, "", {}))
+        if which == saved.get("redacted_by"):
+            state |= redacted
         return state
 
     def forget(self, call_sid: str) -> None:
