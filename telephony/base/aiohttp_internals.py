@@ -147,6 +147,12 @@ class LeanClientSocket(ClientWebSocketResponse[Any]):
             with suppress(OSError), socket.socket(fileno=os.dup(plain.fileno())) as same:
                 same.shutdown(socket.SHUT_RDWR)
 
+    def drop(self) -> None:
+        """Nobody wants it: drop the connection, and what of aiohttp's would wait for its close."""
+        self.abort()
+        self._response.close()
+        self.dispose()
+
     def dispose(self) -> None:
         """It is over: break the reference cycles that aiohttp leaves, 12 KiB a socket."""
         forget_frames(self.exception())

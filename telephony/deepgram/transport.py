@@ -146,7 +146,7 @@ class SpeechSocket:
     async def _handshake(self) -> LeanClientSocket:
         if self._hedge_s is None:
             return await self._ask()
-        return await hedged(self._ask, self._hedge_s, LeanClientSocket.abort)
+        return await hedged(self._ask, self._hedge_s, LeanClientSocket.drop)
 
     async def _ask(self) -> LeanClientSocket:
         socket = await self._session.ws_connect(

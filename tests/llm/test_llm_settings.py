@@ -63,7 +63,7 @@ def test_what_is_no_such_address_is_refused(given: str) -> None:
             {**BOTH, "LLM_FALLBACK_URL": "http://h"},
             "LLM_FALLBACK_URL='http://h' cannot be used: it needs LLM_FALLBACK_MODEL",
         ),
-        ({**BOTH, "LLM_OPTIONS": "warm"}, "LLM_OPTIONS='warm' cannot be used: allowed is a JSON object"),
+        ({**BOTH, "LLM_OPTIONS": "warm"}, "LLM_OPTIONS='warm' cannot be used: must be a JSON object"),
         ({**BOTH, "LLM_OPTIONS": '{"stream": false}'}, "LLM_OPTIONS=.* stream is set by the server"),
         ({**BOTH, "LLM_API_KEY": "a b"}, r"LLM_API_KEY='\*\*\*\* \(3 characters\)' cannot be used"),
     ],
