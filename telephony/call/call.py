@@ -170,7 +170,7 @@ class Call(CallFacts):
                     *self._outbound.start(group),
                 ]
                 self._put(self._started_event(resumed))
-                if resumed is None:
+                if resumed is None and self._reporter.wanted:
                     self._reporter.started(self._about())
                 await self._over.wait()
                 await self._close()

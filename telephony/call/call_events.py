@@ -32,12 +32,17 @@ class CallEventKind(StrEnum):
 class CallEvents(Protocol):
     """Takes events of calls. It never raises and never waits."""
 
+    wanted: bool
+    """False: nobody asked, and nothing has to be made for it."""
+
     def emit(self, call_sid: str, kind: CallEventKind, data: Json) -> None:
         """Report one; `data` must hold nothing that is redacted."""
 
 
 class NoCallEvents:
     """Nobody asked."""
+
+    wanted = False
 
     def emit(self, call_sid: str, kind: CallEventKind, data: Json) -> None:
         """Do nothing."""
@@ -48,6 +53,7 @@ class CallEventReporter:
 
     def __init__(self, events: CallEvents, call_id: str, call_sid: str) -> None:
         self._events, self._call_sid = events, call_sid
+        self.wanted = events.wanted
         self._whose = {"call_id": call_id, "call_sid": call_sid}
         self._turns = 0
 
@@ -57,7 +63,7 @@ class CallEventReporter:
 
     def look(self, begun: int, turns: Callable[[], Sequence[Json]]) -> None:
         """So many turns have begun: those before the last one are complete. Called often, so it is cheap."""
-        if begun - 1 > self._turns:
+        if self.wanted and begun - 1 > self._turns:
             self._report(turns()[: begun - 1])
 
     def tool(self, step: ToolStep, redacting: bool) -> None:

@@ -69,8 +69,10 @@ class CallFacts:
             self._origin["started"],
             round(self._now(), 3),
         )
-        record = self.record()
-        self._reporter.stream_over(record["turns"])
+        asked = self._reporter.wanted or self._resources.after_call is not None
+        record = self.record() if asked else {}  # else nobody reads it
+        if asked:
+            self._reporter.stream_over(record["turns"])
         final = conversation.ended_by is EndReason.CALLER or (after is not None and after.then in OVER_WITH)
         redacting = conversation.redacting  # used later, without the conversation
         resources = self._resources

@@ -154,8 +154,8 @@ class _Reply:
                 for said in self._hand_over(handed):
                     yield said
                 return
-            if self._tools is None:
-                return
+            if self._tools is None or not self._tools.specs():
+                return  # it may only hand over now, and calls something else
             made.append(_calling(calls))
             async with aclosing(self._run(calls, made)) as outputs:
                 async for said in outputs:

@@ -8,6 +8,7 @@ twice, with the same `webhook-id`; it is given up after a day.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import uuid
 from collections import Counter
@@ -82,6 +83,7 @@ class EventOutbox:
         lives: Callable[[str], bool],
         clock: Callable[[], float],
     ) -> None:
+        self.wanted = True
         self.counts: Counter[str] = Counter()
         """`delivered`, `failed` attempts, `refused`, `expired`, `lost`."""
         self._hook, self._store, self._clock = hook, store, clock
@@ -111,7 +113,10 @@ class EventOutbox:
         event_id, at = f"evt_{uuid.uuid4().hex}", self._clock()
         stamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
         event = {"type": kind.value, "timestamp": stamp, "data": dict(data)}
-        body = orjson.dumps(event, repr, orjson.OPT_NON_STR_KEYS).decode()
+        try:
+            body = orjson.dumps(event, repr, orjson.OPT_NON_STR_KEYS).decode()
+        except (TypeError, ValueError):  # half a surrogate pair, a number beyond 64 bits, a value in itself
+            body = json.dumps(event, default=repr)
         key = f"{PREFIX}{self._process}:{self._number:012d}"
         self._begin()
         self._written.put_nowait(_Event(key, event_id, call_sid, body, at))

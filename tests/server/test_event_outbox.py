@@ -147,6 +147,17 @@ async def test_events_of_a_call_keep_their_order_however_often_one_is_tried(tmp_
     await store.close()
 
 
+@pytest.mark.parametrize("odd", ["half a pair: \ud800", 2**70, {1: {"a"}}])
+async def test_what_json_has_no_word_for_is_reported_all_the_same(tmp_path: Path, odd: object) -> None:
+    store, hook = SqliteSharedStore(tmp_path / "shared.db"), Hook()
+    outbox = EventOutbox(hook, FailOpen(store), "one", lambda name: True, lambda: 1e9)
+    outbox.start()
+    outbox.emit("CA1", CallEventKind.TOOL, {"odd": odd, "name": "book"})
+    await outbox.close()
+    assert [body["data"]["name"] for body in hook.bodies] == ["book"]
+    await store.close()
+
+
 async def test_what_was_not_delivered_is_delivered_after_a_restart(tmp_path: Path) -> None:
     store = SqliteSharedStore(tmp_path / "shared.db")
     first = Hook(*[NEVER] * 100)
@@ -188,6 +199,8 @@ def test_a_tools_arguments_are_kept_back_while_a_sensitive_answer_is_known() -> 
     got: list[dict[str, Any]] = []
 
     class Events:
+        wanted = True
+
         def emit(self, call_sid: str, kind: CallEventKind, data: Any) -> None:
             got.append(dict(data))
 
