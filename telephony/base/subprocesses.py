@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 
@@ -33,3 +34,19 @@ async def killed(child: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             child.kill()
     await settled(asyncio.ensure_future(child.wait()))
+
+
+async def ended(child: asyncio.subprocess.Process, within_s: float, late: Callable[[], object]) -> None:
+    """Ends a child that stops when its standard input closes; it is killed after `within_s` seconds.
+
+    `late` is called before that.
+    """
+    if child.stdin is not None:
+        child.stdin.close()
+    try:
+        async with asyncio.timeout(within_s):
+            await child.wait()
+    except TimeoutError:
+        late()
+    finally:
+        await killed(child)

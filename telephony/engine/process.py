@@ -153,15 +153,8 @@ async def _ready(child: asyncio.subprocess.Process, start_s: float) -> str | Non
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:
-    if child.stdin is not None:
-        child.stdin.close()
-    try:
-        async with asyncio.timeout(STOP_S):
-            await child.wait()
-    except TimeoutError:
-        log.warning("the local engine does not end: it is killed")
-    finally:
-        await subprocesses.killed(child)
+    late = "the local engine did not exit in time; killing it"
+    await subprocesses.ended(child, STOP_S, lambda: log.warning(late))
 
 
 async def _parent_gone(stop: asyncio.Event) -> None:

@@ -233,15 +233,8 @@ class McpServers:
 
 
 async def _ended(child: asyncio.subprocess.Process) -> None:
-    if child.stdin is not None:
-        child.stdin.close()
-    try:
-        async with asyncio.timeout(STOP_S):
-            await child.wait()
-    except TimeoutError:
-        log.warning("the process that talks to MCP servers does not end: it is killed")
-    finally:
-        await subprocesses.killed(child)
+    late = "the process that talks to MCP servers did not exit in time; killing it"
+    await subprocesses.ended(child, STOP_S, lambda: log.warning(late))
 
 
 # ---- their tools

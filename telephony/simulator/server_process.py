@@ -91,15 +91,8 @@ class ServerProcess:
             sys.stderr.flush()
 
     async def _stop(self) -> None:
-        if self._child.stdin is not None:
-            self._child.stdin.close()
-        try:
-            async with asyncio.timeout(STOP_S):
-                await self._child.wait()
-        except TimeoutError:
-            sys.stderr.write("the server does not end: it is killed\n")
-        finally:
-            await subprocesses.killed(self._child)
+        late = "the server did not exit in time; killing it\n"
+        await subprocesses.ended(self._child, STOP_S, lambda: sys.stderr.write(late))
         for task in self._relays:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait_for(task, 1.0)
